@@ -1,0 +1,87 @@
+"""The two ends of a job, as protocols, and what a source knows about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from grainkit.color import Color
+from grainkit.frame import Frame
+
+
+@dataclass(frozen=True)
+class StillMetadata:
+    """What travels with a still beside its pixels. Bytes are passed through unread.
+
+    icc: ICC profile. exif: EXIF block as a TIFF stream (orientation already reset to 1, because
+    rotation is baked in). xmp: an XMP packet. text: PNG text chunks in order: (keyword, text),
+    `prompt`, `workflow`, `parameters` among them. dpi: (horizontal, vertical) or None.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What a source says of itself before the first frame.
+
+    name: the input as the user gave it; path: the file, or None for standard input.
+    kind: clip, still, sequence or pipe.
+    width, height: as frames come out, rotation baked in.
+    color: what frames will carry (a frame may not differ).
+    frames: number of frames where it is known without decoding, else None. An estimate for clips.
+    rate: mean frames per second; None for a still. time_base: unit of the frames' pts.
+    sample_aspect: pixel aspect ratio. has_alpha, has_audio: as named.
+    pixel_format: FFmpeg's name of the source's own samples (rgb24, yuv420p10le, ...), for reports.
+    metadata: container metadata (clips). still: a still's own metadata.
+    digital_source_type: IPTC term the input claims, '' where it claims none.
+    notes: what was assumed or done to the input, a sentence each ("rotation of 90 degrees baked in").
+    """
+
+    name: str
+    path: Path | None
+    kind: str
+    width: int
+    height: int
+    color: Color
+    frames: int | None = None
+    rate: Fraction | None = None
+    time_base: Fraction | None = None
+    sample_aspect: Fraction = Fraction(1)
+    has_alpha: bool = False
+    has_audio: bool = False
+    pixel_format: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    still: StillMetadata = field(default_factory=StillMetadata)
+    digital_source_type: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Frames, in order, one at a time. Iterate once; use as a context manager or call close()."""
+
+    info: SourceInfo
+
+    def __iter__(self) -> Iterator[Frame]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+class Sink(Protocol):
+    """Takes frames; what was written appears at the destination whole, at commit(), or not at all."""
+
+    def write(self, frame: Frame) -> None: ...
+    def commit(self) -> None:
+        """Flush, tag, fsync and rename into place."""
+
+    def abort(self) -> None:
+        """Remove everything written so far. Safe to call twice, and after commit (then it does nothing)."""

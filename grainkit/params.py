@@ -1,0 +1,88 @@
+"""Parameters, declared once: default, range, unit and one sentence, beside the field that holds them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+from grainkit.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Param:
+    """What a parameter may be: a number within [low, high] in `unit`, or one of `choices`."""
+
+    help: str
+    unit: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+
+    def allowed(self) -> str:
+        """The allowed values in words, for messages and help."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        return f"{self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
+
+
+def param(
+    default: Any, help: str, *, low: float = -math.inf, high: float = math.inf, unit: str = "",
+    choices: tuple[str, ...] = (),
+) -> Any:  # fmt: skip
+    """A dataclass field that knows its range, unit and meaning."""
+    return field(default=default, metadata={"param": Param(help, unit, low, high, choices)})
+
+
+def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+    """'; did you mean X?' for a near miss, else ''."""
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+class Parameters:
+    """Base of frozen dataclasses whose fields are `param(...)`s; checks each value when made.
+
+    Raises RecipeError naming the parameter, the value, the range and the unit.
+    """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            declared: Param = f.metadata["param"]
+            value = getattr(self, f.name)
+            where = f"{self.name}.{f.name} = {value!r}"
+            if declared.choices:
+                if value not in declared.choices:
+                    raise RecipeError(f"{where} is not allowed; it is {declared.allowed()}{nearest(str(value), declared.choices)}")
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise RecipeError(f"{where} is not a number; allowed: {declared.allowed()}")
+            if isinstance(f.default, int) and int(value) != value:
+                raise RecipeError(f"{where} is not a whole number; allowed: {declared.allowed()}")
+            if not declared.low <= value <= declared.high:
+                raise RecipeError(f"{where} is outside {declared.allowed()}")
+            object.__setattr__(self, f.name, type(f.default)(value))
+
+    @classmethod
+    def declared(cls) -> dict[str, tuple[Any, Param]]:
+        """Parameter name to (default, declaration), in order of declaration."""
+        found = {}
+        for f in fields(cls):  # type: ignore[arg-type]
+            assert f.default is not MISSING
+            found[f.name] = (f.default, f.metadata["param"])
+        return found
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Any:
+        """Make one from recipe values; RecipeError for a name that is not declared."""
+        known = list(cls.declared())
+        for key in values:
+            if key not in known:
+                raise RecipeError(
+                    f"{cls.name} has no parameter '{key}'{nearest(str(key), known)}; it has: {', '.join(known)}"
+                )
+        return cls(**values)
