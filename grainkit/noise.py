@@ -8,9 +8,12 @@ without truncation the hash is weak and no GPU would agree with it.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 _MUL = np.uint32(1664525)
@@ -63,3 +66,69 @@ def _stream_key(seed: int, plane: int, octave: int) -> int:
 def stream_key(seed: int, plane: int, octave: int) -> np.uint32:
     """The fourth counter word of one noise stream; streams of different planes and octaves are unrelated."""
     return np.uint32(_stream_key(np.uint32(seed), np.uint32(plane), np.uint32(octave)))
+
+
+#: Unit energy of a one-dimensional filter is this integer: taps are round(64 g / |g|).
+TAP_ONE = 64
+#: Standard deviation that the combined field is scaled to, in integer units.
+FIELD_STD = 512
+#: The field is clamped symmetrically here (4 standard deviations), so no tone can be pushed out of range.
+FIELD_LIMIT = 4 * FIELD_STD - 1
+#: Bits dropped when the two octaves are added.
+MIX_SHIFT = 12
+#: Clumps: share of the energy that sits in the coarse octave, and how much wider it is (ALGORITHMS 5).
+CLUMP_ENERGY = 0.30
+CLUMP_RATIO = 2.2
+#: Below this sigma (px) a sampled Gaussian is one tap: grain is never finer than the pixel.
+SIGMA_MIN = 0.30
+
+
+def gaussian_taps(sigma: float) -> npt.NDArray[np.int32]:
+    """Half of a symmetric integer Gaussian filter of unit energy (TAP_ONE): centre tap first.
+
+    sigma: px, at least SIGMA_MIN. Length is ceil(3 sigma) + 1.
+    """
+    sigma = max(sigma, SIGMA_MIN)
+    x = np.arange(math.ceil(3 * sigma) + 1)
+    g = np.exp(-(x**2) / (2 * sigma**2))
+    norm = np.sqrt(g[0] ** 2 + 2 * np.sum(g[1:] ** 2))
+    return np.asarray(np.rint(TAP_ONE * g / norm), np.int32)
+
+
+def autocorrelation(half: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    """Autocorrelation of the symmetric filter with these half taps, lags 0..2r, in units of TAP_ONE squared."""
+    full = np.concatenate([half[:0:-1], half]).astype(np.float64)
+    return np.correlate(full, full, "full")[len(full) - 1 :] / TAP_ONE**2
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseFilter:
+    """How white integer noise becomes a grain field: a fine octave and a half-resolution clump octave.
+
+    fine_x, fine_y, coarse_x, coarse_y: half taps (centre first) of the separable filters.
+    fine_weight, coarse_weight: integer weights of the octaves before MIX_SHIFT.
+    std: exact standard deviation of the field in integer units, near FIELD_STD.
+    """
+
+    fine_x: npt.NDArray[np.int32]
+    fine_y: npt.NDArray[np.int32]
+    coarse_x: npt.NDArray[np.int32]
+    coarse_y: npt.NDArray[np.int32]
+    fine_weight: int
+    coarse_weight: int
+    std: float
+
+    @staticmethod
+    def of_size(sigma_x: float, sigma_y: float) -> NoiseFilter:
+        """The filter for grain of this Gaussian sigma in px of the plane it is drawn on."""
+        fine_x, fine_y = gaussian_taps(sigma_x), gaussian_taps(sigma_y)
+        coarse_x, coarse_y = (gaussian_taps(max(s, SIGMA_MIN) * CLUMP_RATIO / 2) for s in (sigma_x, sigma_y))
+        fine_std = BYTE_SUM_STD * TAP_ONE * math.sqrt(autocorrelation(fine_x)[0] * autocorrelation(fine_y)[0])
+        # Twice enlarged with weights 3 and 1 each way, left unnormalised: variance 10 r(0) + 6 r(1) per axis.
+        spread = [10 * r[0] + 6 * r[1] for r in (autocorrelation(coarse_x), autocorrelation(coarse_y))]
+        coarse_std = BYTE_SUM_STD * math.sqrt(spread[0] * spread[1])
+        unit = FIELD_STD * (1 << MIX_SHIFT)
+        fine_weight = round(unit * math.sqrt(1 - CLUMP_ENERGY) / fine_std)
+        coarse_weight = round(unit * math.sqrt(CLUMP_ENERGY) / coarse_std)
+        std = math.hypot(fine_weight * fine_std, coarse_weight * coarse_std) / (1 << MIX_SHIFT)
+        return NoiseFilter(fine_x, fine_y, coarse_x, coarse_y, fine_weight, coarse_weight, std)

@@ -1,0 +1,25 @@
+"""Where pixels live and who computes: the seam between the effects' tables and the machine."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from grainkit.effects.tables import PassTables
+from grainkit.frame import Frame
+
+#: Names that a backend may be asked for by; `auto` takes the fastest that works here.
+BACKENDS = ("auto", "cpu", "cuda")
+
+
+class Backend(Protocol):
+    """Runs the fused pass. Given a frame, tables and the frame's number, the result is fixed."""
+
+    name: str
+
+    def describe(self) -> str:
+        """The machine in words, for reports."""
+
+    def finish(self, frame: Frame, tables: PassTables) -> Frame:
+        """The frame with every effect applied, in the colours the tables name; the input is not written to."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,521 @@
+"""The CPU backend: one fused pass in numba over strips of rows, shared out to threads.
+
+Reference for kernels/*.cu. Noise is integer; integer planes are finished in integer arithmetic
+throughout. Each strip redraws the few rows of noise around it, so strips are independent and the
+result does not depend on how many there are. Inner loops run along rows over plain one-dimensional
+arrays because that is the form LLVM vectorises.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from grainkit.color import chroma_codes, luma_codes
+from grainkit.effects.tables import FLOAT_GAIN_STEPS, GAIN_SHIFT, PassTables, PlaneNoise, fraction_bits
+from grainkit.frame import Frame, Plane
+from grainkit.noise import FIELD_LIMIT, MIX_SHIFT, TAP_ONE, byte_sum, pcg4d
+
+I32, U32, F32 = np.int32, np.uint32, np.float32
+
+#: Rows per strip: its buffers stay in the second-level cache.
+STRIP = 64
+#: Rows drawn by one call of the hash (its four words).
+BLOCK = 4
+_TAP_SHIFT = I32(TAP_ONE.bit_length() - 1)
+_TAP_HALF = I32(TAP_ONE // 2)
+_MIX_SHIFT = I32(MIX_SHIFT)
+_LIMIT = I32(FIELD_LIMIT)
+_GAIN_SHIFT = I32(GAIN_SHIFT)
+#: Odd multiplier (2^32 / golden ratio) that makes dither bits out of a noise word.
+_SPREAD = U32(0x9E3779B1)
+_TINY = F32(1e-6)
+#: Packed tables hold two int32 in an int64; shifts that bring either down.
+_HIGH, _NONE = np.int64(32), np.int64(0)
+
+_jit = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _draw_rows(row0: Any, row1: Any, row2: Any, row3: Any, left: Any, block: Any, frame: Any, key: Any) -> None:
+    x = U32(left)
+    for i in range(row0.shape[0]):
+        a, b, c, d = pcg4d(x, block, frame, key)
+        row0[i], row1[i], row2[i], row3[i] = a, b, c, d
+        x = U32(x + U32(1))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
+    """Noise words of rows top.. (top a multiple of BLOCK) and columns left.. into words (rows, columns) uint32."""
+    for k in range(words.shape[0] // BLOCK):
+        r = BLOCK * k
+        block = U32(I32(I32(top) + I32(r)) >> I32(2))
+        _draw_rows(words[r], words[r + 1], words[r + 2], words[r + 3], left, block, frame, key)
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _sums(words: Any, out: Any) -> None:
+    for i in range(words.shape[0]):
+        out[i] = byte_sum(words[i])
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _centre_tap(total: Any, row: Any, tap: Any, bias: Any) -> None:
+    for i in range(total.shape[0]):
+        total[i] = I32(bias + I32(tap * I32(row[i])))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _pair_tap(total: Any, low: Any, high: Any, tap: Any) -> None:
+    for i in range(total.shape[0]):
+        total[i] += I32(tap * I32(I32(low[i]) + I32(high[i])))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _two_pairs(total: Any, low: Any, high: Any, tap: Any, lower: Any, higher: Any, next_tap: Any) -> None:
+    for i in range(total.shape[0]):
+        near = I32(tap * I32(I32(low[i]) + I32(high[i])))
+        total[i] += I32(near + I32(next_tap * I32(I32(lower[i]) + I32(higher[i]))))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _settle(total: Any, out: Any) -> None:
+    for i in range(total.shape[0]):
+        out[i] = total[i] >> _TAP_SHIFT
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _filter_rows(words: Any, taps: Any, room: Any, out: Any) -> None:
+    """Horizontal filter of every row: out (rows, width) int16 from words (rows, width + 2 radius)."""
+    radius = taps.shape[0] - 1
+    sums, total = room[: words.shape[1]], room[words.shape[1] : words.shape[1] + out.shape[1]]
+    for r in range(words.shape[0]):
+        _sums(words[r], sums)
+        _centre_tap(total, sums[radius:], taps[0], _TAP_HALF)
+        k = 1
+        while k < radius:
+            _two_pairs(
+                total, sums[radius - k :], sums[radius + k :], taps[k],
+                sums[radius - k - 1 :], sums[radius + k + 1 :], taps[k + 1],
+            )  # fmt: skip
+            k += 2
+        if k == radius:
+            _pair_tap(total, sums, sums[2 * radius :], taps[radius])
+        _settle(total, out[r])
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _filter_column(rows: Any, centre: Any, taps: Any, bias: Any, total: Any) -> None:
+    """Vertical filter around row `centre`, unshifted, into total (width,) int32."""
+    _centre_tap(total, rows[centre], taps[0], bias)
+    radius = taps.shape[0] - 1
+    k = 1
+    while k < radius:
+        _two_pairs(
+            total, rows[centre - k], rows[centre + k], taps[k], rows[centre - k - 1], rows[centre + k + 1], taps[k + 1]
+        )
+        k += 2
+    if k == radius:
+        _pair_tap(total, rows[centre - radius], rows[centre + radius], taps[radius])
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _blend(near: Any, far: Any, out: Any) -> None:
+    for i in range(out.shape[0]):
+        out[i] = I32(I32(I32(3) * I32(near[i])) + I32(far[i]))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _mix(fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any, out: Any) -> None:
+    """Octaves added and clamped; coarse (width // 2 + 2) is widened twofold around its pixel centres."""
+    pairs = out.shape[0] // 2
+    for i in range(pairs):
+        centre = I32(I32(3) * coarse[i + 1])
+        even = I32(I32(I32(fine_weight * fine[2 * i]) + I32(coarse_weight * I32(centre + coarse[i]))) >> _MIX_SHIFT)
+        odd = I32(I32(I32(fine_weight * fine[2 * i + 1]) + I32(coarse_weight * I32(centre + coarse[i + 2]))) >> _MIX_SHIFT)
+        out[2 * i] = min(max(even, -_LIMIT), _LIMIT)
+        out[2 * i + 1] = min(max(odd, -_LIMIT), _LIMIT)
+    if 2 * pairs < out.shape[0]:
+        last = I32(I32(I32(3) * coarse[pairs + 1]) + coarse[pairs])
+        even = I32(I32(I32(fine_weight * fine[2 * pairs]) + I32(coarse_weight * last)) >> _MIX_SHIFT)
+        out[2 * pairs] = min(max(even, -_LIMIT), _LIMIT)
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _field(
+    first: Any, frame: Any, fine_key: Any, coarse_key: Any, fine_x: Any, fine_y: Any, coarse_x: Any, coarse_y: Any,
+    fine_weight: Any, coarse_weight: Any, words_room: Any, rows_room: Any, sums_room: Any, field: Any,
+) -> Any:  # fmt: skip
+    """Grain field of rows first.. into field (rows, width) int16; returns the noise words under it, uint32.
+
+    words_room, rows_room, sums_room: scratch of at least the sizes that _Scratch works out.
+    """
+    count, width = field.shape
+    half_width, half_first = width // 2 + 2, first // 2 - 1
+    half_count = (first + count - 1) // 2 + 2 - half_first
+    fine, blend, total = sums_room[0, :width], sums_room[1, :half_width], sums_room[2, :half_width]
+
+    rx, ry = coarse_x.shape[0] - 1, coarse_y.shape[0] - 1
+    top = (half_first - ry) // BLOCK * BLOCK
+    offset = half_first - ry - top
+    drawn = (offset + half_count + 2 * ry + BLOCK - 1) // BLOCK * BLOCK
+    words = words_room[: drawn * (half_width + 2 * rx)].reshape(drawn, half_width + 2 * rx)
+    rows = rows_room[: drawn * half_width].reshape(drawn, half_width)
+    coarse = rows_room[rows.size : rows.size + half_count * half_width].reshape(half_count, half_width)
+    _draw(words, U32(-1 - rx), top, frame, coarse_key)
+    _filter_rows(words, coarse_x, sums_room[3], rows)
+    for r in range(half_count):
+        _filter_column(rows, offset + ry + r, coarse_y, _TAP_HALF, total)
+        _settle(total, coarse[r])
+
+    kept = rows.size + coarse.size
+    rx, ry = fine_x.shape[0] - 1, fine_y.shape[0] - 1
+    top = (first - ry) // BLOCK * BLOCK
+    offset = first - ry - top
+    drawn = (offset + count + 2 * ry + BLOCK - 1) // BLOCK * BLOCK
+    words = words_room[: drawn * (width + 2 * rx)].reshape(drawn, width + 2 * rx)
+    rows = rows_room[kept : kept + drawn * width].reshape(drawn, width)
+    _draw(words, U32(-rx), top, frame, fine_key)
+    _filter_rows(words, fine_x, sums_room[3], rows)
+    for r in range(count):
+        _filter_column(rows, offset + ry + r, fine_y, I32(0), fine)
+        near = (first + r) // 2 - half_first
+        far = near + 1 if (first + r) % 2 else near - 1
+        _blend(coarse[near], coarse[far], blend)
+        _mix(fine, fine_weight, blend, coarse_weight, field[r])
+    return words[offset + ry : offset + ry + count, rx : rx + width]
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _no_field(first: Any, frame: Any, key: Any, words_room: Any, field: Any) -> Any:
+    """A field of zeros, and dither words."""
+    count, width = field.shape
+    top = first // BLOCK * BLOCK
+    drawn = (first - top + count + BLOCK - 1) // BLOCK * BLOCK
+    words = words_room[: drawn * width].reshape(drawn, width)
+    _draw(words, U32(0), top, frame, key)
+    field[:] = np.int16(0)
+    return words[first - top : first - top + count]
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _look_up(codes: Any, table: Any, out: Any) -> None:
+    # A loop of its own: LLVM cannot vectorise a look-up, and would leave the arithmetic around it scalar too.
+    for i in range(out.shape[0]):
+        out[i] = table[codes[i]]
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _luma_row(packed: Any, field: Any, dither: Any, bits: Any, out: Any) -> None:
+    drop = U32(U32(32) - U32(bits))
+    for i in range(out.shape[0]):
+        grain = I32(I32(I32(packed[i]) * I32(field[i])) >> _GAIN_SHIFT)
+        value = I32(I32(packed[i] >> _HIGH) + grain)
+        out[i] = I32(value + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _luma(source: Any, first: Any, field: Any, dither: Any, table: Any, bits: Any, out: Any) -> None:
+    packed = np.empty(source.shape[1], np.int64)
+    for r in range(field.shape[0]):
+        _look_up(source[first + r], table, packed)
+        _luma_row(packed, field[r], dither[r], bits, out[first + r])
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _sited_luma(luma: Any, row: Any, across: Any, down: Any, out: Any) -> None:
+    """Mean luma code under each chroma sample of a row, int32."""
+    height, width = luma.shape
+    upper = luma[row * down]
+    lower = luma[min(row * down + down - 1, height - 1)]
+    if across == 1:
+        for i in range(out.shape[0]):
+            out[i] = I32(I32(upper[i]) + I32(lower[i]) + I32(1)) >> I32(1)
+        return
+    whole = width // 2
+    for i in range(whole):
+        out[i] = I32(I32(upper[2 * i]) + I32(upper[2 * i + 1]) + I32(lower[2 * i]) + I32(lower[2 * i + 1]) + I32(2)) >> I32(2)
+    if whole < out.shape[0]:
+        out[whole] = I32(I32(upper[width - 1]) + I32(lower[width - 1]) + I32(1)) >> I32(1)
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _roll(n: Any, knee: Any, curvature: Any, strength: Any) -> Any:
+    """Twin of Shoulder.roll in float32, by adds, multiplies, one division and one root."""
+    d = F32(min(max(n, knee), F32(1.0)) - knee)
+    rolled = F32(knee + F32(d / F32(np.sqrt(F32(F32(1.0) + F32(curvature * F32(d * d)))))))
+    return F32(n + F32(strength * F32(rolled - n))) if n > knee else n
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _slope(y: Any, largest: Any, knee: Any, curvature: Any, strength: Any) -> Any:
+    """What chroma is scaled by: the shoulder's slope between luma and the largest channel."""
+    if largest <= knee or largest - y < _TINY:
+        return F32(1.0)
+    rise = F32(_roll(largest, knee, curvature, strength) - _roll(y, knee, curvature, strength))
+    return F32(rise / F32(largest - y))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _largest(y: Any, cb: Any, cr: Any, r_cr: Any, g_cb: Any, g_cr: Any, b_cb: Any) -> Any:
+    """max(R', G', B') of normalised Y', Cb, Cr."""
+    return F32(y + max(max(F32(r_cr * cr), F32(b_cb * cb)), F32(F32(g_cb * cb) + F32(g_cr * cr))))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _slopes(luma: Any, cb: Any, cr: Any, scale: Any, shoulder: Any, out: Any) -> Any:
+    """Chroma factors of one row of integer samples into out; False, and no factors, where none reaches the knee."""
+    black, span, grey, unit = scale[0], scale[1], scale[2], scale[3]
+    knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
+    r_cr, g_cb, g_cr, b_cb = scale[4], scale[5], scale[6], scale[7]
+    reached = I32(0)  # counted, not compared for the largest: an integer sum is what LLVM vectorises
+    for i in range(out.shape[0]):
+        y = F32(F32(F32(luma[i]) - black) * span)
+        u, v = F32(F32(F32(cb[i]) - grey) * unit), F32(F32(F32(cr[i]) - grey) * unit)
+        reached += I32(_largest(y, u, v, r_cr, g_cb, g_cr, b_cb) > knee)
+    if reached == I32(0):
+        return False
+    for i in range(out.shape[0]):
+        y = F32(F32(F32(luma[i]) - black) * span)
+        u, v = F32(F32(F32(cb[i]) - grey) * unit), F32(F32(F32(cr[i]) - grey) * unit)
+        out[i] = _slope(y, _largest(y, u, v, r_cr, g_cb, g_cr, b_cb), knee, curvature, strength)
+    return True
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _scale_chroma(values: Any, slopes: Any, grey: Any) -> None:
+    for i in range(values.shape[0]):
+        values[i] = grey + I32(np.floor(F32(F32(F32(values[i] - grey) * slopes[i]) + F32(0.5))))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _chroma_row(values: Any, gains: Any, shift: Any, field: Any, dither: Any, low: Any, high: Any, bits: Any, out: Any) -> None:
+    drop = U32(U32(32) - U32(bits))
+    for i in range(values.shape[0]):
+        value = values[i]
+        # Symmetric room: near the ends of the range grain shrinks on both sides, so the mean stays.
+        room = max(min(I32(value - low), I32(high - value)), I32(0))
+        grain = I32(I32(I32(gains[i] >> shift) * I32(field[i])) >> _GAIN_SHIFT)
+        value = I32(value + min(max(grain, -room), room))
+        out[i] = I32(value + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _chroma(
+    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_field: Any, cb_dither: Any, cr_field: Any,
+    cr_dither: Any, curve: Any, gain: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any,
+    cb_out: Any, cr_out: Any,
+) -> None:  # fmt: skip
+    width = cb.shape[1]
+    sited, slopes, gains = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.int64)
+    cb_values, cr_values = np.empty(width, np.int32), np.empty(width, np.int32)
+    for r in range(cb_field.shape[0]):
+        row = first + r
+        _sited_luma(luma, row, across, down, sited)
+        _look_up(sited, gain, gains)
+        _look_up(cb[row], curve, cb_values)
+        _look_up(cr[row], curve, cr_values)
+        if shoulder[2] > F32(0.0) and _slopes(sited, cb[row], cr[row], scale, shoulder, slopes):
+            _scale_chroma(cb_values, slopes, grey)
+            _scale_chroma(cr_values, slopes, grey)
+        _chroma_row(cb_values, gains, _HIGH, cb_field[r], cb_dither[r], low, high, bits, cb_out[row])
+        _chroma_row(cr_values, gains, _NONE, cr_field[r], cr_dither[r], low, high, bits, cr_out[row])
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _float_gain(table: Any, y: Any) -> Any:
+    t = F32(min(max(y, F32(0.0)), F32(1.0)) * F32(FLOAT_GAIN_STEPS))
+    i = min(I32(t), I32(FLOAT_GAIN_STEPS - 1))
+    return F32(table[i] + F32(F32(table[i + 1] - table[i]) * F32(t - F32(i))))
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _store(value: Any, offset: Any, unit: Any, top: Any, word: Any) -> Any:
+    """An integer code of a normalised value, dithered with one code of uniform noise."""
+    nudge = F32(F32(U32(word * _SPREAD) >> U32(8)) * F32(1.0 / 16777216.0))
+    return min(max(np.floor(F32(F32(offset + F32(value * unit)) + nudge)), F32(0.0)), top)
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _luma_float(source: Any, first: Any, field: Any, dither: Any, gain: Any, shoulder: Any, store: Any, out: Any) -> None:
+    knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
+    offset, unit, top = store[0], store[1], store[2]
+    for r in range(field.shape[0]):
+        values, grain, words, target = source[first + r], field[r], dither[r], out[first + r]
+        for i in range(values.shape[0]):
+            y = values[i]
+            value = F32(_roll(y, knee, curvature, strength) + F32(_float_gain(gain, y) * F32(grain[i])))
+            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, words[i])
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _chroma_float(
+    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_field: Any, cb_dither: Any, cr_field: Any,
+    cr_dither: Any, gain: Any, rgb: Any, shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
+) -> None:  # fmt: skip
+    knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
+    offset, unit, top = store[0], store[1], store[2]
+    half = F32(0.5)
+    height, width = luma.shape
+    for r in range(cb_field.shape[0]):
+        row = first + r
+        upper, lower = luma[row * down], luma[min(row * down + down - 1, height - 1)]
+        for i in range(cb.shape[1]):
+            left = i * across
+            right = min(left + across - 1, width - 1)
+            y = F32(F32(F32(upper[left] + upper[right]) + F32(lower[left] + lower[right])) * F32(0.25))
+            u, v = cb[row, i], cr[row, i]
+            slope = _slope(y, _largest(y, u, v, rgb[0], rgb[1], rgb[2], rgb[3]), knee, curvature, strength)
+            u, v = F32(u * slope), F32(v * slope)
+            room_u, room_v = max(F32(half - abs(u)), F32(0.0)), max(F32(half - abs(v)), F32(0.0))
+            grain_u = F32(_float_gain(gain[0], y) * F32(cb_field[r, i]))
+            grain_v = F32(_float_gain(gain[1], y) * F32(cr_field[r, i]))
+            u = F32(u + min(max(grain_u, -room_u), room_u))
+            v = F32(v + min(max(grain_v, -room_v), room_v))
+            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_dither[r, i])
+            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_dither[r, i])
+
+
+def _strips(height: int) -> list[tuple[int, int]]:
+    return [(first, min(STRIP, height - first)) for first in range(0, height, STRIP)]
+
+
+def _channels(tables: PassTables) -> tuple[float, float, float, float]:
+    """What Cb and Cr add to Y in R' (cr), G' (cb, cr) and B' (cb)."""
+    kr, kg, kb = tables.source.luma_weights()
+    return 2 * (1 - kr), -2 * kb * (1 - kb) / kg, -2 * kr * (1 - kr) / kg, 2 * (1 - kb)
+
+
+class _Room:
+    """A thread's scratch for one plane's strip, kept from frame to frame: fresh memory costs page faults."""
+
+    def __init__(self) -> None:
+        self.words = np.empty(0, np.uint32)
+        self.rows = np.empty(0, np.int16)
+        self.sums = np.empty((4, 0), np.int32)
+        self.field = np.empty(0, np.int16)
+
+    def draw(self, noise: PlaneNoise | None, plane: int, first: int, count: int, width: int, frame: Any) -> Any:
+        """(field, dither words) of these rows, both (count, width) views that the next call overwrites."""
+        radius = 0 if noise is None else max(len(noise.filter.fine_x), len(noise.filter.coarse_x))
+        reach = 0 if noise is None else max(len(noise.filter.fine_y), len(noise.filter.coarse_y))
+        drawn = count + 2 * reach + 2 * BLOCK
+        self._grow(drawn * (width + 2 * radius + 4), 2 * drawn * (width + 4), 2 * width + 2 * radius + 8, count * width)
+        field = self.field[: count * width].reshape(count, width)
+        if noise is None:
+            return field, _no_field(first, frame, U32(plane), self.words, field)
+        f = noise.filter
+        return field, _field(
+            first, frame, noise.fine_key, noise.coarse_key, f.fine_x, f.fine_y, f.coarse_x, f.coarse_y,
+            I32(f.fine_weight), I32(f.coarse_weight), self.words, self.rows, self.sums, field,
+        )  # fmt: skip
+
+    def _grow(self, words: int, rows: int, sums: int, field: int) -> None:
+        if self.words.size < words:
+            self.words = np.empty(words, np.uint32)
+        if self.rows.size < rows:
+            self.rows = np.empty(rows, np.int16)
+        if self.sums.shape[1] < sums:
+            self.sums = np.empty((4, sums), np.int32)
+        if self.field.size < field:
+            self.field = np.empty(field, np.int16)
+
+
+class _Rooms(threading.local):
+    def __init__(self) -> None:
+        self.of_plane = (_Room(), _Room(), _Room())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class CpuBackend:
+    """numba on `workers` threads; the default where there is no GPU."""
+
+    name = "cpu"
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or _cores()
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="grainkit-pass")
+        self._rooms = _Rooms()
+
+    def describe(self) -> str:
+        return f"cpu ({platform.machine()}, {self.workers} threads)"
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def finish(self, frame: Frame, tables: PassTables) -> Frame:
+        """One pass over the planes. Frames keep their planes, untouched, where nothing would change."""
+        if tables.is_identity:
+            return frame.with_planes(frame.planes, tables.target)
+        dtype = np.float32 if tables.target.is_float else np.uint8 if tables.target.depth == 8 else np.uint16
+        out: tuple[Plane, ...] = tuple(np.empty(p.shape, dtype) for p in frame.planes)
+        held = U32((frame.index // tables.hold) & 0xFFFFFFFF)
+        jobs = [(self._luma, strip) for strip in _strips(out[0].shape[0])]
+        if len(out) == 3:
+            jobs += [(self._chroma, strip) for strip in _strips(out[1].shape[0])]
+        for done in [self._pool.submit(job, frame.planes, tables, held, *strip, out) for job, strip in jobs]:
+            done.result()
+        return frame.with_planes(out, tables.target)
+
+    def _luma(
+        self, planes: tuple[Plane, ...], tables: PassTables, frame: Any, first: int, count: int, out: tuple[Plane, ...]
+    ) -> None:
+        source, target = tables.source, tables.target
+        noise = tables.noise[0] if tables.noise else None
+        field, dither = self._rooms.of_plane[0].draw(noise, 0, first, count, planes[0].shape[1], frame)
+        if source.is_float:
+            store = np.zeros(3, np.float32)
+            if not target.is_float:
+                black, white = luma_codes(target.depth, target.range)
+                store[:] = black, white - black, (1 << target.depth) - 1
+            _luma_float(planes[0], first, field, dither, tables.luma, _shoulder(tables), store, out[0])
+        else:
+            _luma(planes[0], first, field, dither, tables.luma, U32(fraction_bits(target.depth)), out[0])
+
+    def _chroma(
+        self, planes: tuple[Plane, ...], tables: PassTables, frame: Any, first: int, count: int, out: tuple[Plane, ...]
+    ) -> None:
+        source, target = tables.source, tables.target
+        luma, cb, cr = planes
+        noises = tables.noise[1:] if tables.noise else (None, None)
+        (cb_field, cb_dither), (cr_field, cr_dither) = (
+            self._rooms.of_plane[plane].draw(noise, plane, first, count, cb.shape[1], frame)
+            for plane, noise in enumerate(noises, start=1)
+        )
+        across, down = source.subsampling
+        if source.is_float:
+            store = np.zeros(3, np.float32)
+            if not target.is_float:
+                store[:] = *chroma_codes(target.depth, target.range), (1 << target.depth) - 1
+            _chroma_float(
+                luma, across, down, cb, cr, first, cb_field, cb_dither, cr_field, cr_dither, tables.chroma_gain,
+                np.array(_channels(tables), np.float32), _shoulder(tables), store, out[1], out[2],
+            )  # fmt: skip
+            return
+        black, white = luma_codes(source.depth, source.range)
+        grey, unit = chroma_codes(source.depth, source.range)
+        scale = np.array([black, 1 / (white - black), grey, 1 / unit, *_channels(tables)], np.float32)
+        bits = fraction_bits(target.depth)
+        middle, spread = chroma_codes(target.depth, target.range)
+        low = round(middle - spread / 2) << bits
+        high = min(round(middle + spread / 2), (1 << target.depth) - 1) << bits
+        _chroma(
+            luma, across, down, cb, cr, first, cb_field, cb_dither, cr_field, cr_dither, tables.chroma, tables.chroma_gain,
+            scale, _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high), U32(bits), out[1], out[2],
+        )  # fmt: skip
+
+
+def _shoulder(tables: PassTables) -> npt.NDArray[np.float32]:
+    s = tables.shoulder
+    return np.array([s.knee, s.curvature, s.strength], np.float32)

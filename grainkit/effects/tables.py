@@ -1,0 +1,141 @@
+"""What the effects ask of the one pass over the pixels, as tables and filters a backend can run.
+
+Made once per job from (recipe, colours, size); the pass itself knows no parameters. Integer planes
+are worked in fixed point: a value v of the output is v * 2^fraction_bits in int32, so table look-ups
+do depth and range conversion for free, and the same bits come out of every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from grainkit.color import Color, chroma_codes, luma_codes
+from grainkit.effects.cinema_grain import BLUE_GAIN, CinemaGrain
+from grainkit.effects.highlight_guard import HighlightGuard, Shoulder
+from grainkit.noise import NoiseFilter, stream_key
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+F32 = npt.NDArray[np.float32]
+
+#: Bits of the gain tables that are dropped after multiplying with the field.
+GAIN_SHIFT = 8
+#: Entries of a gain table over luma 0..1 for float planes (read with linear interpolation).
+FLOAT_GAIN_STEPS = 1024
+
+
+def fraction_bits(depth: int) -> int:
+    """Fixed-point bits below one code of an integer output: 24 less its depth."""
+    return 24 - depth
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneNoise:
+    """One plane's grain: its filter and the keys of its two octaves."""
+
+    filter: NoiseFilter
+    fine_key: np.uint32
+    coarse_key: np.uint32
+
+
+@dataclass(frozen=True, eq=False)
+class PassTables:
+    """Everything the pass needs for one job.
+
+    source, target: colours before and after. Both integer, or float to float or integer.
+    shoulder: the highlight curve, for chroma and for float planes.
+    noise: grain of (Y, Cb, Cr); None where there is no grain at all.
+    hold: frames that share one grain.
+    luma: by source luma code, two int32 packed in an int64: above, the target value in fixed point with
+        the shoulder in it; below, the grain per unit of field, fixed point << GAIN_SHIFT.
+        Float planes: grain per unit of field over luma 0..1, float32 (FLOAT_GAIN_STEPS + 1,).
+    chroma: by source chroma code, the target value in fixed point, int32. Float planes: empty.
+    chroma_gain: by source luma code, grain of Cb above and of Cr below, packed as in `luma`.
+        Float planes: float32 (2, FLOAT_GAIN_STEPS + 1).
+    is_identity: the pass would change nothing.
+    """
+
+    source: Color
+    target: Color
+    shoulder: Shoulder
+    noise: tuple[PlaneNoise, PlaneNoise, PlaneNoise] | None
+    hold: int
+    luma: I64 | F32
+    chroma: I32
+    chroma_gain: I64 | F32
+    is_identity: bool
+
+
+def pass_tables(
+    guard: HighlightGuard,
+    grain: CinemaGrain,
+    *,
+    source: Color,
+    target: Color,
+    width: int,
+    height: int,
+    seed: int,
+    dpi: float = 0.0,
+    rate: Fraction | None = None,
+) -> PassTables:
+    """Tables for frames of width x height px in `source` colours, stored as `target`.
+
+    Highlight protection is left out for HDR: its knee is a notion of SDR (DESIGN 2).
+    """
+    if source.is_hdr and guard.strength:
+        guard = HighlightGuard(strength=0.0)
+    shoulder = Shoulder.of(guard)
+    noise = _plane_noise(grain, source.subsampling, grain.sigma_px(width, height, dpi), seed) if grain.strength else None
+    std = 1.0 if noise is None else noise[0].filter.std
+    chroma_stds = [1.0, 1.0] if noise is None else [n.filter.std for n in noise[1:]]
+    chroma_shares = [grain.chroma * BLUE_GAIN, grain.chroma]
+
+    if source.is_float:
+        luma = shoulder.roll(np.linspace(0.0, 1.0, FLOAT_GAIN_STEPS + 1))
+        deviation = grain.deviation(luma)
+        gains = [np.asarray(deviation * s / d, np.float32) for s, d in zip([1.0, *chroma_shares], [std, *chroma_stds], strict=True)]
+        idle = shoulder.is_identity and noise is None and target.is_float
+        return PassTables(
+            source, target, shoulder, noise, grain.frames_held(rate),
+            gains[0], np.empty(0, np.int32), np.stack(gains[1:]), is_identity=idle,
+        )  # fmt: skip
+
+    one = float(1 << fraction_bits(target.depth))
+    codes = np.arange(1 << source.depth, dtype=np.float64)
+    (black, white), (out_black, out_white) = (luma_codes(c.depth, c.range) for c in (source, target))
+    (grey, unit), (out_grey, out_unit) = (chroma_codes(c.depth, c.range) for c in (source, target))
+    luma = shoulder.roll((codes - black) / (white - black))
+    value = _fixed((out_black + luma * (out_white - out_black)) * one)
+    deviation = grain.deviation(luma) * one * (1 << GAIN_SHIFT)
+    cb_gain, cr_gain = (_fixed(deviation * out_unit * s / d) for s, d in zip(chroma_shares, chroma_stds, strict=True))
+    idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
+    return PassTables(
+        source, target, shoulder, noise, grain.frames_held(rate),
+        _packed(value, _fixed(deviation * (out_white - out_black) / std)),
+        _fixed((out_grey + (codes - grey) / unit * out_unit) * one),
+        _packed(cb_gain, cr_gain),
+        is_identity=idle,
+    )  # fmt: skip
+
+
+def _packed(above: I32, below: I32) -> I64:
+    return (above.astype(np.int64) << 32) | below.astype(np.uint32)
+
+
+def _fixed(values: npt.NDArray[np.float64]) -> I32:
+    return np.asarray(np.rint(np.clip(values, -(2.0**30), 2.0**30)), np.int32)
+
+
+def _plane_noise(
+    grain: CinemaGrain, subsampling: tuple[int, int], sigma: float, seed: int
+) -> tuple[PlaneNoise, PlaneNoise, PlaneNoise]:
+    """Luma grain of sigma px; chroma grain as large on the picture, blue a little coarser."""
+    fields = []
+    for plane, (across, down, coarser) in enumerate([(1, 1, 1.0), (*subsampling, BLUE_GAIN), (*subsampling, 1.0)]):
+        size = NoiseFilter.of_size(sigma * coarser / across, sigma * coarser / down)
+        fields.append(PlaneNoise(size, stream_key(seed, plane, 0), stream_key(seed, plane, 1)))
+    return fields[0], fields[1], fields[2]
