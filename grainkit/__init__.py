@@ -1,0 +1,59 @@
+"""grainkit: the finishing step that AI pictures lack.
+
+    import grainkit as gk
+    report = gk.finish("in.mp4", "out.mp4", preset="social/reel", seed=7)
+    out = gk.finish_array(rgb, preset="social", seed=7)
+    with gk.open_source("in.mp4") as source, gk.Finisher(gk.load_recipe("social/reel")) as finisher:
+        for frame in finisher.stream(source): ...
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grainkit.finisher import Finisher, finish_array
+    from grainkit.frame import Frame
+    from grainkit.io import open_source
+    from grainkit.pipeline import Report, finish
+    from grainkit.recipe import Recipe, load_recipe, preset_names
+
+__all__ = [
+    "Finisher",
+    "Frame",
+    "Recipe",
+    "Report",
+    "__version__",
+    "finish",
+    "finish_array",
+    "load_recipe",
+    "open_source",
+    "preset_names",
+]
+
+__version__ = version("grainkit")
+
+#: Where each public name lives; imported when first used, so that `import grainkit` costs nothing.
+_HOMES = {
+    "Finisher": "finisher",
+    "Frame": "frame",
+    "Recipe": "recipe",
+    "Report": "pipeline",
+    "finish": "pipeline",
+    "finish_array": "finisher",
+    "load_recipe": "recipe",
+    "open_source": "io",
+    "preset_names": "recipe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'grainkit' has no attribute {name!r}")
+    return getattr(import_module(f"grainkit.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

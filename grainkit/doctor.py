@@ -1,0 +1,50 @@
+"""What works on this machine, and the remedy for what does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from grainkit import sidecar
+from grainkit.backends import open_backend
+from grainkit.errors import BackendUnavailable
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what it is, whether it works, what was found, how to mend it ('' if it works)."""
+
+    what: str
+    works: bool
+    detail: str
+    remedy: str = ""
+
+    def as_mapping(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Look at versions, backends, encoders and room for temporary files."""
+    from grainkit.io.video import library_versions, probe_encoders
+
+    findings = [Finding("versions", True, ", ".join(f"{k} {v}" for k, v in sidecar.versions().items()))]
+    for name in ("cpu", "cuda"):
+        try:
+            backend = open_backend(name)
+            findings.append(Finding(f"backend {name}", True, backend.describe()))
+            backend.close()
+        except BackendUnavailable as error:
+            findings.append(Finding(f"backend {name}", False, "not available", str(error)))
+    findings.append(Finding("ffmpeg", True, ", ".join(f"{k} {v}" for k, v in library_versions().items())))
+    for encoder, there in probe_encoders().items():
+        remedy = "" if there else f"this build of PyAV has no {encoder}; install the `av` wheel from the package index"
+        findings.append(Finding(f"encoder {encoder}", there, "present" if there else "missing", remedy))
+    free = shutil.disk_usage(os.getcwd()).free / 2**30
+    writable = os.access(os.getcwd(), os.W_OK)
+    remedy = "" if writable else "outputs are written beside their inputs; choose a folder you may write to with -o"
+    findings.append(Finding("this folder", writable, f"{free:.1f} GiB free", remedy))
+    findings.append(Finding("temporary folder", True, tempfile.gettempdir()))
+    return findings

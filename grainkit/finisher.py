@@ -1,0 +1,117 @@
+"""Frames in, finished frames out: the effects of a recipe on a backend, with no file in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from grainkit.backends import open_backend
+from grainkit.backends.base import Backend
+from grainkit.color import SRGB_STILL
+from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
+from grainkit.effects.tables import PassTables, pass_tables
+from grainkit.errors import InputError
+from grainkit.frame import Frame
+from grainkit.io.base import Source, SourceInfo
+from grainkit.io.pixel_formats import rescale
+from grainkit.plan import Plan, own_format_plan
+from grainkit.recipe import Recipe, load_recipe, override
+from grainkit.resample import alpha_top, conform
+
+_TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
+
+
+class Finisher:
+    """Applies a recipe's effects to frames.
+
+    backend: auto, cpu or cuda, or a backend that is open already (it is then left open at close()).
+    Without a plan, frames keep the source's own size, sampling and depth.
+    """
+
+    def __init__(self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None) -> None:
+        self.recipe = recipe
+        self._plan = plan
+        self._owned = isinstance(backend, str)
+        self.backend = open_backend(backend) if isinstance(backend, str) else backend
+
+    def stream(self, source: Source) -> Iterator[Frame]:
+        """The source's frames, finished, in order, one at a time."""
+        yield from self.frames(source, source.info)
+
+    def frames(self, frames: Iterable[Frame], info: SourceInfo) -> Iterator[Frame]:
+        """The same for frames that come from elsewhere; `info` says what they are."""
+        plan = self._plan or own_format_plan(info, self.recipe)
+        tables = plan_tables(plan)
+        for frame in frames:
+            yield finish_frame(frame, plan, tables, self.backend)
+
+    def close(self) -> None:
+        if self._owned:
+            self.backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def plan_tables(plan: Plan) -> PassTables:
+    """The tables of the pass that this plan asks for."""
+    width, height = plan.geometry.size
+    effects = plan.recipe.effects
+    return pass_tables(
+        effects["highlight_guard"], effects["cinema_grain"],  # type: ignore[arg-type]
+        source=plan.working, target=plan.target, width=width, height=height, seed=plan.recipe.seed, dpi=plan.dpi,
+        rate=plan.rate,
+    )  # fmt: skip
+
+
+def finish_frame(frame: Frame, plan: Plan, tables: PassTables, backend: Backend) -> Frame:
+    """One frame from source to delivered form: size, effects, and R'G'B' where that is delivered."""
+    if plan.working.is_float:
+        frame = conform(frame, plan.geometry, plan.working)
+    done = backend.finish(frame, tables)
+    if not plan.rgb_depth:
+        return done
+    dtype = np.dtype(_TYPES[plan.rgb_depth])
+    origin = frame.rgb if frame.rgb is not None and frame.rgb.dtype == dtype else None
+    rgb = rgb_from_planes(done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=origin)
+    alpha = frame.alpha
+    if alpha is not None and alpha.dtype != dtype:
+        alpha = rescale(alpha, alpha_top(alpha, frame.color), plan.rgb_depth)
+    return replace(done, rgb=rgb, alpha=alpha)
+
+
+def finish_array(
+    rgb: RGB, *, preset: str | Recipe = "social", seed: int | None = None, settings: tuple[str, ...] = (),
+    backend: str | Backend = "auto", index: int = 0,
+) -> RGB:  # fmt: skip
+    """The effects of a preset on one picture in memory; size and type stay.
+
+    rgb: (H, W, 3) uint8, uint16 or float32 (1.0 is white), display-encoded like sRGB.
+    seed: replaces the recipe's. settings: overrides such as 'cinema_grain.strength=1'.
+    index: the frame's number, which grain is drawn by. Raises InputError for another shape or type.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype.type not in _TYPES.values() or 0 in rgb.shape:
+        raise InputError(
+            f"finish_array takes (height, width, 3) uint8, uint16 or float32, not {rgb.dtype} {tuple(rgb.shape)}"
+        )
+    recipe = preset if isinstance(preset, Recipe) else load_recipe(preset)
+    recipe = override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
+    color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
+    info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
+    rgb = np.ascontiguousarray(rgb)
+    with Finisher(recipe, backend) as finisher:
+        plan = own_format_plan(info, recipe)
+        frame = Frame(planes_from_rgb(rgb, color), plan.working, index, rgb=rgb)
+        out = finish_frame(frame, plan, plan_tables(plan), finisher.backend).rgb
+    assert out is not None
+    return out

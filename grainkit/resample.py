@@ -1,0 +1,143 @@
+"""Sizes: bringing planes to the delivery's size, sampling and siting in one step each.
+
+Pillow's antialiased Lanczos on float32 planes does the resampling; what is ours is where the samples
+sit: the region is given in sub-pixel positions, so left-sited chroma stays in register with luma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from grainkit.color import Color, Siting, chroma_codes, luma_codes
+from grainkit.frame import Frame, Plane
+
+F32 = npt.NDArray[np.float32]
+
+_LEFT = (Siting.LEFT, Siting.TOPLEFT, Siting.BOTTOMLEFT)
+_TOP = (Siting.TOPLEFT, Siting.TOP)
+_BOTTOM = (Siting.BOTTOMLEFT, Siting.BOTTOM)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A crop of the source, in px from its top left corner, and the size it is brought to.
+
+    source, size: (width, height) before and after. left, top, right, bottom: the region kept.
+    """
+
+    source: tuple[int, int]
+    size: tuple[int, int]
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @staticmethod
+    def same(width: int, height: int) -> Geometry:
+        """The whole picture at its own size."""
+        return Geometry((width, height), (width, height), 0.0, 0.0, float(width), float(height))
+
+    @property
+    def is_identity(self) -> bool:
+        """True where every sample stays where it is."""
+        return self == Geometry.same(*self.source)
+
+    @property
+    def scale(self) -> float:
+        """Delivered px per source px, the larger of both directions."""
+        return max(self.size[0] / (self.right - self.left), self.size[1] / (self.bottom - self.top))
+
+
+def normalised(plane: Plane, black: float, span: float) -> F32:
+    """Float32 of integer codes, 0 at `black`, 1 at `black + span`; float planes come back as they are."""
+    if plane.dtype == np.float32:
+        return plane
+    return np.asarray((plane.astype(np.float32) - np.float32(black)) * np.float32(1.0 / span), np.float32)
+
+
+def to_float(frame: Frame) -> tuple[F32, ...]:
+    """The frame's planes as normalised float32."""
+    color = frame.color
+    if color.is_float:
+        return tuple(normalised(p, 0.0, 1.0) for p in frame.planes)
+    black, white = luma_codes(color.depth, color.range)
+    grey, unit = chroma_codes(color.depth, color.range)
+    luma = normalised(frame.planes[0], black, white - black)
+    return (luma, *(normalised(p, grey, unit) for p in frame.planes[1:]))
+
+
+def resample(plane: F32, size: tuple[int, int], region: tuple[float, float, float, float]) -> F32:
+    """Lanczos resampling of `region` (left, top, right, bottom in px, may reach outside) to size (width, height).
+
+    Ringing is kept within the range of the samples, so a resize makes no illegal codes.
+    """
+    height, width = plane.shape
+    left, top, right, bottom = region
+    if size == (width, height) and region == (0.0, 0.0, float(width), float(height)):
+        return plane
+    pad = [max(0, int(np.ceil(v))) for v in (-left, -top, right - width, bottom - height)]
+    if any(pad):
+        plane = np.pad(plane, ((pad[1], pad[3]), (pad[0], pad[2])), mode="edge")
+    box = (left + pad[0], top + pad[1], right + pad[0], bottom + pad[1])
+    image = Image.fromarray(np.ascontiguousarray(plane))
+    out = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box))
+    return np.clip(out, plane.min(), plane.max())
+
+
+def _axis(siting_first: bool, siting_last: bool, factor: int, position: float) -> float:
+    """Luma position (px from the edge) of a chroma edge position on one axis, for that siting."""
+    centre = 0.5 if siting_first else factor - 0.5 if siting_last else factor / 2
+    return factor * position + centre - factor / 2
+
+
+def _chroma_region(source: Color, target: Color, geometry: Geometry, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Region of the source's chroma plane under the target's chroma samples."""
+    found = []
+    for axis, (near, far) in enumerate(((geometry.left, geometry.right), (geometry.top, geometry.bottom))):
+        firsts, lasts = ((_LEFT, ()), (_TOP, _BOTTOM))[axis]
+        have, want = source.subsampling[axis], target.subsampling[axis]
+        step = (far - near) / geometry.size[axis]
+        for end in (0, size[axis]):
+            luma = near + step * _axis(target.siting in firsts, target.siting in lasts, want, float(end))
+            shift = _axis(source.siting in firsts, source.siting in lasts, have, 0.0)
+            found.append((luma - shift) / have)
+    return found[0], found[2], found[1], found[3]
+
+
+def chroma_shape(width: int, height: int, subsampling: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of chroma planes, rounded up."""
+    return -(-width // subsampling[0]), -(-height // subsampling[1])
+
+
+def conform(frame: Frame, geometry: Geometry, working: Color) -> Frame:
+    """The frame at the delivery's size and chroma sampling: normalised float planes in `working` colours."""
+    luma, *chroma = to_float(frame)
+    region = (geometry.left, geometry.top, geometry.right, geometry.bottom)
+    planes = [resample(luma, geometry.size, region)]
+    if chroma:
+        size = chroma_shape(*geometry.size, working.subsampling)
+        under = _chroma_region(frame.color, working, geometry, size)
+        planes += [resample(plane, size, under) for plane in chroma]
+    if geometry.is_identity:
+        return replace(frame, planes=tuple(planes), color=working)
+    alpha = None if frame.alpha is None else _resample_alpha(frame.alpha, frame.color, geometry.size, region)
+    return replace(frame, planes=tuple(planes), color=working, alpha=alpha, rgb=None)
+
+
+def alpha_top(alpha: Plane, color: Color) -> float:
+    """The code of opaque in an alpha plane that came with planes of this colour."""
+    if alpha.dtype == np.float32:
+        return 1.0
+    if alpha.dtype == np.uint8:
+        return 255.0
+    return 65535.0 if color.is_rgb else float((1 << color.depth) - 1)
+
+
+def _resample_alpha(alpha: Plane, color: Color, size: tuple[int, int], region: tuple[float, float, float, float]) -> Plane:
+    top = alpha_top(alpha, color)
+    smooth = resample(normalised(alpha, 0.0, top), size, region)
+    return smooth if alpha.dtype == np.float32 else np.asarray(np.rint(smooth * np.float32(top)), alpha.dtype)
