@@ -1,0 +1,74 @@
+"""Pictures in and out. `open_source` finds the reader; each reader is imported only when it is needed."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from grainkit.errors import InputError
+from grainkit.io.base import Source
+from grainkit.io.formats import HEAD, foreign_still, still_format
+
+__all__ = ["open_source"]
+
+
+def open_source(
+    spec: str | Path, *, start: int = 0, stop: int | None = None, allow_truncated: bool = False,
+    rate: Fraction | None = None, stdin: BinaryIO | None = None,
+) -> Source:  # fmt: skip
+    """The source that `spec` names: `-` (Y4M on `stdin`), a pattern like f_%05d.png, a folder, a still or a clip.
+
+    start, stop: frames start to stop - 1, by absolute number; a still has frame 0 alone.
+    allow_truncated: make do with what can be read of a clip that is cut short.
+    rate: frames per second of a sequence, 24 when None; other sources know their own.
+    Raises InputError for what is missing, damaged or not a picture.
+    """
+    if start < 0 or (stop is not None and stop <= start):
+        raise InputError(
+            f"{spec}: frames {start}:{'' if stop is None else stop} are none; write --frames A:B with 0 <= A < B"
+        )
+    if str(spec) == "-":
+        from grainkit.io.y4m import Y4MSource
+
+        stream = sys.stdin.buffer if stdin is None else stdin
+        return Y4MSource(stream, name="-", start=start, stop=stop, allow_truncated=allow_truncated)
+    path = Path(spec)
+    if path.is_dir() or ("%" in path.name and not path.exists()):
+        from grainkit.io.sequence import SequenceSource
+
+        return SequenceSource(path, start=start, stop=stop, rate=rate or Fraction(24))
+    head = _head(path)
+    if still_format(head) or foreign_still(head):
+        from grainkit.io.stills import StillSource
+
+        if start > 0:
+            raise InputError(f"{path}: a still has frame 0 alone, not {start}; leave --frames out")
+        return StillSource(path)
+    from grainkit.io.video import VideoSource
+
+    return VideoSource(path, start=start, stop=stop, allow_truncated=allow_truncated)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: no such file{_near(path)}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not head:
+        raise InputError(f"{path}: the file is empty; export it again")
+    return head
+
+
+def _near(path: Path) -> str:
+    """'; did you mean X?' where the folder holds a file of a name like it, else ''."""
+    if not path.parent.is_dir():
+        return f"; there is no folder {path.parent}"
+    names = [p.name for p in path.parent.iterdir()]
+    close = get_close_matches(path.name, names, n=1)
+    return f"; did you mean {path.parent / close[0]}?" if close else ""

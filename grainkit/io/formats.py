@@ -1,0 +1,64 @@
+"""What a still is, told by its first bytes; names and endings are hints only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: The usual ending of each container that grainkit reads and writes.
+SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp", "exr": ".exr"}
+
+#: Every ending that says "still", and the container it promises.
+CONTAINERS = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".jpe": "jpeg",
+    ".jfif": "jpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".webp": "webp",
+    ".exr": "exr",
+}
+
+#: How many bytes `still_format` and `foreign_still` want to see.
+HEAD = 32
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BOXED_STILLS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
+
+
+def still_format(head: bytes) -> str:
+    """png, jpeg, tiff, webp or exr, by the first HEAD bytes of a file; '' for anything else."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(_TIFF):
+        return "tiff"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp"
+    if head.startswith(b"\x76\x2f\x31\x01"):
+        return "exr"
+    return ""
+
+
+def foreign_still(head: bytes) -> str:
+    """The name of a still format that grainkit does not read (GIF, AVIF, ...), '' for anything else."""
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head[4:8] == b"ftyp":
+        return _BOXED_STILLS.get(head[8:12], "")
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return "JPEG XL"
+    if head.startswith(b"\0\0\0\x0cjP  "):
+        return "JPEG 2000"
+    if head.startswith(b"8BPS"):
+        return "a Photoshop document"
+    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
+        return "BMP"
+    return ""
+
+
+def looks_like_still(path: Path) -> bool:
+    """Does the name promise a still? Hidden files, and those under construction, do not count."""
+    return path.suffix.lower() in CONTAINERS and not path.name.startswith(".")
