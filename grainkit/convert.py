@@ -25,13 +25,13 @@ F32 = np.float32
 DITHER_STREAM = 7
 
 
-@njit(cache=True, inline="always", nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always", nogil=True)
 def _ycc(r: Any, g: Any, b: Any, kr: Any, kg: Any, kb: Any, cb_scale: Any, cr_scale: Any) -> Any:
     y = F32(F32(kr * r) + F32(kg * g)) + F32(kb * b)
     return y, F32(F32(b - y) * cb_scale), F32(F32(r - y) * cr_scale)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _from_rgb(rgb: Any, scale: Any, weights: Any, y: Any, cb: Any, cr: Any) -> None:
     kr, kg, kb, cb_scale, cr_scale = weights[0], weights[1], weights[2], weights[3], weights[4]
     for row in range(rgb.shape[0]):
@@ -42,14 +42,24 @@ def _from_rgb(rgb: Any, scale: Any, weights: Any, y: Any, cb: Any, cr: Any) -> N
             )  # fmt: skip
 
 
-@njit(cache=True, inline="always", nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always", nogil=True)
 def _code(value: Any, top: Any, nudge: Any) -> Any:
     return min(max(np.floor(F32(F32(value * top) + nudge)), F32(0.0)), top)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _to_rgb(
-    y: Any, cb: Any, cr: Any, weights: Any, origin: Any, scale: Any, key: Any, frame: Any, top: Any, dither: Any, out: Any
+    y: Any,
+    cb: Any,
+    cr: Any,
+    weights: Any,
+    origin: Any,
+    scale: Any,
+    key: Any,
+    frame: Any,
+    top: Any,
+    dither: Any,
+    out: Any,
 ) -> None:
     kr, kg, kb, cb_scale, cr_scale = weights[0], weights[1], weights[2], weights[3], weights[4]
     r_gain, b_gain, g_gain = F32(1.0) / cr_scale, F32(1.0) / cb_scale, F32(1.0) / kg
@@ -82,7 +92,7 @@ def _to_rgb(
                 out[row, x, 2] = _code(b, top, F32(0.5))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _to_grey(y: Any, origin: Any, scale: Any, key: Any, frame: Any, top: Any, dither: Any, out: Any) -> None:
     known = origin.shape[0] > 0
     for row in range(y.shape[0]):
@@ -122,7 +132,13 @@ def planes_from_rgb(rgb: RGB, color: Color) -> tuple[Plane, ...]:
 
 
 def rgb_from_planes(
-    planes: tuple[Plane, ...], color: Color, dtype: npt.DTypeLike, *, seed: int = 0, frame: int = 0, origin: RGB | None = None
+    planes: tuple[Plane, ...],
+    color: Color,
+    dtype: npt.DTypeLike,
+    *,
+    seed: int = 0,
+    frame: int = 0,
+    origin: RGB | None = None,
 ) -> RGB:
     """Full-range R'G'B' (h, w, 3), or grey (h, w), of float32 4:4:4 planes.
 
@@ -144,5 +160,6 @@ def rgb_from_planes(
     if len(planes) == 1:
         _to_grey(planes[0], known, scale, key, number, top, dither, out)
     else:
-        _to_rgb(*planes, _weights(color), known, scale, key, number, top, dither, out)
+        y, cb, cr = planes
+        _to_rgb(y, cb, cr, _weights(color), known, scale, key, number, top, dither, out)
     return out

@@ -29,7 +29,7 @@ BYTE_SUM_MEAN = 510
 BYTE_SUM_STD = float(np.sqrt(4 * (256**2 - 1) / 12))
 
 
-@njit(cache=True, inline="always", nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always", nogil=True)
 def pcg4d(a: Any, b: Any, c: Any, d: Any) -> Any:
     """Jarzynski & Olano, JCGT 9(3) 2020, `pcg4d`: four uint32 mixed jointly into four uint32."""
     a = np.uint32(np.uint32(a * _MUL) + _ADD)
@@ -51,21 +51,16 @@ def pcg4d(a: Any, b: Any, c: Any, d: Any) -> Any:
     return a, b, c, d
 
 
-@njit(cache=True, inline="always", nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always", nogil=True)
 def byte_sum(word: Any) -> Any:
     """Sum of the four bytes of a uint32 less its mean, int32 in -510..510: near enough normal before filtering."""
     pairs = np.uint32(np.uint32(word & _LOW) + np.uint32(np.uint32(word >> _8) & _LOW))
     return np.int32(np.int32(np.uint32(pairs & _HALF) + np.uint32(pairs >> _16)) - np.int32(510))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _stream_key(seed: int, plane: int, octave: int) -> int:
-    return pcg4d(np.uint32(seed), np.uint32(plane), np.uint32(octave), np.uint32(0x67726E6B))[3]
-
-
 def stream_key(seed: int, plane: int, octave: int) -> np.uint32:
     """The fourth counter word of one noise stream; streams of different planes and octaves are unrelated."""
-    return np.uint32(_stream_key(np.uint32(seed), np.uint32(plane), np.uint32(octave)))
+    return np.uint32(pcg4d(np.uint32(seed), np.uint32(plane), np.uint32(octave), np.uint32(0x67726E6B))[3])
 
 
 #: Unit energy of a one-dimensional filter is this integer: taps are round(64 g / |g|).

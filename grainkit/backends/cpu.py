@@ -43,7 +43,7 @@ _HIGH, _NONE = np.int64(32), np.int64(0)
 _jit = njit(cache=True, nogil=True, error_model="numpy")
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _draw_rows(row0: Any, row1: Any, row2: Any, row3: Any, left: Any, block: Any, frame: Any, key: Any) -> None:
     x = U32(left)
     for i in range(row0.shape[0]):
@@ -52,7 +52,7 @@ def _draw_rows(row0: Any, row1: Any, row2: Any, row3: Any, left: Any, block: Any
         x = U32(x + U32(1))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
     """Noise words of rows top.. (top a multiple of BLOCK) and columns left.. into words (rows, columns) uint32."""
     for k in range(words.shape[0] // BLOCK):
@@ -61,38 +61,38 @@ def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
         _draw_rows(words[r], words[r + 1], words[r + 2], words[r + 3], left, block, frame, key)
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _sums(words: Any, out: Any) -> None:
     for i in range(words.shape[0]):
         out[i] = byte_sum(words[i])
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _centre_tap(total: Any, row: Any, tap: Any, bias: Any) -> None:
     for i in range(total.shape[0]):
         total[i] = I32(bias + I32(tap * I32(row[i])))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _pair_tap(total: Any, low: Any, high: Any, tap: Any) -> None:
     for i in range(total.shape[0]):
         total[i] += I32(tap * I32(I32(low[i]) + I32(high[i])))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _two_pairs(total: Any, low: Any, high: Any, tap: Any, lower: Any, higher: Any, next_tap: Any) -> None:
     for i in range(total.shape[0]):
         near = I32(tap * I32(I32(low[i]) + I32(high[i])))
         total[i] += I32(near + I32(next_tap * I32(I32(lower[i]) + I32(higher[i]))))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _settle(total: Any, out: Any) -> None:
     for i in range(total.shape[0]):
         out[i] = total[i] >> _TAP_SHIFT
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _filter_rows(words: Any, taps: Any, room: Any, out: Any) -> None:
     """Horizontal filter of every row: out (rows, width) int16 from words (rows, width + 2 radius)."""
     radius = taps.shape[0] - 1
@@ -112,7 +112,7 @@ def _filter_rows(words: Any, taps: Any, room: Any, out: Any) -> None:
         _settle(total, out[r])
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _filter_column(rows: Any, centre: Any, taps: Any, bias: Any, total: Any) -> None:
     """Vertical filter around row `centre`, unshifted, into total (width,) int32."""
     _centre_tap(total, rows[centre], taps[0], bias)
@@ -127,20 +127,22 @@ def _filter_column(rows: Any, centre: Any, taps: Any, bias: Any, total: Any) -> 
         _pair_tap(total, rows[centre - radius], rows[centre + radius], taps[radius])
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _blend(near: Any, far: Any, out: Any) -> None:
     for i in range(out.shape[0]):
         out[i] = I32(I32(I32(3) * I32(near[i])) + I32(far[i]))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _mix(fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any, out: Any) -> None:
     """Octaves added and clamped; coarse (width // 2 + 2) is widened twofold around its pixel centres."""
     pairs = out.shape[0] // 2
     for i in range(pairs):
         centre = I32(I32(3) * coarse[i + 1])
         even = I32(I32(I32(fine_weight * fine[2 * i]) + I32(coarse_weight * I32(centre + coarse[i]))) >> _MIX_SHIFT)
-        odd = I32(I32(I32(fine_weight * fine[2 * i + 1]) + I32(coarse_weight * I32(centre + coarse[i + 2]))) >> _MIX_SHIFT)
+        odd = I32(
+            I32(I32(fine_weight * fine[2 * i + 1]) + I32(coarse_weight * I32(centre + coarse[i + 2]))) >> _MIX_SHIFT
+        )
         out[2 * i] = min(max(even, -_LIMIT), _LIMIT)
         out[2 * i + 1] = min(max(odd, -_LIMIT), _LIMIT)
     if 2 * pairs < out.shape[0]:
@@ -149,7 +151,7 @@ def _mix(fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any, out: Any)
         out[2 * pairs] = min(max(even, -_LIMIT), _LIMIT)
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _field(
     first: Any, frame: Any, fine_key: Any, coarse_key: Any, fine_x: Any, fine_y: Any, coarse_x: Any, coarse_y: Any,
     fine_weight: Any, coarse_weight: Any, words_room: Any, rows_room: Any, sums_room: Any, field: Any,
@@ -194,7 +196,7 @@ def _field(
     return words[offset + ry : offset + ry + count, rx : rx + width]
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _no_field(first: Any, frame: Any, key: Any, words_room: Any, field: Any) -> Any:
     """A field of zeros, and dither words."""
     count, width = field.shape
@@ -206,14 +208,14 @@ def _no_field(first: Any, frame: Any, key: Any, words_room: Any, field: Any) -> 
     return words[first - top : first - top + count]
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _look_up(codes: Any, table: Any, out: Any) -> None:
     # A loop of its own: LLVM cannot vectorise a look-up, and would leave the arithmetic around it scalar too.
     for i in range(out.shape[0]):
         out[i] = table[codes[i]]
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _luma_row(packed: Any, field: Any, dither: Any, bits: Any, out: Any) -> None:
     drop = U32(U32(32) - U32(bits))
     for i in range(out.shape[0]):
@@ -222,7 +224,7 @@ def _luma_row(packed: Any, field: Any, dither: Any, bits: Any, out: Any) -> None
         out[i] = I32(value + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _luma(source: Any, first: Any, field: Any, dither: Any, table: Any, bits: Any, out: Any) -> None:
     packed = np.empty(source.shape[1], np.int64)
     for r in range(field.shape[0]):
@@ -230,7 +232,7 @@ def _luma(source: Any, first: Any, field: Any, dither: Any, table: Any, bits: An
         _luma_row(packed, field[r], dither[r], bits, out[first + r])
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _sited_luma(luma: Any, row: Any, across: Any, down: Any, out: Any) -> None:
     """Mean luma code under each chroma sample of a row, int32."""
     height, width = luma.shape
@@ -242,12 +244,14 @@ def _sited_luma(luma: Any, row: Any, across: Any, down: Any, out: Any) -> None:
         return
     whole = width // 2
     for i in range(whole):
-        out[i] = I32(I32(upper[2 * i]) + I32(upper[2 * i + 1]) + I32(lower[2 * i]) + I32(lower[2 * i + 1]) + I32(2)) >> I32(2)
+        out[i] = I32(
+            I32(upper[2 * i]) + I32(upper[2 * i + 1]) + I32(lower[2 * i]) + I32(lower[2 * i + 1]) + I32(2)
+        ) >> I32(2)
     if whole < out.shape[0]:
         out[whole] = I32(I32(upper[width - 1]) + I32(lower[width - 1]) + I32(1)) >> I32(1)
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _roll(n: Any, knee: Any, curvature: Any, strength: Any) -> Any:
     """Twin of Shoulder.roll in float32, by adds, multiplies, one division and one root."""
     d = F32(min(max(n, knee), F32(1.0)) - knee)
@@ -255,7 +259,7 @@ def _roll(n: Any, knee: Any, curvature: Any, strength: Any) -> Any:
     return F32(n + F32(strength * F32(rolled - n))) if n > knee else n
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _slope(y: Any, largest: Any, knee: Any, curvature: Any, strength: Any) -> Any:
     """What chroma is scaled by: the shoulder's slope between luma and the largest channel."""
     if largest <= knee or largest - y < _TINY:
@@ -264,13 +268,13 @@ def _slope(y: Any, largest: Any, knee: Any, curvature: Any, strength: Any) -> An
     return F32(rise / F32(largest - y))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _largest(y: Any, cb: Any, cr: Any, r_cr: Any, g_cb: Any, g_cr: Any, b_cb: Any) -> Any:
     """max(R', G', B') of normalised Y', Cb, Cr."""
     return F32(y + max(max(F32(r_cr * cr), F32(b_cb * cb)), F32(F32(g_cb * cb) + F32(g_cr * cr))))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _slopes(luma: Any, cb: Any, cr: Any, scale: Any, shoulder: Any, out: Any) -> Any:
     """Chroma factors of one row of integer samples into out; False, and no factors, where none reaches the knee."""
     black, span, grey, unit = scale[0], scale[1], scale[2], scale[3]
@@ -290,14 +294,16 @@ def _slopes(luma: Any, cb: Any, cr: Any, scale: Any, shoulder: Any, out: Any) ->
     return True
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _scale_chroma(values: Any, slopes: Any, grey: Any) -> None:
     for i in range(values.shape[0]):
         values[i] = grey + I32(np.floor(F32(F32(F32(values[i] - grey) * slopes[i]) + F32(0.5))))
 
 
-@_jit  # type: ignore[untyped-decorator]
-def _chroma_row(values: Any, gains: Any, shift: Any, field: Any, dither: Any, low: Any, high: Any, bits: Any, out: Any) -> None:
+@_jit
+def _chroma_row(
+    values: Any, gains: Any, shift: Any, field: Any, dither: Any, low: Any, high: Any, bits: Any, out: Any
+) -> None:
     drop = U32(U32(32) - U32(bits))
     for i in range(values.shape[0]):
         value = values[i]
@@ -308,7 +314,7 @@ def _chroma_row(values: Any, gains: Any, shift: Any, field: Any, dither: Any, lo
         out[i] = I32(value + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _chroma(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_field: Any, cb_dither: Any, cr_field: Any,
     cr_dither: Any, curve: Any, gain: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any,
@@ -330,22 +336,24 @@ def _chroma(
         _chroma_row(cr_values, gains, _NONE, cr_field[r], cr_dither[r], low, high, bits, cr_out[row])
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _float_gain(table: Any, y: Any) -> Any:
     t = F32(min(max(y, F32(0.0)), F32(1.0)) * F32(FLOAT_GAIN_STEPS))
     i = min(I32(t), I32(FLOAT_GAIN_STEPS - 1))
     return F32(table[i] + F32(F32(table[i + 1] - table[i]) * F32(t - F32(i))))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _store(value: Any, offset: Any, unit: Any, top: Any, word: Any) -> Any:
     """An integer code of a normalised value, dithered with one code of uniform noise."""
     nudge = F32(F32(U32(word * _SPREAD) >> U32(8)) * F32(1.0 / 16777216.0))
     return min(max(np.floor(F32(F32(offset + F32(value * unit)) + nudge)), F32(0.0)), top)
 
 
-@_jit  # type: ignore[untyped-decorator]
-def _luma_float(source: Any, first: Any, field: Any, dither: Any, gain: Any, shoulder: Any, store: Any, out: Any) -> None:
+@_jit
+def _luma_float(
+    source: Any, first: Any, field: Any, dither: Any, gain: Any, shoulder: Any, store: Any, out: Any
+) -> None:
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
     for r in range(field.shape[0]):
@@ -356,7 +364,7 @@ def _luma_float(source: Any, first: Any, field: Any, dither: Any, gain: Any, sho
             target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, words[i])
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _chroma_float(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_field: Any, cb_dither: Any, cr_field: Any,
     cr_dither: Any, gain: Any, rgb: Any, shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
@@ -511,8 +519,9 @@ class CpuBackend:
         low = round(middle - spread / 2) << bits
         high = min(round(middle + spread / 2), (1 << target.depth) - 1) << bits
         _chroma(
-            luma, across, down, cb, cr, first, cb_field, cb_dither, cr_field, cr_dither, tables.chroma, tables.chroma_gain,
-            scale, _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high), U32(bits), out[1], out[2],
+            luma, across, down, cb, cr, first, cb_field, cb_dither, cr_field, cr_dither, tables.chroma,
+            tables.chroma_gain, scale, _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high), U32(bits),
+            out[1], out[2],
         )  # fmt: skip
 
 

@@ -51,7 +51,11 @@ class CinemaGrain(Parameters):
     name: ClassVar[str] = "cinema_grain"
 
     strength: float = param(
-        2.0, "Standard deviation where the curve peaks; 0 is an exact identity.", low=0.0, high=24.0, unit="codes of 255"
+        2.0,
+        "Standard deviation where the curve peaks; 0 is an exact identity.",
+        low=0.0,
+        high=24.0,
+        unit="codes of 255",
     )
     size: float = param(
         1.0, "Grain radius (Gaussian sigma) at a delivery whose short side is 1080 px.",
@@ -70,7 +74,7 @@ class CinemaGrain(Parameters):
         points = np.array(CURVES[self.curve])
         asked = self.strength / 255.0 * np.interp(luma, points[:, 0], points[:, 1])
         room = np.minimum(luma, 1.0 - luma) / ROOM
-        return np.clip(np.minimum(asked, room), 0.0, None)
+        return np.asarray(np.clip(np.minimum(asked, room), 0.0, None))
 
     def sigma_px(self, width: int, height: int, dpi: float) -> float:
         """Gaussian sigma in px of a delivery of this size. RecipeError when mm are asked for without dpi."""

@@ -89,7 +89,9 @@ def pass_tables(
     if source.is_hdr and guard.strength:
         guard = HighlightGuard(strength=0.0)
     shoulder = Shoulder.of(guard)
-    noise = _plane_noise(grain, source.subsampling, grain.sigma_px(width, height, dpi), seed) if grain.strength else None
+    noise = (
+        _plane_noise(grain, source.subsampling, grain.sigma_px(width, height, dpi), seed) if grain.strength else None
+    )
     std = 1.0 if noise is None else noise[0].filter.std
     chroma_stds = [1.0, 1.0] if noise is None else [n.filter.std for n in noise[1:]]
     chroma_shares = [grain.chroma * BLUE_GAIN, grain.chroma]
@@ -97,7 +99,10 @@ def pass_tables(
     if source.is_float:
         luma = shoulder.roll(np.linspace(0.0, 1.0, FLOAT_GAIN_STEPS + 1))
         deviation = grain.deviation(luma)
-        gains = [np.asarray(deviation * s / d, np.float32) for s, d in zip([1.0, *chroma_shares], [std, *chroma_stds], strict=True)]
+        gains = [
+            np.asarray(deviation * s / d, np.float32)
+            for s, d in zip([1.0, *chroma_shares], [std, *chroma_stds], strict=True)
+        ]
         idle = shoulder.is_identity and noise is None and target.is_float
         return PassTables(
             source, target, shoulder, noise, grain.frames_held(rate),

@@ -1,0 +1,74 @@
+"""What the integer noise promises: known answers, and the size and scale its filters state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grainkit.noise import (
+    BYTE_SUM_STD,
+    FIELD_STD,
+    NoiseFilter,
+    autocorrelation,
+    byte_sum,
+    gaussian_taps,
+    pcg4d,
+    stream_key,
+)
+
+U32 = np.uint32
+
+
+def by_the_paper(a: int, b: int, c: int, d: int) -> tuple[int, int, int, int]:
+    """pcg4d in Python's own integers, as Jarzynski & Olano print it."""
+    top = 2**32 - 1
+    v = [(x * 1664525 + 1013904223) & top for x in (a, b, c, d)]
+
+    def mix() -> None:
+        v[0] = (v[0] + v[1] * v[3]) & top
+        v[1] = (v[1] + v[2] * v[0]) & top
+        v[2] = (v[2] + v[0] * v[1]) & top
+        v[3] = (v[3] + v[1] * v[2]) & top
+
+    mix()
+    v[:] = [x ^ (x >> 16) for x in v]
+    mix()
+    return v[0], v[1], v[2], v[3]
+
+
+@pytest.mark.parametrize(
+    "counter", [(0, 0, 0, 0), (1, 2, 3, 4), (2**32 - 1, 2**31, 0x9E3779B9, 77), (65535, 65536, 1, 0)]
+)
+def test_the_hash_is_pcg4d_to_the_last_bit(counter):
+    found = tuple(int(w) for w in pcg4d(*(U32(c) for c in counter)))
+    assert found == by_the_paper(*counter)
+
+
+@pytest.mark.parametrize("word", [0, 0xFFFFFFFF, 0x01020304, 0x80FF007F])
+def test_the_sum_of_bytes_is_centred(word):
+    assert int(byte_sum(U32(word))) == sum(word.to_bytes(4, "big")) - 510
+
+
+def test_streams_of_planes_octaves_and_seeds_differ():
+    keys = {int(stream_key(seed, plane, octave)) for seed in range(8) for plane in range(3) for octave in range(2)}
+    assert len(keys) == 8 * 3 * 2
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.5, 1.0, 1.7, 4.0, 8.0])
+def test_taps_have_unit_energy_and_the_width_asked(sigma):
+    half = gaussian_taps(sigma)
+    energy = autocorrelation(half)[0]
+    assert energy == pytest.approx(1.0, rel=0.03)
+    x = np.arange(len(half))
+    spread = np.sqrt(2 * np.sum(half * x**2) / (half[0] + 2 * np.sum(half[1:])))
+    assert spread == pytest.approx(sigma, rel=0.06) or sigma < 0.5
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.57, 1.0, 2.5, 6.0])
+def test_the_field_is_scaled_near_its_nominal_deviation(sigma):
+    assert NoiseFilter.of_size(sigma, sigma).std == pytest.approx(FIELD_STD, rel=0.01)
+
+
+def test_the_deviation_of_the_byte_sum_is_exact():
+    every = np.arange(256)
+    assert pytest.approx(2 * every.std()) == BYTE_SUM_STD

@@ -1,0 +1,108 @@
+"""The one pass over the pixels: depths, ranges and the two kinds of planes agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grainkit.backends import open_backend
+from grainkit.color import Color, Range, chroma_codes, luma_codes
+from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.errors import BackendUnavailable
+from tests.passes import NO_GUARD, at_depth, dtype_of, neutral, run
+
+GRAIN, GUARD = CinemaGrain(strength=5.0), HighlightGuard(knee=0.8, ceiling=0.95)
+
+
+def normalised(planes, color):
+    black, white = luma_codes(color.depth, color.range)
+    grey, unit = chroma_codes(color.depth, color.range)
+    return [(planes[0] - black) / (white - black), *((p - grey) / unit for p in planes[1:])]
+
+
+def colourful(color: Color, height: int = 97, width: int = 131):
+    """A smooth legal picture: luma ramps past the knee, chroma waves."""
+    across, down = color.subsampling
+    y, x = np.mgrid[:height, :width] / np.array([height, width]).reshape(2, 1, 1)
+    v, u = np.mgrid[: -(-height // down), : -(-width // across)] / max(height, width)
+    values = [0.05 + 0.45 * (x + y), 0.12 * np.sin(9 * u), 0.15 * np.cos(7 * v)]
+    black, white = luma_codes(color.depth, color.range)
+    grey, unit = chroma_codes(color.depth, color.range)
+    scaled = [values[0] * (white - black) + black, *(c * unit + grey for c in values[1:])]
+    return tuple(np.rint(s).astype(dtype_of(color)) for s in scaled)
+
+
+@pytest.mark.parametrize("subsampling", [(2, 2), (2, 1), (1, 1)])
+@pytest.mark.parametrize("range_", list(Range))
+def test_integer_and_float_planes_give_one_picture(subsampling, range_):
+    color = Color(depth=12, subsampling=subsampling, range=range_)
+    planes = colourful(color)
+    whole = normalised(run(planes, color, GRAIN, GUARD), color)
+    real_color = replace(color, depth=32)
+    real = run(tuple(p.astype(np.float32) for p in normalised(planes, color)), real_color, GRAIN, GUARD)
+    for a, b in zip(whole, real, strict=True):
+        # One code of dither, and chroma that sees luma rounded to a code.
+        assert np.abs(a - b).max() < 2.5 / 3500
+
+
+@pytest.mark.parametrize(("source", "target"), [(8, 10), (8, 16), (10, 8), (12, 8), (10, 10)])
+@pytest.mark.parametrize(
+    "ranges", [(Range.LIMITED, Range.LIMITED), (Range.FULL, Range.LIMITED), (Range.LIMITED, Range.FULL)]
+)
+def test_depth_and_range_change_without_moving_a_tone(source, target, ranges):
+    start, end = Color(depth=source, range=ranges[0]), Color(depth=target, range=ranges[1])
+    planes = colourful(start)
+    done = run(planes, start, CinemaGrain(strength=0), NO_GUARD, target=end)
+    assert done[0].dtype == dtype_of(end)
+    for before, after in zip(normalised(planes, start), normalised(done, end), strict=True):
+        step = 1 / (luma_codes(target, ranges[1])[1] - luma_codes(target, ranges[1])[0])
+        assert np.abs(after - before).max() <= step * 1.01
+        assert abs((after - before).mean()) < 0.05 * step
+
+
+def test_widening_eight_bits_to_ten_is_exact_in_limited_range():
+    start = Color()
+    planes = colourful(start)
+    done = run(planes, start, CinemaGrain(strength=0), NO_GUARD, target=at_depth(10))
+    assert all(np.array_equal(a.astype(np.uint16) * 4, b) for a, b in zip(planes, done, strict=True))
+
+
+def test_float_planes_store_to_integers_with_dither():
+    color = Color(depth=32)
+    planes = tuple(p.astype(np.float32) for p in normalised(colourful(Color(depth=16)), Color(depth=16)))
+    done = run(planes, color, CinemaGrain(strength=0), NO_GUARD, target=Color(depth=8))
+    for before, after in zip(planes, normalised(done, Color(depth=8)), strict=True):
+        assert np.abs(after - before).max() <= 1.01 / 219
+        assert abs((after - before).mean()) < 0.05 / 219
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 3), (65, 3), (3, 65)])
+@pytest.mark.parametrize("subsampling", [(2, 2), (2, 1), (1, 1)])
+def test_the_smallest_and_oddest_pictures_work(size, subsampling):
+    color = Color(subsampling=subsampling)
+    planes = neutral(np.full(size, 120, np.uint8), color)
+    done = run(planes, color, GRAIN, GUARD, side=(1080, 1080))
+    assert [p.shape for p in done] == [p.shape for p in planes]
+
+
+def test_the_input_is_never_written_to():
+    color = Color()
+    planes = colourful(color)
+    kept = [p.copy() for p in planes]
+    for plane in planes:
+        plane.flags.writeable = False
+    run(planes, color, GRAIN, GUARD)
+    assert all(np.array_equal(a, b) for a, b in zip(planes, kept, strict=True))
+
+
+def test_a_backend_asked_for_by_name_never_falls_back():
+    with pytest.raises(BackendUnavailable, match="CUDA"):
+        open_backend("cuda")
+    with pytest.raises(BackendUnavailable, match="did you mean cuda"):
+        open_backend("cuda1")
+    backend = open_backend("auto")
+    assert backend.name == "cpu"
+    backend.close()
