@@ -1,0 +1,973 @@
+"""Clips in and out: the only file that knows PyAV.
+
+What is easy to get wrong, and is settled here once:
+- Planes are taken from the decoder as they are. Nothing is converted by libswscale, whose default matrix is BT.601.
+- PyAV sets slice threads, with which libx264 compresses worse; both ends ask for frame threads.
+- ProRes writes primaries and transfer from the frame, others from the codec context: both are tagged.
+- Timestamps: encoder and MP4 track tick in the source's own time base, so nothing is rounded. Key frames
+  that come before their display order get negative composition offsets, so that the picture track needs no edit
+  list and starts at 0. An edit list is left out of the file altogether where every track starts at 0; audio
+  with encoder priming starts before 0 and keeps its own, because without it sound would be late.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import re
+import struct
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from fractions import Fraction
+from itertools import islice
+from math import lcm
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import av.error
+import numpy as np
+from av.codec.context import Flags
+from av.container import InputContainer, OutputContainer
+
+from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
+from grainkit.convert import planes_from_rgb
+from grainkit.delivery import ClipDelivery
+from grainkit.errors import EncodingError, InputError, OutputError
+from grainkit.frame import Frame
+from grainkit.io import pixel_formats
+from grainkit.io.base import SourceInfo
+from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
+from grainkit.io.pending import Pending, output_errors
+from grainkit.io.pixel_formats import PixelFormat, Samples
+from grainkit.io.timecode import shift_timecode
+
+log = logging.getLogger(__name__)
+
+#: What containers are called in recipes, and what FFmpeg calls them.
+MUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "nut": "nut"}
+#: Encoders that presets use; `probe_encoders` says which of them this build has.
+ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "dnxhd", "ffv1", "aac")
+#: ISO 16684-3 annex: the box that holds an XMP packet in MP4 and MOV.
+XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
+
+#: Damaged packets in a row after which a clip counts as ended.
+_GIVE_UP_AFTER = 8
+#: Packets read in advance, to see where each stream that is taken along begins.
+_LOOK_AHEAD = 64
+#: Ticks per second fit 31 bits in MP4.
+_MAX_TIMESCALE = (1 << 31) - 1
+#: Container metadata that describes the old file, not its content.
+_OWN_TO_FILE = re.compile(
+    r"major_brand|minor_version|compatible_brands|encoder|rotate|duration(-.*)?|bps(-.*)?|number_of_.*|_statistics_.*"
+    r"|vendor_id|xmp|timecode",
+    re.IGNORECASE,
+)
+_SOURCE_TYPE = re.compile(r"digitalsourcetype/(\w+)")
+
+
+def probe_encoders() -> dict[str, bool]:
+    """Which of the encoders that presets use are in this build."""
+    return {name: _encoder_exists(name) for name in ENCODERS}
+
+
+def library_versions() -> dict[str, str]:
+    """Version of PyAV and of each FFmpeg library in it."""
+    libraries = {name: ".".join(map(str, version)) for name, version in av.library_versions.items()}
+    return {"av": av.__version__, **libraries}
+
+
+def _encoder_exists(name: str) -> bool:
+    try:
+        av.codec.Codec(name, "w")
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True
+
+
+# --------------------------------------------------------------------------------------------- reading
+
+
+class VideoSource:
+    """Frames `start` to `stop` - 1 of a clip, in order, with their absolute numbers.
+
+    Everything before `start` is decoded and left out: exact in every codec. Memory is constant.
+    allow_truncated: finish with what decodes where the clip is cut short or damaged, and note it.
+    Raises InputError (when made, or while iterating) for a file that is not a readable clip.
+    """
+
+    info: SourceInfo
+
+    def __init__(
+        self, path: Path | str, *, start: int = 0, stop: int | None = None, allow_truncated: bool = False
+    ) -> None:
+        self._name = str(path)
+        self._path = Path(path)
+        self._start, self._stop = start, stop
+        self._allow_truncated = allow_truncated
+        self._damage = ""
+        self._clock: int | None = None
+        self._container = _open_input(self._path)
+        try:
+            self._stream = _picture_stream(self._container, self._name)
+            self._stream.thread_type = "AUTO"
+            self._pictures = self._decode()
+            self._first = next(self._pictures, None)
+            if self._first is None:
+                raise InputError(f"{self._name}: no frame can be decoded; it is damaged, encrypted or holds no picture")
+            self._form = _readable_format(self._first, self._name)
+            self._size = (self._first.width, self._first.height)
+            self._time_base = _fraction(self._stream.time_base) or 1 / self._rate()
+            self._turn, turn_note = _orientation(self._first)
+            self._color, color_note = _color_of(self._stream, self._first, self._form)
+            self.info = self._describe((color_note, turn_note))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        count = 0
+        for picture in self._all_pictures():
+            if self._stop is not None and count >= self._stop:
+                return
+            pts = self._timestamp(picture)
+            if count >= self._start:
+                yield self._frame(picture, count, pts)
+            count += 1
+        if self._damage:
+            self._report_damage(count)
+        if count <= self._start and self._stop != self._start:
+            raise InputError(f"{self._name} has {count} frames, numbered from 0; frame {self._start} is beyond its end")
+
+    def _all_pictures(self) -> Iterator[av.VideoFrame]:
+        first, self._first = self._first, None
+        if first is None:
+            return
+        yield first
+        del first
+        yield from self._pictures
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Every picture that decodes; afterwards `_damage` says what was wrong, if anything was."""
+        failures, clean, reached = 0, False, Fraction(0)
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.error.EOFError):
+                self._damage = self._damage or self._missing_end(reached)
+                break
+            except av.error.FFmpegError as error:
+                self._damage = _reason(error)
+                break
+            if packet.pts is not None and packet.time_base:
+                reached = max(reached, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            # Empty packets mark the end of a stream, and a decoder given one takes nothing more.
+            if packet.stream_index != self._stream.index or packet.size == 0:
+                continue
+            if packet.is_corrupt:
+                self._damage = "a frame is cut off"
+                if self._allow_truncated:
+                    continue
+                break
+            try:
+                pictures = self._stream.decode(packet)
+            except av.error.FFmpegError as error:
+                self._damage, failures = _reason(error), failures + 1
+                if not self._allow_truncated or failures > _GIVE_UP_AFTER:
+                    break
+                continue
+            failures = 0
+            for picture in pictures:
+                # A recording that was cut out of a stream may begin between key frames: that is no damage.
+                if picture.is_corrupt and clean:
+                    self._damage = "a frame is damaged"
+                    if not self._allow_truncated:
+                        return
+                clean = clean or not picture.is_corrupt
+                yield picture
+        with contextlib.suppress(av.error.FFmpegError):
+            yield from self._stream.decode(None)
+
+    def _missing_end(self, reached: Fraction) -> str:
+        """What the container promised and did not hold, or ''. Containers that promise nothing lack nothing."""
+        if self._container.format.name.startswith("mov"):
+            size = self._path.stat().st_size
+            ends = (entry.pos + entry.size for stream in self._container.streams for entry in stream.index_entries)
+            return "the file ends before its index does" if max(ends, default=0) > size else ""
+        if not self._container.format.name.startswith(("matroska", "avi")) or not self._container.duration:
+            return ""
+        missing = Fraction(self._container.duration, av.time_base) - reached
+        # Last blocks often carry no duration, and audio frames last up to 0.12 s.
+        if missing <= max(Fraction(1, 4), 4 / self._rate()):
+            return ""
+        return f"the last {float(missing):.1f} s are missing"
+
+    def _report_damage(self, count: int) -> None:
+        if not self._allow_truncated:
+            raise InputError(
+                f"{self._name} is truncated or damaged after frame {count - 1} ({self._damage}); "
+                "pass --allow-truncated to finish what decodes"
+            )
+        note = f"truncated or damaged ({self._damage}): {count} frames decoded"
+        log.warning("%s: %s", self._name, note)
+        self.info = replace(self.info, notes=(*self.info.notes, note))
+
+    def _rate(self) -> Fraction:
+        rate = _fraction(self._stream.average_rate) or _fraction(self._stream.guessed_rate)
+        return rate or Fraction(25)
+
+    def _timestamp(self, picture: av.VideoFrame) -> int:
+        """The picture's pts, or one frame after the last where it has none."""
+        step = max(1, round(1 / self._rate() / self._time_base))
+        pts = picture.pts
+        if pts is None:
+            pts = 0 if self._clock is None else self._clock
+        self._clock = pts + (picture.duration or step)
+        return pts
+
+    def _frame(self, picture: av.VideoFrame, index: int, pts: int) -> Frame:
+        if (picture.width, picture.height) != self._size or picture.format.name != self._form.name:
+            raise InputError(
+                f"{self._name} changes from {self._size[0]}x{self._size[1]} {self._form.name} to {picture.width}x"
+                f"{picture.height} {picture.format.name} at frame {index}; split it there, or make it uniform first"
+            )
+        samples = pixel_formats.unpack(self._form, _plane_bytes(picture), *self._size)
+        alpha, rgb, planes = samples.alpha, samples.rgb, samples.planes
+        if not self._turn.is_upright:
+            alpha = None if alpha is None else self._turn.apply(alpha)
+            rgb = None if rgb is None else self._turn.apply(rgb)
+            planes = oriented_planes(planes, self._color, self._turn) if planes else ()
+        color = self.info.color
+        return Frame(
+            planes=planes if rgb is None else planes_from_rgb(rgb, color),
+            color=color,
+            index=index,
+            pts=pts,
+            duration=picture.duration or None,
+            time_base=self._time_base,
+            alpha=alpha,
+            rgb=rgb,
+        )
+
+    def _describe(self, found: tuple[str, ...]) -> SourceInfo:
+        assert self._first is not None
+        stream, rate, (width, height) = self._stream, self._rate(), self._size
+        aspect = _fraction(stream.sample_aspect_ratio) or Fraction(1)
+        if self._turn.transposed:
+            width, height, aspect = height, width, 1 / aspect
+        metadata = dict(self._container.metadata)
+        claimed = _SOURCE_TYPE.search(metadata.pop("xmp", ""))
+        if timecode := _timecode(self._container):
+            metadata["timecode"] = timecode
+        notes = [note for note in found if note]
+        if self._first.pts is None:
+            notes.append(f"no timestamps; made from {float(rate):g} frames per second")
+        if self._first.interlaced_frame:
+            notes.append("interlaced; the two fields are left as they are (deinterlace first for a clean result)")
+        if len(_picture_streams(self._container)) > 1:
+            notes.append("several picture streams; the first is used")
+        return SourceInfo(
+            name=self._name,
+            path=self._path,
+            kind="clip",
+            width=width,
+            height=height,
+            color=oriented_color(self._color, self._turn),
+            frames=self._expected_frames(rate),
+            rate=rate,
+            time_base=self._time_base,
+            sample_aspect=aspect,
+            has_alpha=self._form.alpha,
+            has_audio=bool(self._container.streams.audio),
+            pixel_format=self._form.name,
+            metadata=metadata,
+            digital_source_type=claimed[1] if claimed else "",
+            notes=tuple(notes),
+        )
+
+    def _expected_frames(self, rate: Fraction) -> int | None:
+        total = self._stream.frames
+        if not total and self._stream.duration:
+            total = round(self._stream.duration * self._time_base * rate)
+        if not total and self._container.duration:
+            total = round(Fraction(self._container.duration, av.time_base) * rate)
+        if not total:
+            return None if self._stop is None else self._stop - self._start
+        return max(0, min(total, total if self._stop is None else self._stop) - self._start)
+
+
+def _open_input(path: Path) -> InputContainer:
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, not a clip; name a clip in it")
+        if size == 0:
+            raise InputError(f"{path} is empty; make or copy it again")
+        # The prefix keeps FFmpeg from taking a colon in a name for a protocol.
+        options = {"export_xmp": "1"}
+        return av.open(f"file:{path}", "r", container_options=options, metadata_errors="replace")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; check the name") from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read; change its permissions") from error
+    except av.error.FFmpegError as error:
+        if _is_mp4(path):
+            raise InputError(
+                f"{path} is truncated or damaged: its index cannot be read, so no frame can; copy or export it again"
+            ) from error
+        raise InputError(
+            f"{path} is not a clip that can be read ({_reason(error)}); mp4, mov, mkv, webm, avi and others are"
+        ) from error
+
+
+def _is_mp4(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8)[4:] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
+def _picture_streams(container: InputContainer) -> list[av.VideoStream]:
+    cover = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & cover]
+
+
+def _picture_stream(container: InputContainer, name: str) -> av.VideoStream:
+    streams = _picture_streams(container)
+    if not streams:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream at all"
+        raise InputError(f"{name} holds no video stream (it holds: {kinds}); give a clip with a picture")
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise InputError(f"{name}: its picture codec is unknown or encrypted; convert it to H.264 or ProRes first")
+    if stream.codec_context.width <= 0 or stream.codec_context.height <= 0:
+        raise InputError(f"{name}: its picture has no size ({stream.codec_context.name}); it is damaged or empty")
+    return stream
+
+
+def _readable_format(picture: av.VideoFrame, name: str) -> PixelFormat:
+    form = pixel_formats.parse(picture.format.name)
+    if form is None:
+        raise InputError(
+            f"{name}: pixel format {picture.format.name} is not supported; convert it first, for example with "
+            "ffmpeg -i IN -c:v ffv1 -pix_fmt yuv422p10le OUT.mkv (4:2:0, 4:2:2, 4:4:4, gray, RGB and GBR are read)"
+        )
+    return form
+
+
+def _bytes_of(buffer: Any) -> pixel_formats.Bytes:
+    return np.frombuffer(buffer, np.uint8)
+
+
+def _plane_bytes(picture: av.VideoFrame) -> list[pixel_formats.Bytes]:
+    """One (rows, bytes per row) view per plane, top row first; valid while the picture lives."""
+    views = []
+    for plane in picture.planes:
+        rows = _bytes_of(plane).reshape(plane.height, abs(plane.line_size))
+        views.append(rows if plane.line_size > 0 else rows[::-1])
+    return views
+
+
+def _orientation(picture: av.VideoFrame) -> tuple[Orientation, str]:
+    """How to turn the picture, and the sentence that says so."""
+    for data in picture.side_data:
+        if data.type == av.sidedata.sidedata.Type.DISPLAYMATRIX:  # type: ignore[attr-defined]
+            matrix = _bytes_of(data).view(np.int32)[:9].tolist()
+            turn = from_display_matrix(matrix)
+            if turn is None:
+                return (
+                    Orientation(),
+                    f"rotation of {picture.rotation} degrees ignored (only quarter turns are baked in)",
+                )
+            return turn, "" if turn.is_upright else f"{turn.describe()} baked in"
+    return Orientation(), ""
+
+
+def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat) -> tuple[Color, str]:
+    """What the numbers mean (tags of the picture, else the stream, else convention), and what was assumed, said."""
+    context = stream.codec_context
+    assumed: list[str] = []
+
+    def tag(kind: Any, on_picture: int, on_stream: int) -> Any:
+        for value in (on_picture, on_stream):
+            if value in set(kind) and value != kind.UNSPECIFIED:
+                return kind(value)
+        return None
+
+    primaries = tag(Primaries, picture.color_primaries, context.color_primaries)
+    transfer = tag(Transfer, picture.color_trc, context.color_trc)
+    matrix = Matrix.BT709 if form.is_rgb else tag(Matrix, picture.colorspace, context.colorspace)
+    if (
+        matrix is None
+        and not form.is_rgb
+        and picture.colorspace not in (0, 2, 3)
+        and picture.colorspace not in set(Matrix)
+    ):
+        raise InputError(
+            f"{stream.container.name.removeprefix('file:')}: colour matrix {picture.colorspace} of H.273 is not "
+            "supported; convert it to BT.709 or BT.2020 first"
+        )
+    family = _family(matrix, primaries, form, picture)
+    if matrix is None:
+        matrix = family[0]
+        assumed.append("matrix")
+    if primaries is None:
+        primaries = family[1]
+        assumed.append("primaries")
+    if transfer is None:
+        transfer = family[2]
+        assumed.append("transfer")
+
+    jpeg = form.full_range or context.name in ("mjpeg", "ljpeg", "jpegls")
+    code = picture.color_range or context.color_range
+    if form.is_rgb or form.full_range:
+        range_ = Range.FULL
+    elif code in (1, 2):
+        range_ = Range.FULL if code == 2 else Range.LIMITED
+    else:
+        range_ = Range.FULL if jpeg else Range.LIMITED
+        assumed.append("range")
+
+    # PyAV tells the siting from version 19 on.
+    sited = getattr(picture, "chroma_location", 0)
+    siting = (
+        Siting(sited) if sited in set(Siting) and sited else Siting.CENTER if context.name == "mjpeg" else Siting.LEFT
+    )
+    if not sited and form.subsampling != (1, 1):
+        assumed.append("siting")
+
+    color = Color(
+        matrix=matrix,
+        primaries=primaries,
+        transfer=transfer,
+        range=range_,
+        siting=siting,
+        depth=form.rgb_depth if form.is_rgb else form.depth,
+        subsampling=form.subsampling,
+        is_rgb=form.is_rgb,
+        assumed=tuple(assumed),
+    )
+    meaning = {"matrix": matrix, "primaries": primaries, "transfer": transfer, "range": range_, "siting": siting}
+    said = ", ".join(f"{name} {meaning[name].name}" for name in assumed)
+    return color, f"colour not tagged, assumed by convention: {said}" if said else ""
+
+
+def _family(
+    matrix: Matrix | None, primaries: Primaries | None, form: PixelFormat, picture: av.VideoFrame
+) -> tuple[Matrix, Primaries, Transfer]:
+    """The standard that fills in missing tags: that of the tags there are, else by size, HD from 1280 or 720 px."""
+    if matrix is Matrix.BT2020_NCL or primaries is Primaries.BT2020:
+        return Matrix.BT2020_NCL, Primaries.BT2020, Transfer.BT2020_10
+    hd = picture.height >= 720 or picture.width >= 1280
+    if matrix is Matrix.BT709 or (matrix is None and (primaries is Primaries.BT709 or hd)) or form.is_rgb:
+        return Matrix.BT709, Primaries.BT709, Transfer.BT709
+    if matrix is Matrix.BT470BG or primaries is Primaries.BT470BG:
+        return Matrix.BT470BG, Primaries.BT470BG, Transfer.SMPTE170M
+    return Matrix.SMPTE170M, Primaries.SMPTE170M, Transfer.SMPTE170M
+
+
+def _timecode(container: InputContainer) -> str:
+    """Start timecode of the clip, wherever its container keeps it, or ''."""
+    places = [stream.metadata for stream in container.streams if stream.type in ("video", "data")]
+    return next((str(place["timecode"]) for place in [container.metadata, *places] if "timecode" in place), "")
+
+
+def _fraction(value: Any) -> Fraction | None:
+    """PyAV's rational, None where it is unset (None, 0 or 0/0 by version)."""
+    return Fraction(value.numerator, value.denominator) if value else None
+
+
+def _reason(error: av.error.FFmpegError) -> str:
+    """Why, in few words: the library's last words where there are any, else what its number means."""
+    last_words: Any = error.log
+    return _tidy(last_words[2] if last_words else error.strerror or str(error))
+
+
+def _tidy(words: str) -> str:
+    text = " ".join(words.split()).rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+# --------------------------------------------------------------------------------------------- writing
+
+
+class VideoSink:
+    """Encodes frames into a clip that appears whole at commit().
+
+    destination: where the clip goes. delivery: container, codec, pixel format, options. color: what the
+    frames that come mean, and what the file is tagged with. width, height: of those frames.
+    source: where timing, audio, chapters and metadata come from (its `path` is opened again).
+    start_seconds, end_seconds: the part of the source that is written, in its own clock; timestamps start at 0.
+    rate: frames per second for sources without a clock, and for key-frame spacing. xmp: a packet for MP4 and MOV.
+    metadata: container tags to add. `notes` says what could not be carried over.
+    Raises OutputError where the delivery is impossible or the disk refuses, EncodingError where the encoder does.
+    """
+
+    def __init__(
+        self,
+        destination: Path,
+        *,
+        delivery: ClipDelivery,
+        color: Color,
+        width: int,
+        height: int,
+        source: SourceInfo,
+        start_seconds: float = 0.0,
+        end_seconds: float | None = None,
+        rate: Fraction | None = None,
+        xmp: bytes | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        self._destination = destination
+        self._delivery = delivery
+        self._color = color
+        self._source = source
+        self._xmp = xmp
+        self._count = 0
+        self._last_pts: int | None = None
+        self._rate = rate or source.rate or Fraction(25)
+        self._time_base = source.time_base or 1 / self._rate
+        self._form = _delivered_format(delivery, color)
+        self._alpha_top = float((1 << source.color.depth) - 1) if 8 < source.color.depth <= 16 else 0.0
+        self._passengers: _Passengers | None = None
+        self._output: OutputContainer | None = None
+        if delivery.container not in MUXERS:
+            raise OutputError(f"container '{delivery.container}' is not known; it is one of {', '.join(MUXERS)}")
+        self._pending = Pending(destination)
+        try:
+            with self._writing():
+                self._output = av.open(f"file:{self._pending.path}", "w", format=MUXERS[delivery.container])
+                self._stream = self._add_picture_stream(self._output, width, height)
+                self._carry_over(self._output, start_seconds, end_seconds, metadata or {})
+            self._open_encoder()
+        except BaseException:
+            self.abort()
+            raise
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the source was left out, a sentence each."""
+        return () if self._passengers is None else tuple(self._passengers.notes)
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame, already in the delivered depth, sampling and size."""
+        output = self._opened()
+        pts = self._timestamp(frame)
+        picture = self._picture(frame, pts)
+        packets = self._encode(picture)
+        with self._writing():
+            if self._count == 0:
+                self._write_header(output, pts)
+            output.mux(packets)
+            if self._passengers is not None:
+                self._passengers.advance(output, pts * self._time_base)
+        self._count += 1
+
+    def commit(self) -> None:
+        if self._output is None:
+            return
+        if self._count == 0:
+            raise EncodingError(f"no frame came, so {self._destination} was not written; check --frames")
+        packets = self._encode(None)
+        with self._writing():
+            self._output.mux(packets)
+            if self._passengers is not None:
+                self._passengers.advance(self._output, None)
+            self._output.close()
+            if self._xmp is not None and self._is_iso:
+                with self._pending.path.open("ab") as file:
+                    file.write(xmp_box(self._xmp))
+        self._release()
+        self._pending.commit()
+
+    def abort(self) -> None:
+        # Removed first: closing an FFmpeg output finishes the file, and nobody wants that one.
+        self._pending.abort()
+        if self._output is not None:
+            with contextlib.suppress(av.error.FFmpegError):
+                self._output.close()
+        self._release()
+
+    def _release(self) -> None:
+        self._output = None
+        if self._passengers is not None:
+            self._passengers.close()
+
+    @property
+    def _is_iso(self) -> bool:
+        return self._delivery.container in ("mp4", "mov")
+
+    def _opened(self) -> OutputContainer:
+        if self._output is None:
+            raise EncodingError(f"{self._destination} is closed already")
+        return self._output
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Errors of the disk and the muxer."""
+        try:
+            with output_errors(self._destination):
+                yield
+        except av.error.FFmpegError as error:
+            raise self._failure(_reason(error)) from error
+
+    def _encode(self, picture: av.VideoFrame | None) -> list[av.Packet[Any]]:
+        """Packets that are ready; None flushes. An encoder's own EPERM or ENOMEM says nothing about the disk."""
+        try:
+            return self._stream.encode(picture)
+        except av.error.FFmpegError as error:
+            raise self._failure(_reason(error)) from error
+
+    def _open_encoder(self) -> None:
+        """Open it with FFmpeg's log on, for the reason. Not for longer: with threads at work that log can deadlock."""
+        before = av.logging.get_level()
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            with av.logging.Capture() as lines:
+                self._stream.codec_context.open()
+        except av.error.FFmpegError as error:
+            raise self._failure(_tidy(lines[0][2]) if lines else _reason(error)) from error
+        finally:
+            av.logging.set_level(before)
+        if unused := self._stream.codec_context.options:
+            raise OutputError(
+                f"{self._delivery.codec} has no option {', '.join(map(repr, unused))}; "
+                "take it out of delivery.clip.options"
+            )
+
+    def _failure(self, reason: str) -> EncodingError:
+        where = f"at frame {self._count}" if self._count else "at the start"
+        return EncodingError(
+            f"{self._destination}: {self._delivery.codec} into {self._delivery.container} failed {where}: {reason}"
+        )
+
+    def _add_picture_stream(self, output: OutputContainer, width: int, height: int) -> av.VideoStream:
+        name = self._delivery.codec
+        form = self._form.name
+        try:
+            codec = av.codec.Codec(name, "w")
+        except av.codec.codec.UnknownCodecError as error:
+            present = [known for known, here in probe_encoders().items() if here]
+            close = get_close_matches(name, present, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(present)}"
+            raise OutputError(f"delivery.codec '{name}' is not an encoder of this FFmpeg build; {hint}") from error
+        if codec.type != "video":
+            raise OutputError(f"delivery.codec '{name}' encodes {codec.type}, not pictures")
+        takes = [each.name for each in codec.video_formats or ()]
+        if takes and form not in takes:
+            usable = [each for each in takes if pixel_formats.parse(each)]
+            raise OutputError(f"{name} cannot encode {form}; delivery.pixel_format is one of {', '.join(usable)}")
+        try:
+            stream = output.add_stream(name, rate=self._rate.limit_denominator(1 << 20))
+        except ValueError as error:
+            raise OutputError(
+                f"{self._delivery.container} cannot hold {name}; use --set delivery.clip.container="
+                f"{' or '.join(_containers_for(codec.name))}"
+            ) from error
+        assert isinstance(stream, av.VideoStream)
+
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, form
+        context.time_base = stream.time_base = self._time_base
+        context.sample_aspect_ratio = self._source.sample_aspect
+        context.thread_count = 0
+        context.thread_type = "AUTO"
+        context.flags |= Flags.frame_duration
+        self._tag(context)
+        if codec.canonical_name == "hevc" and self._is_iso:
+            context.codec_tag = "hvc1"
+        if self._delivery.closed_gop_seconds > 0:
+            context.gop_size = max(1, round(self._rate * Fraction(self._delivery.closed_gop_seconds)))
+            context.flags |= Flags.closed_gop
+        context.options = _encoder_options(self._delivery, self._color, self._form)
+        return stream
+
+    def _tag(self, target: Any) -> None:
+        """Colour tags, on a codec context or a frame."""
+        target.colorspace = 0 if self._form.is_rgb else int(self._color.matrix)
+        target.color_primaries = int(self._color.primaries)
+        target.color_trc = int(self._color.transfer)
+        full = self._form.is_rgb or self._color.range is Range.FULL
+        target.color_range = 2 if full else 1
+
+    def _carry_over(
+        self, output: OutputContainer, start: float, end: float | None, metadata: Mapping[str, str]
+    ) -> None:
+        """Audio, subtitles, chapters and tags of the source."""
+        tags = {key: value for key, value in self._source.metadata.items() if not _OWN_TO_FILE.fullmatch(key)}
+        output.metadata.update({**tags, **metadata})
+        self._shift = round(Fraction(start) / self._time_base)
+        if self._source.path is None or self._source.kind != "clip":
+            return
+        passengers = _Passengers(self._source.path, start, end)
+        self._passengers = passengers
+        self._shift = round(passengers.begin / self._time_base)
+        passengers.board(output, self._delivery)
+        self._stream.metadata.update(passengers.picture_tags)
+        if timecode := self._source.metadata.get("timecode", ""):
+            self._stream.metadata["timecode"] = shift_timecode(
+                timecode, round(Fraction(start) * self._rate), self._rate
+            )
+
+    def _write_header(self, output: OutputContainer, first_pts: int) -> None:
+        """Muxer options are settled here, because only now is it known where every track starts."""
+        if self._is_iso:
+            flags = "+faststart+negative_cts_offsets"
+            if self._delivery.container == "mov" and any(key.startswith("com.") for key in output.metadata):
+                flags += "+use_metadata_tags"
+            output.container_options["movflags"] = flags
+            output.container_options["video_track_timescale"] = str(self._time_base.denominator)
+            late = self._passengers is not None and self._passengers.starts_off_zero()
+            if first_pts == 0 and not late:
+                output.container_options["use_editlist"] = "0"
+            else:
+                # Edit lists count in the movie's own ticks, which are milliseconds unless told.
+                rates = [stream.codec_context.sample_rate for stream in output.streams.audio]
+                ticks = lcm(self._time_base.denominator, *rates)
+                output.container_options["movie_timescale"] = str(min(ticks, _MAX_TIMESCALE))
+        output.start_encoding()
+
+    def _picture(self, frame: Frame, pts: int) -> av.VideoFrame:
+        context = self._stream.codec_context
+        if (frame.width, frame.height) != (context.width, context.height):
+            raise EncodingError(
+                f"frame {frame.index} is {frame.width}x{frame.height}, but the clip is {context.width}x{context.height}"
+            )
+        picture = av.VideoFrame(frame.width, frame.height, self._form.name)
+        raw = _plane_bytes(picture)
+        pixel_formats.pack(self._form, raw, Samples(frame.planes, frame.rgb, frame.alpha), self._alpha_top)
+        self._tag(picture)
+        picture.time_base = self._time_base
+        picture.pts = pts
+        if frame.duration is not None and frame.time_base is not None:
+            picture.duration = round(frame.duration * frame.time_base / self._time_base)
+        else:
+            picture.duration = max(1, round(1 / self._rate / self._time_base))
+        return picture
+
+    def _timestamp(self, frame: Frame) -> int:
+        """The frame's time in ticks; a clock that stands still is moved on by one tick, as encoders demand."""
+        if frame.pts is None or frame.time_base is None:
+            pts = round(self._count / self._rate / self._time_base)
+        else:
+            pts = round(frame.pts * frame.time_base / self._time_base) - self._shift
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + 1)
+        self._last_pts = pts
+        return pts
+
+
+class _Passengers:
+    """Audio and subtitle packets of the source, taken along as the picture advances, never changed.
+
+    begin: seconds of the source's clock that become 0. Formats whose clock starts anywhere (MPEG-TS) are
+    brought to 0; others keep their own. notes: what was left behind.
+    """
+
+    def __init__(self, path: Path, start: float, end: float | None) -> None:
+        self._input = _open_input(path)
+        self._end = None if end is None else Fraction(end)
+        self._whole = start == 0
+        self.begin = Fraction(start)
+        clock_starts_anywhere: Any = av.format.Flags.ts_discont.value
+        if self._whole and int(self._input.format.flags) & clock_starts_anywhere:
+            self.begin = Fraction(self._input.start_time or 0, av.time_base)
+        self.notes: list[str] = []
+        self._boarded: dict[int, Any] = {}
+        self._packets: Iterator[av.Packet[Any]] = iter(())
+        self._ahead: deque[av.Packet[Any]] = deque()
+
+    @property
+    def picture_tags(self) -> dict[str, str]:
+        return _content_tags(_picture_streams(self._input)[0].metadata)
+
+    def board(self, output: OutputContainer, delivery: ClipDelivery) -> None:
+        """Add the streams that the container can hold. OutputError for audio that it cannot."""
+        for stream in self._input.streams:
+            if stream.type == "audio" and delivery.audio == "copy":
+                self._boarded[stream.index] = _add_audio(output, stream, delivery.container)
+            elif stream.type == "subtitle":
+                if _holds(delivery.container, stream):
+                    self._boarded[stream.index] = _copied(output, stream)
+                else:
+                    self.notes.append(f"subtitles ({stream.name}) left out: {delivery.container} cannot hold them")
+            elif stream.type in ("data", "attachment") and "timecode" not in stream.metadata:
+                self.notes.append(f"{stream.type} stream {stream.index} left out")
+        chapters = self._chapters()
+        if chapters:
+            output.set_chapters(chapters)
+        if self._boarded:
+            self._packets = self._read()
+            self._look_ahead()
+
+    def _chapters(self) -> list[Any]:
+        kept = []
+        for chapter in self._input.chapters():
+            base = _fraction(chapter["time_base"]) or Fraction(1, 1000)
+            shift = round(self.begin / base)
+            first, last = chapter["start"] - shift, chapter["end"] - shift
+            if self._end is not None:
+                last = min(last, round((self._end - self.begin) / base))
+            if last > max(first, 0):
+                kept.append({**chapter, "time_base": base, "start": max(first, 0), "end": last})
+        return kept
+
+    def starts_off_zero(self) -> bool:
+        """Does any stream that was taken along begin elsewhere than at 0, or only now and then have something?"""
+        waiting = {stream.index for stream in self._boarded.values()}
+        for packet in self._ahead:
+            if packet.stream_index in waiting and packet.pts != 0:
+                return True
+            waiting.discard(packet.stream_index)
+        return bool(waiting)
+
+    def _look_ahead(self) -> None:
+        """Hold the first packets: at least one, and one of each stream where they come soon."""
+        waiting = {stream.index for stream in self._boarded.values()}
+        while waiting and len(self._ahead) < _LOOK_AHEAD:
+            packet = next(self._packets, None)
+            if packet is None:
+                return
+            self._ahead.append(packet)
+            waiting.discard(packet.stream_index)
+
+    def _read(self) -> Iterator[av.Packet[Any]]:
+        """Packets inside the range, on the output's clock. A source that breaks off ends here, with a note."""
+        packets = self._input.demux(*(self._input.streams[index] for index in self._boarded))
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                self.notes.append(f"audio and subtitles end early: {_reason(error)}")
+                return
+            if packet is None:
+                return
+            if packet.dts is None or packet.is_corrupt:
+                continue
+            seconds = (packet.dts if packet.pts is None else packet.pts) * packet.time_base
+            if (not self._whole and seconds < self.begin) or (self._end is not None and seconds >= self._end):
+                continue
+            shift = round(self.begin / packet.time_base)
+            packet.dts -= shift
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.stream = self._boarded[packet.stream_index]
+            yield packet
+
+    def advance(self, output: OutputContainer, seconds: Fraction | None) -> None:
+        """Write what belongs before this moment of the picture; None: all that is left."""
+        while self._ahead:
+            packet = self._ahead[0]
+            if seconds is not None and (packet.dts or 0) * packet.time_base > seconds:
+                return
+            output.mux_one(self._ahead.popleft())
+            if not self._ahead:
+                self._ahead.extend(islice(self._packets, 1))
+
+    def close(self) -> None:
+        self._ahead.clear()
+        self._packets = iter(())
+        self._input.close()
+
+
+def _copied(output: OutputContainer, stream: Any) -> Any:
+    copy = output.add_stream_from_template(stream)
+    copy.metadata.update(_content_tags(stream.metadata))
+    copy.disposition = stream.disposition
+    return copy
+
+
+def _add_audio(output: OutputContainer, stream: Any, container: str) -> Any:
+    if _holds(container, stream):
+        return _copied(output, stream)
+    codec = stream.codec_context.name if stream.codec_context else "unknown"
+    holders = [name for name in MUXERS if _holds(name, stream)]
+    remedy = f"use --set delivery.clip.container={' or '.join(holders)}, or " if holders else ""
+    raise OutputError(
+        f"{container} cannot hold the source's {codec} audio; {remedy}leave it out with --set delivery.clip.audio=none"
+    )
+
+
+def _content_tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in metadata.items() if not _OWN_TO_FILE.fullmatch(key)}
+
+
+def _containers_for(codec: str) -> list[str]:
+    """Containers that can hold what this encoder makes."""
+    holders = []
+    for name, muxer in MUXERS.items():
+        with av.open(io.BytesIO(), "w", format=muxer) as trial:
+            if codec in trial.supported_codecs:
+                holders.append(name)
+    return holders
+
+
+def _holds(container: str, stream: Any) -> bool:
+    """Can this container hold a copy of the stream? Only a header tells: MOV claims Opus and then refuses it."""
+    try:
+        with av.open(io.BytesIO(), "w", format=MUXERS[container]) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (ValueError, av.error.FFmpegError):
+        return False
+    return True
+
+
+def _delivered_format(delivery: ClipDelivery, color: Color) -> PixelFormat:
+    """The pixel format asked for, or the one that the frames are in."""
+    end = "" if color.depth == 8 else "le"
+    if delivery.pixel_format:
+        name = delivery.pixel_format
+    elif color.is_rgb:
+        name = f"gbrp{'' if color.depth == 8 else '16le'}"
+    else:
+        sampling = {(2, 2): "420", (2, 1): "422", (1, 1): "444"}[color.subsampling]
+        name = f"yuv{sampling}p{'' if color.depth == 8 else color.depth}{end}"
+    form = pixel_formats.parse(name)
+    if form is None:
+        raise OutputError(
+            f"delivery.pixel_format '{name}' is not one grainkit writes; use for example yuv420p, yuv420p10le, "
+            "yuv422p10le, yuv444p10le, yuva444p10le, gray10le or gbrp10le"
+        )
+    return form
+
+
+def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat) -> dict[str, str]:
+    options = dict(delivery.options)
+    if delivery.profile:
+        options["profile"] = delivery.profile
+    own: list[str] = []
+    # x264 and x265 number the six sitings from 0 and take no siting from PyAV.
+    if form.subsampling == (2, 2) and color.siting not in (Siting.UNSPECIFIED, Siting.LEFT):
+        own.append(f"chromaloc={color.siting - 1}")
+    if delivery.codec == "libx265":
+        own.append("log-level=error")
+    if own and delivery.codec in ("libx264", "libx265"):
+        key = delivery.codec.removeprefix("lib") + "-params"
+        # The user's own come last, and the last one wins.
+        options[key] = ":".join([*own, *filter(None, [options.get(key, "")])])
+    if delivery.codec == "libsvtav1":
+        # It talks on stderr and takes no other word: 1 is errors only.
+        os.environ.setdefault("SVT_LOG", "1")
+    if delivery.codec == "prores_ks":
+        options.setdefault("vendor", "apl0")
+    return options
+
+
+def xmp_box(packet: bytes) -> bytes:
+    """The top-level MP4/MOV box around an XMP packet."""
+    return struct.pack(">I4s", 24 + len(packet), b"uuid") + XMP_BOX + packet
