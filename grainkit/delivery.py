@@ -1,70 +1,86 @@
-"""What a sink must write: the frozen values of a recipe's `delivery:` block."""
+"""What a sink must write: the frozen values of a recipe's `delivery:` block, and what each may be.
+
+The classes are plain values and check nothing when made; a recipe checks them against the
+declarations here as it is read.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from grainkit.params import param
 
 #: How a picture is brought to the delivery's box.
 FITS = ("fit", "cover", "keep")
 
+#: Bits per sample that each still container can hold; 32 is float.
+STILL_DEPTHS: dict[str, tuple[int, ...]] = {
+    "png": (8, 16),
+    "jpeg": (8,),
+    "tiff": (8, 16, 32),
+    "webp": (8,),
+    "exr": (32,),
+}
+
+#: Clip containers; `sequence` is numbered stills.
+CLIP_CONTAINERS = ("mp4", "mov", "mkv", "webm", "nut", "sequence")
+
+_COMPRESSIONS = (*"0123456789", "none", "deflate")
+
 
 @dataclass(frozen=True)
 class StillDelivery:
-    """How a still, or each frame of a sequence, is written.
+    """How a still, or each frame of a sequence, is written."""
 
-    container: png, jpeg, tiff, webp or exr.
-    depth: bits per sample, 8 or 16 (png, tiff), 8 (jpeg, webp), 32 (exr, tiff float).
-    quality: 1..100, jpeg and webp.
-    subsampling: chroma of a jpeg: 4:4:4, 4:2:2 or 4:2:0.
-    compression: png zlib level 0..9, or tiff: none, deflate.
-    max_bytes: a jpeg or webp above this is written again at lower quality, not below 70; 0 is no limit.
-    """
-
-    container: str = "png"
-    depth: int = 8
-    quality: int = 95
-    subsampling: str = "4:4:4"
-    compression: str = "1"
-    max_bytes: int = 0
+    container: str = param("png", "File format.", choices=tuple(STILL_DEPTHS))
+    depth: int = param(8, "Bits per sample, as the container allows; 32 is float.", low=8, high=32, unit="bits")
+    quality: int = param(95, "Quality of a jpeg or webp.", low=1, high=100)
+    subsampling: str = param("4:4:4", "Chroma of a jpeg.", choices=("4:4:4", "4:2:2", "4:2:0"))
+    compression: str = param("1", "png: zlib level 0 to 9; tiff: none or deflate.", choices=_COMPRESSIONS)
+    max_bytes: int = param(
+        0,
+        "A jpeg or webp above this is written again at lower quality, not below 70; 0 is no limit.",
+        low=0,
+        high=2**31,
+        unit="bytes",
+    )
 
 
 @dataclass(frozen=True)
 class ClipDelivery:
-    """How a clip is written.
+    """How a clip is written."""
 
-    container: mp4, mov, mkv, webm, nut; `sequence` writes numbered stills as the `still:` block says.
-    codec: a PyAV encoder name. pixel_format: an FFmpeg planar format name; '' keeps the source's.
-    options: encoder options, all strings. profile: encoder profile, '' for none.
-    audio: copy, or none.
-    closed_gop_seconds: longest distance between key frames; 0 leaves it to the encoder.
-    """
-
-    container: str = "mp4"
-    codec: str = "libx264"
-    pixel_format: str = "yuv420p"
-    profile: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    audio: str = "copy"
-    closed_gop_seconds: float = 0.0
+    container: str = param("mp4", "File format; sequence is numbered stills, as `still` says.", choices=CLIP_CONTAINERS)
+    codec: str = param("libx264", "A PyAV encoder name; '' where the container is sequence.")
+    pixel_format: str = param("yuv420p", "An FFmpeg planar format name; '' keeps the source's.")
+    profile: str = param("", "Encoder profile; '' for none.")
+    options: Mapping[str, str] = field(default_factory=dict, metadata={"strings": "Encoder options, all text."})
+    audio: str = param("copy", "What happens to sound.", choices=("copy", "none"))
+    closed_gop_seconds: float = param(
+        0.0, "Longest distance between key frames; 0 leaves it to the encoder.", low=0.0, high=60.0, unit="s"
+    )
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Size and files of a delivery.
+    """Size and files of a delivery. `still` or `clip` is None where that kind is not delivered."""
 
-    width, height: the box in px; 0 leaves that side free (both 0: the source's own size).
-    fit: `fit` keeps the whole picture inside the box, `cover` fills it and crops the middle,
-        `keep` leaves the size alone.
-    upscale: may the picture grow? Off by default: enlarging an error makes a big error.
-    dpi: dots per inch written into stills and used by sizes in mm; 0 keeps the source's.
-    still, clip: how each kind is written, or None where the preset does not deliver that kind.
-    """
-
-    width: int = 0
-    height: int = 0
-    fit: str = "fit"
-    upscale: bool = False
-    dpi: float = 0.0
-    still: StillDelivery | None = field(default_factory=StillDelivery)
-    clip: ClipDelivery | None = field(default_factory=ClipDelivery)
+    width: int = param(0, "Width of the box; 0 leaves it free.", low=0, high=65536, unit="px")
+    height: int = param(0, "Height of the box; 0 leaves it free.", low=0, high=65536, unit="px")
+    fit: str = param(
+        "fit",
+        "fit keeps the whole picture inside the box, cover fills it and crops the middle, keep leaves the size alone.",
+        choices=FITS,
+    )
+    upscale: bool = param(False, "May the picture grow? Enlarging an error makes a big error.")
+    turn: bool = param(False, "May the box turn by 90 degrees to match the orientation of the picture?")
+    dpi: float = param(
+        0.0,
+        "Dots per inch written into stills and used by sizes in mm; 0 keeps the source's.",
+        low=0.0,
+        high=4800.0,
+        unit="dpi",
+    )
+    still: StillDelivery | None = field(default_factory=StillDelivery, metadata={"part": StillDelivery})
+    clip: ClipDelivery | None = field(default_factory=ClipDelivery, metadata={"part": ClipDelivery})

@@ -42,6 +42,40 @@ def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+def shown(value: object) -> str:
+    """`value` for a message: its repr, cut to what a line can hold."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+
+
+def checked(declared: Param, default: Any, value: Any, where: str) -> Any:
+    """`value` as the type of `default` (bool, str, int or float) where `declared` allows it.
+
+    A number given for text becomes text, a whole float given for an int becomes an int.
+    Raises RecipeError naming `where`, the value, the range and the unit.
+    """
+    said = f"{where} = {shown(value)}"
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise RecipeError(f"{said} is not allowed; it is true or false")
+        return value
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(default, str):
+        if not is_number and not isinstance(value, str):
+            raise RecipeError(f"{said} is not text" + (f"; it is {declared.allowed()}" if declared.choices else ""))
+        if declared.choices and str(value) not in declared.choices:
+            near = nearest(str(value), declared.choices)
+            raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}{near}")
+        return str(value)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
+        raise RecipeError(f"{said} is not a number; allowed: {declared.allowed()}")
+    if isinstance(default, int) and int(value) != value:
+        raise RecipeError(f"{said} is not a whole number; allowed: {declared.allowed()}")
+    if not declared.low <= value <= declared.high:
+        raise RecipeError(f"{said} is outside {declared.allowed()}")
+    return type(default)(value)
+
+
 class Parameters:
     """Base of frozen dataclasses whose fields are `param(...)`s; checks each value when made.
 
@@ -52,20 +86,8 @@ class Parameters:
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
-            declared: Param = f.metadata["param"]
-            value = getattr(self, f.name)
-            where = f"{self.name}.{f.name} = {value!r}"
-            if declared.choices:
-                if value not in declared.choices:
-                    raise RecipeError(f"{where} is not allowed; it is {declared.allowed()}{nearest(str(value), declared.choices)}")
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise RecipeError(f"{where} is not a number; allowed: {declared.allowed()}")
-            if isinstance(f.default, int) and int(value) != value:
-                raise RecipeError(f"{where} is not a whole number; allowed: {declared.allowed()}")
-            if not declared.low <= value <= declared.high:
-                raise RecipeError(f"{where} is outside {declared.allowed()}")
-            object.__setattr__(self, f.name, type(f.default)(value))
+            value = checked(f.metadata["param"], f.default, getattr(self, f.name), f"{self.name}.{f.name}")
+            object.__setattr__(self, f.name, value)
 
     @classmethod
     def declared(cls) -> dict[str, tuple[Any, Param]]:

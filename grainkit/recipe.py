@@ -1,0 +1,523 @@
+"""Recipes: what to do to a picture and what to deliver, as one frozen value read from YAML.
+
+A preset is a recipe shipped with the package. A user's recipe may extend a preset or another
+recipe, and a sidecar holds one whole. Numbers, truth values and null are those of YAML 1.2
+(`4:2:0`, `no` and `2026-11-01` are text); anchors, aliases, tags and repeated keys are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grainkit.delivery import STILL_DEPTHS, Delivery
+from grainkit.effects import EFFECTS
+from grainkit.errors import RecipeError
+from grainkit.params import Param, Parameters, checked, nearest, shown
+from grainkit.targets import Proxy, Targets
+from grainkit.updated import require_keys, updated
+
+__all__ = [
+    "KINDS",
+    "Proxy",
+    "Recipe",
+    "Targets",
+    "fingerprint",
+    "load_recipe",
+    "override",
+    "parse_recipe",
+    "preset_names",
+    "to_mapping",
+    "to_yaml",
+    "yaml_text",
+]
+
+#: Version of the recipe format.
+FORMAT = 1
+
+#: What a recipe may say apart for; a numbered sequence is a clip.
+KINDS = ("still", "clip")
+
+#: Ending of the files that tell how an output was made; each holds a recipe.
+SIDECAR_SUFFIX = ".grainkit.txt"
+
+MAX_SEED = 2**32 - 1
+_MAX_FILE = 1 << 20
+_MAX_DEPTH = 16
+_MAX_VALUES = 20_000
+_SUFFIXES = (".yaml", ".yml", SIDECAR_SUFFIX)
+_NAME = re.compile(r"\w[\w .-]*(/\w[\w .-]*)*")
+_SEED = Param("Number that all noise is drawn by.", low=0, high=MAX_SEED)
+
+#: Parameter values by effect and parameter.
+Settings = Mapping[str, Mapping[str, Any]]
+
+
+def _defaults() -> dict[str, Parameters]:
+    return {name: kind() for name, kind in EFFECTS.items()}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Effects, delivery and seed: together with grainkit's version, all that decides an output.
+
+    name: what it is called; with `/` turned into `-`, part of an output's name.
+    effects: every effect's parameters, in order of application.
+    delivery: size and files.
+    seed: 0..2^32-1, what noise is drawn by.
+    still, clip: parameters that differ for that kind, by effect; `for_kind` applies them.
+    proxies: encodes that stand in for what platforms do to the delivery. targets: limits after them.
+    source: where the facts come from, a sentence or address each. checked_on: YYYY-MM-DD, or ''.
+    """
+
+    name: str
+    description: str = ""
+    effects: Mapping[str, Parameters] = field(default_factory=_defaults)
+    delivery: Delivery = field(default_factory=Delivery)
+    seed: int = 0
+    still: Settings = field(default_factory=dict)
+    clip: Settings = field(default_factory=dict)
+    proxies: tuple[Proxy, ...] = ()
+    targets: Targets = field(default_factory=Targets)
+    source: tuple[str, ...] = ()
+    checked_on: str = ""
+
+    def for_kind(self, kind: str) -> Recipe:
+        """The recipe for a `still` or a `clip` alone: its own parameters applied, none left to choose."""
+        if kind not in KINDS:
+            raise ValueError(f"kind is {kind!r}; it is one of {', '.join(KINDS)}")
+        settings: Settings = getattr(self, kind)
+        effects = {name: replace(p, **settings.get(name, {})) for name, p in self.effects.items()}  # type: ignore[type-var]
+        return replace(self, effects=effects, still={}, clip={})
+
+
+# Finding recipes
+
+
+def preset_names() -> list[str]:
+    """Every preset that the package ships, sorted."""
+    return sorted(_presets())
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """The preset of that name, or the recipe in a .yaml or .yml file or in an output's sidecar.
+
+    Raises RecipeError where there is none, it cannot be read, or anything in it is not allowed.
+    """
+    return _load(str(name_or_path), None, ())
+
+
+def parse_recipe(text: str, where: str = "recipe") -> Recipe:
+    """The recipe in YAML `text`; `where` names it in messages. It may extend presets and paths from here."""
+    return _build(_read(text, where), where, Path(), (where,))
+
+
+def _presets() -> dict[str, Traversable]:
+    return dict(_walk(files("grainkit").joinpath("presets"), ""))
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _walk(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".yaml"):
+            yield prefix + entry.name.removesuffix(".yaml"), entry
+
+
+def _load(asked: str, folder: Path | None, chain: tuple[str, ...], asker: str = "") -> Recipe:
+    """`folder` is where a relative path starts, `chain` the recipes that led here, `asker` who extends this one."""
+    if not asked.endswith(_SUFFIXES):
+        presets = _presets()
+        if asked not in presets:
+            near = nearest(asked, list(presets))
+            listed = ", ".join(sorted(presets))
+            raise RecipeError(f"{asker}no preset '{asked}'{near} (there are: {listed}; or give a .yaml file)")
+        where = key = f"preset {asked}"
+        _refuse_circle(key, chain)
+        text = presets[asked].read_text(encoding="utf-8")
+        return _build(_read(text, where), where, None, (*chain, key))
+    path = Path(asked) if folder is None else folder / asked
+    where, key = str(path), str(path.resolve())
+    _refuse_circle(key, chain)
+    values: Any = _read(_file_text(path, asker), where)
+    if asked.endswith(SIDECAR_SUFFIX):
+        values = values.get("recipe")
+        if not isinstance(values, dict):
+            raise RecipeError(f"{where} holds no recipe: it has no mapping under the key 'recipe'")
+        _require_version(values, f"{where}: recipe")
+    return _build(values, where, path.parent, (*chain, key))
+
+
+def _refuse_circle(key: str, chain: tuple[str, ...]) -> None:
+    if key in chain:
+        circle = " extends ".join(Path(c).name if Path(c).is_absolute() else c for c in (*chain, key))
+        raise RecipeError(f"recipes extend each other in a circle: {circle}; take one `extends` out")
+
+
+def _file_text(path: Path, asker: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_FILE + 1)
+    except FileNotFoundError:
+        raise RecipeError(f"{asker}no recipe file {path}; check the path, or give a preset's name") from None
+    except OSError as error:
+        raise RecipeError(f"{asker}cannot read the recipe file {path}: {error.strerror}") from error
+    if len(data) > _MAX_FILE:
+        raise RecipeError(f"{path} is larger than {_MAX_FILE} bytes; a recipe is a few kilobytes of text")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RecipeError(f"{path}, line {line}: not UTF-8 text; save it as UTF-8") from error
+
+
+# Reading YAML
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader without what a recipe has no use for and a hostile file has."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (the type is PyYAML's)
+    _depth = 0
+    _count = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise yaml.MarkedYAMLError(None, None, "anchors and aliases (& and *) are not allowed", event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(None, None, "tags (!) are not allowed", event.start_mark)
+        if self._depth == _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(None, None, f"nested deeper than {_MAX_DEPTH} levels", event.start_mark)
+        if self._count == _MAX_VALUES:
+            raise yaml.MarkedYAMLError(None, None, f"more than {_MAX_VALUES} values", event.start_mark)
+        self._depth += 1
+        self._count += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Called before a mapping is made: the place to see keys that would hide one another."""
+        seen = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                raise yaml.MarkedYAMLError(None, None, "a key must be text", key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(None, None, f"the key '{key.value}' is there twice", key.start_mark)
+            seen.add(key.value)
+
+
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?\Z")
+_SCALARS = (
+    ("null", re.compile(r"(?:~|null|)\Z"), ["~", "n", ""]),
+    ("bool", re.compile(r"(?:true|false)\Z"), ["t", "f"]),
+    ("int", re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\Z"), list("-+0123456789")),
+    ("float", _FLOAT, list("-+.0123456789")),
+)
+for _tag, _pattern, _first in _SCALARS:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, _first)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text so that readers of YAML 1.1 and 1.2 both take it for text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # Line breaks of Unicode are folded away in any other style.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _represent_text)
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+
+
+def yaml_text(values: Mapping[str, Any]) -> str:
+    """Plain values (mappings, lists, text, numbers, truth values, None) as YAML, in the order given."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20)
+
+
+def _yaml_value(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
+        raise RecipeError(f"{where}{line}: {error.problem}") from error
+    except yaml.reader.ReaderError as error:
+        number = text.count("\n", 0, error.position) + 1
+        raise RecipeError(
+            f"{where}, line {number}: a character that text does not hold (#x{error.character:x})"
+        ) from error
+
+
+def _read(text: str, where: str) -> dict[str, Any]:
+    values = _yaml_value(text, where)
+    if not isinstance(values, dict):
+        found = "empty" if values is None else f"a {type(values).__name__}, not a mapping of keys to values"
+        raise RecipeError(f"{where} is {found}; a recipe begins with 'grainkit: {FORMAT}'")
+    _require_version(values, where)
+    return values
+
+
+def _require_version(values: Mapping[str, Any], where: str) -> None:
+    version = values.get("grainkit")
+    if version != FORMAT or isinstance(version, bool):
+        said = "does not say its version" if version is None else f"is of version {shown(version)}"
+        raise RecipeError(f"{where} {said}; this grainkit reads 'grainkit: {FORMAT}'")
+
+
+# From values to a recipe
+
+
+def _build(values: Mapping[str, Any], where: str, folder: Path | None, chain: tuple[str, ...]) -> Recipe:
+    stem = chain[-1].removeprefix("preset ")
+    base = Recipe(name=stem if folder is None else _stem(Path(stem).name))
+    extends = values.get("extends")
+    if extends is not None:
+        if not isinstance(extends, str) or (folder is None and extends.endswith(_SUFFIXES)):
+            raise RecipeError(f"{where}: extends = {shown(extends)} is not the name of a preset or of a .yaml file")
+        base = replace(_load(extends, folder or Path(), chain, f"{where}: "), name=base.name)
+    rest = {k: v for k, v in values.items() if k not in ("grainkit", "extends")}
+    return _applied(base, rest, where)
+
+
+def _stem(name: str) -> str:
+    """A file's name without its ending, cut down to what a recipe may be called."""
+    for suffix in _SUFFIXES:
+        name = name.removesuffix(suffix)
+    return re.sub(r"[^\w .-]", "_", name).lstrip(" .-")[:100] or "recipe"
+
+
+_KEYS = ["name", "description", "source", "checked_on", "seed", "effects", *KINDS, "delivery", "proxies", "targets"]
+
+
+def _applied(base: Recipe, values: Mapping[str, Any], where: str) -> Recipe:
+    """`base` with `values` over it, each checked; what is said for both kinds replaces what `base` said for one."""
+    for key in values:
+        if key not in _KEYS:
+            listed = ", ".join(["grainkit", "extends", *_KEYS])
+            raise RecipeError(f"{where} has no key '{key}'{nearest(key, _KEYS)}; it has: {listed}")
+    made: dict[str, Any] = {}
+    effects = _settings(values.get("effects", {}), f"{where}: effects")
+    made["effects"] = {
+        name: _parameters(current, effects.get(name, {}), where) for name, current in base.effects.items()
+    }
+    for kind in KINDS:
+        made[kind] = _kind_settings(base, made["effects"], kind, effects, values, where)
+    for key, check in _CHECKS.items():
+        if key in values:
+            made[key] = check(getattr(base, key), values[key], f"{where}: {key}")
+    return replace(base, **made)
+
+
+def _settings(given: object, where: str) -> Settings:
+    effects = require_keys(given, list(EFFECTS), where)
+    for name, values in effects.items():
+        require_keys(values, list(EFFECTS[name].declared()), f"{where}.{name}")
+    return effects
+
+
+def _parameters(current: Parameters, values: Mapping[str, Any], where: str) -> Parameters:
+    try:
+        return replace(current, **values)  # type: ignore[type-var]
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from error
+
+
+def _kind_settings(
+    base: Recipe, effects: Mapping[str, Parameters], kind: str, both: Settings, values: Mapping[str, Any], where: str
+) -> Settings:
+    block = require_keys(values.get(kind, {}), ["effects"], f"{where}: {kind}")
+    own = _settings(block.get("effects", {}), f"{where}: {kind}.effects")
+    inherited: Settings = getattr(base, kind)
+    merged = {}
+    for name, parameters in effects.items():
+        kept = {k: v for k, v in inherited.get(name, {}).items() if k not in both.get(name, {})}
+        changed = {**kept, **own.get(name, {})}
+        whole = _parameters(parameters, changed, f"{where}: {kind}.effects")
+        if changed:
+            merged[name] = {k: getattr(whole, k) for k in type(parameters).declared() if k in changed}
+    return merged
+
+
+def _name(_: str, value: object, where: str) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 100:
+        raise RecipeError(
+            f"{where} = {shown(value)} is not allowed; use up to 100 letters, digits, spaces and any of . _ - /"
+        )
+    return value
+
+
+def _text(_: str, value: object, where: str) -> str:
+    text: str = checked(Param(""), "", value, where)
+    return text
+
+
+def _lines(_: tuple[str, ...], value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(line, str) for line in value):
+        raise RecipeError(f"{where} = {shown(value)} is not a list of text")
+    return tuple(value)
+
+
+def _day(_: str, value: object, where: str) -> str:
+    text = value if isinstance(value, str) else ""
+    try:
+        if text and date.fromisoformat(text).isoformat() != text:
+            raise ValueError
+    except ValueError:
+        text = ""
+    if text != value:
+        raise RecipeError(f"{where} = {shown(value)} is not a day; write it like 2026-11-01")
+    return text
+
+
+def _seed(_: int, value: object, where: str) -> int:
+    seed: int = checked(_SEED, 0, value, where)
+    return seed
+
+
+def _delivery(base: Delivery, value: object, where: str) -> Delivery:
+    made = updated(_without_old_codec(base, value), value, where)
+    if made.still is not None and made.still.depth not in STILL_DEPTHS[made.still.container]:
+        allowed = " or ".join(str(d) for d in STILL_DEPTHS[made.still.container])
+        raise RecipeError(
+            f"{where}.still.depth = {made.still.depth} is not allowed for {made.still.container}; it is {allowed} bits"
+        )
+    if made.clip is not None and not made.clip.codec and made.clip.container != "sequence":
+        raise RecipeError(
+            f"{where}.clip.codec is empty; {made.clip.container} needs an encoder's name, such as libx264"
+        )
+    return made
+
+
+def _without_old_codec(base: Delivery, value: object) -> Delivery:
+    """`base`; where `value` names another encoder, less the options and profile that were the old one's."""
+    clip = value.get("clip") if isinstance(value, Mapping) else None
+    codec = clip.get("codec") if isinstance(clip, Mapping) else None
+    if base.clip is None or codec is None or codec == base.clip.codec:
+        return base
+    return replace(base, clip=replace(base.clip, options={}, profile=""))
+
+
+def _proxies(_: tuple[Proxy, ...], value: object, where: str) -> tuple[Proxy, ...]:
+    if not isinstance(value, list):
+        raise RecipeError(f"{where} = {shown(value)} is not a list of encodes, like - {{codec: jpeg, quality: 75}}")
+    return tuple(_proxy(one, f"{where}[{number}]") for number, one in enumerate(value))
+
+
+def _proxy(value: object, where: str) -> Proxy:
+    proxy = updated(Proxy(), value, where)
+    rates = (proxy.quality > 0, proxy.crf > 0, proxy.kbps > 0)
+    if proxy.codec == "jpeg" and rates != (True, False, False):
+        raise RecipeError(f"{where}: jpeg takes a quality of 1 to 100, and no crf or kbps")
+    if proxy.codec != "jpeg" and (rates[0] or rates[1] == rates[2]):
+        raise RecipeError(f"{where}: {proxy.codec} takes either crf or kbps, and no quality")
+    return proxy
+
+
+#: How each key but effects and kinds is checked: (the base's value, what was given, where) to the value.
+_CHECKS: dict[str, Any] = {
+    "name": _name,
+    "description": _text,
+    "source": _lines,
+    "checked_on": _day,
+    "seed": _seed,
+    "delivery": _delivery,
+    "proxies": _proxies,
+    "targets": updated,
+}
+
+
+def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
+    """`recipe` with `KEY=VALUE`s over it: `cinema_grain.strength=1.5`, `delivery.still.quality=90`, `seed=7`.
+
+    A key is an effect's parameter or a recipe's key; VALUE is read as in YAML, and of two for the
+    same key the later one counts. Raises RecipeError naming --set, key, value and what is allowed.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"--set {assignment}: write it as KEY=VALUE, such as delivery.fit=cover")
+        _assign(values, key, _scalar(assignment, text))
+    return _applied(recipe, values, "--set")
+
+
+def _scalar(assignment: str, text: str) -> Any:
+    value = _yaml_value(text, f"--set {assignment}") if text.strip() else ""
+    if isinstance(value, (dict, list)):
+        raise RecipeError(f"--set {assignment}: give one value for one key; lists and mappings go into a .yaml file")
+    return value
+
+
+def _assign(values: dict[str, Any], key: str, value: Any) -> None:
+    # Three cuts at most: what stands below delivery.clip.options is one key, dots and all.
+    first, *rest = key.split(".", 3)
+    if first in EFFECTS:
+        first, *rest = ["effects", *key.split(".", 3)]
+    if first not in _KEYS:
+        known = [*EFFECTS, *_KEYS]
+        raise RecipeError(
+            f"--set {key}: no effect or key '{first}'{nearest(first, known)}; there are: {', '.join(known)}"
+        )
+    *above, last = [first, *rest]
+    place = values
+    for part in above:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise RecipeError(f"--set {key}: {part} itself was already set to a value")
+    if isinstance(place.get(last), dict):
+        raise RecipeError(f"--set {key}: keys below it were already set")
+    place[last] = value
+
+
+# From a recipe to values
+
+
+def to_mapping(recipe: Recipe) -> dict[str, Any]:
+    """All of a recipe as plain values, in the order of its YAML; nothing is left to defaults."""
+    delivery = asdict(recipe.delivery)
+    if delivery["clip"] is not None:
+        # Equal recipes give equal text, however their options came together.
+        delivery["clip"]["options"] = dict(sorted(delivery["clip"]["options"].items()))
+    return {
+        "grainkit": FORMAT,
+        "name": recipe.name,
+        "description": recipe.description,
+        "source": list(recipe.source),
+        "checked_on": recipe.checked_on,
+        "seed": recipe.seed,
+        "effects": {name: asdict(p) for name, p in recipe.effects.items()},  # type: ignore[call-overload]
+        **{kind: {"effects": {n: dict(s) for n, s in getattr(recipe, kind).items()}} for kind in KINDS},
+        "delivery": delivery,
+        "proxies": [asdict(p) for p in recipe.proxies],
+        "targets": asdict(recipe.targets),
+    }
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """All of a recipe as YAML that reads back as the same recipe."""
+    return yaml_text(to_mapping(recipe))
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """16 hex digits of what a recipe does; its name, description and sources do not count."""
+    values = to_mapping(recipe)
+    for key in ("name", "description", "source", "checked_on"):
+        del values[key]
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:16]

@@ -1,0 +1,53 @@
+"""What the viewer's codec does to a delivery, and what must be left of it afterwards.
+
+Facts of a preset: printed with it, and what measuring a delivery is measured against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grainkit.params import param
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """An encode that stands in for what a platform makes of an upload.
+
+    `quality` belongs to jpeg; a video codec has either `crf` or `kbps`. Fields that are not used are 0.
+    Its box turns with the picture where the delivery's does.
+    """
+
+    codec: str = param("jpeg", "What encodes it.", choices=("jpeg", "x264", "x265", "vp9", "av1"))
+    quality: int = param(0, "Quality of a jpeg.", low=0, high=100)
+    crf: int = param(0, "Constant rate factor of a video encode.", low=0, high=63)
+    kbps: int = param(0, "Mean bit rate of a video encode.", low=0, high=1_000_000, unit="kb/s")
+    width: int = param(0, "Width of the box it is shrunk to first; 0 leaves it free.", low=0, high=65536, unit="px")
+    height: int = param(0, "Height of the box it is shrunk to first; 0 leaves it free.", low=0, high=65536, unit="px")
+    subsampling: str = param("4:2:0", "Chroma of the encode.", choices=("4:4:4", "4:2:2", "4:2:0"))
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Limits that a delivery keeps after the worst of its proxies."""
+
+    highlights_share: float = param(
+        0.003, "Largest share of highlight pixels decoded at or above 254.", low=0.0, high=1.0, unit="of pixels"
+    )
+    p999: float = param(
+        255.0, "Largest 99.9th percentile of the brightest channel.", low=0.0, high=300.0, unit="codes of 255"
+    )
+    hue_degrees: float = param(3.0, "Largest mean hue error in highlights.", low=0.0, high=180.0, unit="degrees")
+    luma_given_up: float = param(
+        2.5, "Largest mean loss of luma in highlights.", low=0.0, high=255.0, unit="codes of 255"
+    )
+    cambi: float = param(2.0, "Largest banding index on smooth areas.", low=0.0, high=24.0)
+    dead: float = param(
+        0.05, "Largest share of skin blocks that lose over half their texture.", low=0.0, high=1.0, unit="of blocks"
+    )
+    rho: float = param(0.6, "Smallest share of a texture's pattern that survives.", low=0.0, high=1.0, unit="x")
+    pulse: float = param(0.05, "Largest deviation of kept texture over frames.", low=0.0, high=1.0, unit="of the mean")
+    bits: float = param(
+        0.35, "Largest growth of a clip's bit rate at equal quality factor.", low=0.0, high=10.0, unit="x"
+    )
+    bytes: float = param(0.7, "Largest growth of a still's file at equal quality.", low=0.0, high=10.0, unit="x")
