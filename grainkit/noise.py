@@ -19,14 +19,11 @@ from numba import njit
 _MUL = np.uint32(1664525)
 _ADD = np.uint32(1013904223)
 _16 = np.uint32(16)
-_8 = np.uint32(8)
-_LOW = np.uint32(0x00FF00FF)
-_HALF = np.uint32(0xFFFF)
+_2, _24 = np.uint32(2), np.uint32(24)
+_SIXES, _ONES = np.uint32(0x3F3F3F3F), np.uint32(0x01010101)
 
-#: Mean of the sum of four uniform bytes.
-BYTE_SUM_MEAN = 510
-#: Standard deviation of the sum of four uniform bytes: sqrt(4 (256^2 - 1) / 12).
-BYTE_SUM_STD = float(np.sqrt(4 * (256**2 - 1) / 12))
+#: Standard deviation of the white noise: sqrt(4 (64^2 - 1) / 12).
+WHITE_STD = math.sqrt(4 * (64**2 - 1) / 12)
 
 
 @njit(cache=True, inline="always", nogil=True)
@@ -52,10 +49,13 @@ def pcg4d(a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 @njit(cache=True, inline="always", nogil=True)
-def byte_sum(word: Any) -> Any:
-    """Sum of the four bytes of a uint32 less its mean, int32 in -510..510: near enough normal before filtering."""
-    pairs = np.uint32(np.uint32(word & _LOW) + np.uint32(np.uint32(word >> _8) & _LOW))
-    return np.int32(np.int32(np.uint32(pairs & _HALF) + np.uint32(pairs >> _16)) - np.int32(510))
+def white(word: Any) -> Any:
+    """Sum of the four 6-bit numbers atop each byte of a uint32, less its mean: int16 in -126..126.
+
+    Symmetric, and near enough normal before filtering.
+    """
+    fields = np.uint32(np.uint32(word >> _2) & _SIXES)
+    return np.int16(np.int32(np.uint32(fields * _ONES) >> _24) - np.int32(126))
 
 
 def stream_key(seed: int, plane: int, octave: int) -> np.uint32:
@@ -63,8 +63,13 @@ def stream_key(seed: int, plane: int, octave: int) -> np.uint32:
     return np.uint32(pcg4d(np.uint32(seed), np.uint32(plane), np.uint32(octave), np.uint32(0x67726E6B))[3])
 
 
-#: Unit energy of a one-dimensional filter is this integer: taps are round(64 g / |g|).
+#: Unit energy of a one-dimensional filter is this integer: taps are round(64 g / |g|). With the shifts
+#: below a filtered row stays 13 standard deviations inside int16, twice as many lanes as int32.
 TAP_ONE = 64
+#: Bits dropped after filtering along rows, and after filtering the coarse octave along columns.
+ROW_SHIFT, COARSE_SHIFT = 7, 4
+#: Taps to either side come in groups of this many: what the filter takes in one trip along a row.
+TAP_GROUP = 3
 #: Standard deviation that the combined field is scaled to, in integer units.
 FIELD_STD = 512
 #: The field is clamped symmetrically here (4 standard deviations), so no tone can be pushed out of range.
@@ -78,19 +83,19 @@ CLUMP_RATIO = 2.2
 SIGMA_MIN = 0.30
 
 
-def gaussian_taps(sigma: float) -> npt.NDArray[np.int32]:
+def gaussian_taps(sigma: float) -> npt.NDArray[np.int16]:
     """Half of a symmetric integer Gaussian filter of unit energy (TAP_ONE): centre tap first.
 
-    sigma: px, at least SIGMA_MIN. Length is ceil(3 sigma) + 1.
+    sigma: px, at least SIGMA_MIN. It reaches 3 sigma, in whole groups of TAP_GROUP taps to either side.
     """
     sigma = max(sigma, SIGMA_MIN)
-    x = np.arange(math.ceil(3 * sigma) + 1)
+    x = np.arange(math.ceil(3 * sigma / TAP_GROUP) * TAP_GROUP + 1)
     g = np.exp(-(x**2) / (2 * sigma**2))
     norm = np.sqrt(g[0] ** 2 + 2 * np.sum(g[1:] ** 2))
-    return np.asarray(np.rint(TAP_ONE * g / norm), np.int32)
+    return np.asarray(np.rint(TAP_ONE * g / norm), np.int16)
 
 
-def autocorrelation(half: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+def autocorrelation(half: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
     """Autocorrelation of the symmetric filter with these half taps, lags 0..2r, in units of TAP_ONE squared."""
     full = np.concatenate([half[:0:-1], half]).astype(np.float64)
     return np.correlate(full, full, "full")[len(full) - 1 :] / TAP_ONE**2
@@ -105,10 +110,10 @@ class NoiseFilter:
     std: exact standard deviation of the field in integer units, near FIELD_STD.
     """
 
-    fine_x: npt.NDArray[np.int32]
-    fine_y: npt.NDArray[np.int32]
-    coarse_x: npt.NDArray[np.int32]
-    coarse_y: npt.NDArray[np.int32]
+    fine_x: npt.NDArray[np.int16]
+    fine_y: npt.NDArray[np.int16]
+    coarse_x: npt.NDArray[np.int16]
+    coarse_y: npt.NDArray[np.int16]
     fine_weight: int
     coarse_weight: int
     std: float
@@ -118,10 +123,11 @@ class NoiseFilter:
         """The filter for grain of this Gaussian sigma in px of the plane it is drawn on."""
         fine_x, fine_y = gaussian_taps(sigma_x), gaussian_taps(sigma_y)
         coarse_x, coarse_y = (gaussian_taps(max(s, SIGMA_MIN) * CLUMP_RATIO / 2) for s in (sigma_x, sigma_y))
-        fine_std = BYTE_SUM_STD * TAP_ONE * math.sqrt(autocorrelation(fine_x)[0] * autocorrelation(fine_y)[0])
+        gain = WHITE_STD * TAP_ONE * TAP_ONE / (1 << ROW_SHIFT)
+        fine_std = gain * math.sqrt(autocorrelation(fine_x)[0] * autocorrelation(fine_y)[0])
         # Twice enlarged with weights 3 and 1 each way, left unnormalised: variance 10 r(0) + 6 r(1) per axis.
         spread = [10 * r[0] + 6 * r[1] for r in (autocorrelation(coarse_x), autocorrelation(coarse_y))]
-        coarse_std = BYTE_SUM_STD * math.sqrt(spread[0] * spread[1])
+        coarse_std = gain / (1 << COARSE_SHIFT) * math.sqrt(spread[0] * spread[1])
         unit = FIELD_STD * (1 << MIX_SHIFT)
         fine_weight = round(unit * math.sqrt(1 - CLUMP_ENERGY) / fine_std)
         coarse_weight = round(unit * math.sqrt(CLUMP_ENERGY) / coarse_std)

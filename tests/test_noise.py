@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from grainkit.noise import (
-    BYTE_SUM_STD,
     FIELD_STD,
+    WHITE_STD,
     NoiseFilter,
     autocorrelation,
-    byte_sum,
     gaussian_taps,
     pcg4d,
     stream_key,
+    white,
 )
 
 U32 = np.uint32
@@ -45,8 +45,8 @@ def test_the_hash_is_pcg4d_to_the_last_bit(counter):
 
 
 @pytest.mark.parametrize("word", [0, 0xFFFFFFFF, 0x01020304, 0x80FF007F])
-def test_the_sum_of_bytes_is_centred(word):
-    assert int(byte_sum(U32(word))) == sum(word.to_bytes(4, "big")) - 510
+def test_white_noise_is_the_centred_sum_of_the_high_six_bits(word):
+    assert int(white(U32(word))) == sum(b >> 2 for b in word.to_bytes(4, "big")) - 126
 
 
 def test_streams_of_planes_octaves_and_seeds_differ():
@@ -69,6 +69,5 @@ def test_the_field_is_scaled_near_its_nominal_deviation(sigma):
     assert NoiseFilter.of_size(sigma, sigma).std == pytest.approx(FIELD_STD, rel=0.01)
 
 
-def test_the_deviation_of_the_byte_sum_is_exact():
-    every = np.arange(256)
-    assert pytest.approx(2 * every.std()) == BYTE_SUM_STD
+def test_the_deviation_of_white_noise_is_exact():
+    assert pytest.approx(2 * np.arange(64).std()) == WHITE_STD

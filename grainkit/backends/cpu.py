@@ -21,24 +21,22 @@ from numba import njit
 from grainkit.color import chroma_codes, luma_codes
 from grainkit.effects.tables import FLOAT_GAIN_STEPS, GAIN_SHIFT, PassTables, PlaneNoise, fraction_bits
 from grainkit.frame import Frame, Plane
-from grainkit.noise import FIELD_LIMIT, MIX_SHIFT, TAP_ONE, byte_sum, pcg4d
+from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, pcg4d, white
 
-I32, U32, F32 = np.int32, np.uint32, np.float32
+I16, I32, U32, F32 = np.int16, np.int32, np.uint32, np.float32
 
 #: Rows per strip: its buffers stay in the second-level cache.
 STRIP = 64
 #: Rows drawn by one call of the hash (its four words).
 BLOCK = 4
-_TAP_SHIFT = I32(TAP_ONE.bit_length() - 1)
-_TAP_HALF = I32(TAP_ONE // 2)
+_ROW_SHIFT, _ROW_HALF = I16(ROW_SHIFT), I16(1 << (ROW_SHIFT - 1))
+_COARSE_SHIFT, _COARSE_HALF = I16(COARSE_SHIFT), I16(1 << (COARSE_SHIFT - 1))
 _MIX_SHIFT = I32(MIX_SHIFT)
 _LIMIT = I32(FIELD_LIMIT)
 _GAIN_SHIFT = I32(GAIN_SHIFT)
 #: Odd multiplier (2^32 / golden ratio) that makes dither bits out of a noise word.
 _SPREAD = U32(0x9E3779B1)
 _TINY = F32(1e-6)
-#: Packed tables hold two int32 in an int64; shifts that bring either down.
-_HIGH, _NONE = np.int64(32), np.int64(0)
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -62,75 +60,89 @@ def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
 
 
 @_jit
-def _sums(words: Any, out: Any) -> None:
+def _whiten(words: Any, out: Any) -> None:
     for i in range(words.shape[0]):
-        out[i] = byte_sum(words[i])
+        out[i] = white(words[i])
 
 
 @_jit
-def _centre_tap(total: Any, row: Any, tap: Any, bias: Any) -> None:
+def _first_taps(
+    total: Any, centre: Any, a1: Any, b1: Any, a2: Any, b2: Any, a3: Any, b3: Any, taps: Any, bias: Any
+) -> None:
+    """The centre tap and three pairs in one trip along the row, in int16: most grain needs no more."""
+    t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
     for i in range(total.shape[0]):
-        total[i] = I32(bias + I32(tap * I32(row[i])))
+        near = I16(I16(t0 * centre[i]) + I16(t1 * I16(a1[i] + b1[i])))
+        far = I16(I16(t2 * I16(a2[i] + b2[i])) + I16(t3 * I16(a3[i] + b3[i])))
+        total[i] = I16(I16(bias + near) + far)
 
 
 @_jit
-def _pair_tap(total: Any, low: Any, high: Any, tap: Any) -> None:
+def _more_taps(total: Any, a1: Any, b1: Any, a2: Any, b2: Any, a3: Any, b3: Any, taps: Any) -> None:
+    """Three pairs further out."""
+    t1, t2, t3 = taps[0], taps[1], taps[2]
     for i in range(total.shape[0]):
-        total[i] += I32(tap * I32(I32(low[i]) + I32(high[i])))
+        pairs = I16(I16(t1 * I16(a1[i] + b1[i])) + I16(t2 * I16(a2[i] + b2[i])))
+        total[i] += I16(pairs + I16(t3 * I16(a3[i] + b3[i])))
 
 
 @_jit
-def _two_pairs(total: Any, low: Any, high: Any, tap: Any, lower: Any, higher: Any, next_tap: Any) -> None:
+def _drop(total: Any, shift: Any, out: Any) -> None:
     for i in range(total.shape[0]):
-        near = I32(tap * I32(I32(low[i]) + I32(high[i])))
-        total[i] += I32(near + I32(next_tap * I32(I32(lower[i]) + I32(higher[i]))))
+        out[i] = total[i] >> shift
 
 
 @_jit
-def _settle(total: Any, out: Any) -> None:
-    for i in range(total.shape[0]):
-        out[i] = total[i] >> _TAP_SHIFT
+def _filter_row(words: Any, taps: Any, room: Any, out: Any) -> None:
+    """Horizontal filter of one row: out (width,) int16 from words (width + 2 radius)."""
+    r = taps.shape[0] - 1
+    line, total = room[: words.shape[0]], room[words.shape[0] : words.shape[0] + out.shape[0]]
+    _whiten(words, line)
+    _first_taps(
+        total, line[r:], line[r - 1 :], line[r + 1 :], line[r - 2 :], line[r + 2 :], line[r - 3 :], line[r + 3 :],
+        taps, _ROW_HALF,
+    )  # fmt: skip
+    for k in range(4, r + 1, 3):
+        _more_taps(
+            total, line[r - k :], line[r + k :], line[r - k - 1 :], line[r + k + 1 :], line[r - k - 2 :],
+            line[r + k + 2 :], taps[k:],
+        )  # fmt: skip
+    _drop(total, _ROW_SHIFT, out)
 
 
 @_jit
-def _filter_rows(words: Any, taps: Any, room: Any, out: Any) -> None:
-    """Horizontal filter of every row: out (rows, width) int16 from words (rows, width + 2 radius)."""
-    radius = taps.shape[0] - 1
-    sums, total = room[: words.shape[1]], room[words.shape[1] : words.shape[1] + out.shape[1]]
-    for r in range(words.shape[0]):
-        _sums(words[r], sums)
-        _centre_tap(total, sums[radius:], taps[0], _TAP_HALF)
-        k = 1
-        while k < radius:
-            _two_pairs(
-                total, sums[radius - k :], sums[radius + k :], taps[k],
-                sums[radius - k - 1 :], sums[radius + k + 1 :], taps[k + 1],
-            )  # fmt: skip
-            k += 2
-        if k == radius:
-            _pair_tap(total, sums, sums[2 * radius :], taps[radius])
-        _settle(total, out[r])
+def _draw_filtered(words: Any, left: Any, top: Any, frame: Any, key: Any, taps: Any, room: Any, rows: Any) -> None:
+    """`_draw`, and each row filtered into rows while its words are in the first-level cache."""
+    for k in range(words.shape[0] // BLOCK):
+        r = BLOCK * k
+        _draw(words[r : r + BLOCK], left, top + r, frame, key)
+        for row in range(r, r + BLOCK):
+            _filter_row(words[row], taps, room, rows[row])
 
 
 @_jit
-def _filter_column(rows: Any, centre: Any, taps: Any, bias: Any, total: Any) -> None:
-    """Vertical filter around row `centre`, unshifted, into total (width,) int32."""
-    _centre_tap(total, rows[centre], taps[0], bias)
-    radius = taps.shape[0] - 1
-    k = 1
-    while k < radius:
-        _two_pairs(
-            total, rows[centre - k], rows[centre + k], taps[k], rows[centre - k - 1], rows[centre + k + 1], taps[k + 1]
+def _filter_column(rows: Any, c: Any, taps: Any, bias: Any, total: Any) -> None:
+    """Vertical filter around row `c`, unshifted, into total (width,) int16."""
+    _first_taps(
+        total, rows[c], rows[c - 1], rows[c + 1], rows[c - 2], rows[c + 2], rows[c - 3], rows[c + 3], taps, bias
+    )
+    for k in range(4, taps.shape[0], 3):
+        _more_taps(
+            total,
+            rows[c - k],
+            rows[c + k],
+            rows[c - k - 1],
+            rows[c + k + 1],
+            rows[c - k - 2],
+            rows[c + k + 2],
+            taps[k:],
         )
-        k += 2
-    if k == radius:
-        _pair_tap(total, rows[centre - radius], rows[centre + radius], taps[radius])
 
 
 @_jit
 def _blend(near: Any, far: Any, out: Any) -> None:
     for i in range(out.shape[0]):
-        out[i] = I32(I32(I32(3) * I32(near[i])) + I32(far[i]))
+        out[i] = I16(I16(I16(3) * near[i]) + far[i])
 
 
 @_jit
@@ -138,32 +150,31 @@ def _mix(fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any, out: Any)
     """Octaves added and clamped; coarse (width // 2 + 2) is widened twofold around its pixel centres."""
     pairs = out.shape[0] // 2
     for i in range(pairs):
-        centre = I32(I32(3) * coarse[i + 1])
-        even = I32(I32(I32(fine_weight * fine[2 * i]) + I32(coarse_weight * I32(centre + coarse[i]))) >> _MIX_SHIFT)
-        odd = I32(
-            I32(I32(fine_weight * fine[2 * i + 1]) + I32(coarse_weight * I32(centre + coarse[i + 2]))) >> _MIX_SHIFT
-        )
-        out[2 * i] = min(max(even, -_LIMIT), _LIMIT)
-        out[2 * i + 1] = min(max(odd, -_LIMIT), _LIMIT)
+        centre = I32(I32(3) * I32(coarse[i + 1]))
+        even = I32(fine_weight * I32(fine[2 * i])) + I32(coarse_weight * I32(centre + I32(coarse[i])))
+        odd = I32(fine_weight * I32(fine[2 * i + 1])) + I32(coarse_weight * I32(centre + I32(coarse[i + 2])))
+        out[2 * i] = min(max(I32(I32(even) >> _MIX_SHIFT), -_LIMIT), _LIMIT)
+        out[2 * i + 1] = min(max(I32(I32(odd) >> _MIX_SHIFT), -_LIMIT), _LIMIT)
     if 2 * pairs < out.shape[0]:
-        last = I32(I32(I32(3) * coarse[pairs + 1]) + coarse[pairs])
-        even = I32(I32(I32(fine_weight * fine[2 * pairs]) + I32(coarse_weight * last)) >> _MIX_SHIFT)
-        out[2 * pairs] = min(max(even, -_LIMIT), _LIMIT)
+        last = I32(I32(I32(3) * I32(coarse[pairs + 1])) + I32(coarse[pairs]))
+        even = I32(fine_weight * I32(fine[2 * pairs])) + I32(coarse_weight * last)
+        out[2 * pairs] = min(max(I32(I32(even) >> _MIX_SHIFT), -_LIMIT), _LIMIT)
 
 
 @_jit
 def _field(
     first: Any, frame: Any, fine_key: Any, coarse_key: Any, fine_x: Any, fine_y: Any, coarse_x: Any, coarse_y: Any,
-    fine_weight: Any, coarse_weight: Any, words_room: Any, rows_room: Any, sums_room: Any, field: Any,
+    fine_weight: Any, coarse_weight: Any, words_room: Any, rows_room: Any, lines_room: Any, field: Any,
 ) -> Any:  # fmt: skip
-    """Grain field of rows first.. into field (rows, width) int16; returns the noise words under it, uint32.
+    """Grain field of rows first.. into field (rows, width) int16; returns the noise words of
+    those rows, uint32 (rows, more than width), and the column that the field begins at.
 
-    words_room, rows_room, sums_room: scratch of at least the sizes that _Scratch works out.
+    words_room, rows_room, lines_room: scratch of at least the sizes that _Scratch works out.
     """
     count, width = field.shape
     half_width, half_first = width // 2 + 2, first // 2 - 1
     half_count = (first + count - 1) // 2 + 2 - half_first
-    fine, blend, total = sums_room[0, :width], sums_room[1, :half_width], sums_room[2, :half_width]
+    fine, blend, total = lines_room[0, :width], lines_room[1, :half_width], lines_room[2, :half_width]
 
     rx, ry = coarse_x.shape[0] - 1, coarse_y.shape[0] - 1
     top = (half_first - ry) // BLOCK * BLOCK
@@ -172,11 +183,10 @@ def _field(
     words = words_room[: drawn * (half_width + 2 * rx)].reshape(drawn, half_width + 2 * rx)
     rows = rows_room[: drawn * half_width].reshape(drawn, half_width)
     coarse = rows_room[rows.size : rows.size + half_count * half_width].reshape(half_count, half_width)
-    _draw(words, U32(-1 - rx), top, frame, coarse_key)
-    _filter_rows(words, coarse_x, sums_room[3], rows)
+    _draw_filtered(words, U32(-1 - rx), top, frame, coarse_key, coarse_x, lines_room[3], rows)
     for r in range(half_count):
-        _filter_column(rows, offset + ry + r, coarse_y, _TAP_HALF, total)
-        _settle(total, coarse[r])
+        _filter_column(rows, offset + ry + r, coarse_y, _COARSE_HALF, total)
+        _drop(total, _COARSE_SHIFT, coarse[r])
 
     kept = rows.size + coarse.size
     rx, ry = fine_x.shape[0] - 1, fine_y.shape[0] - 1
@@ -185,27 +195,26 @@ def _field(
     drawn = (offset + count + 2 * ry + BLOCK - 1) // BLOCK * BLOCK
     words = words_room[: drawn * (width + 2 * rx)].reshape(drawn, width + 2 * rx)
     rows = rows_room[kept : kept + drawn * width].reshape(drawn, width)
-    _draw(words, U32(-rx), top, frame, fine_key)
-    _filter_rows(words, fine_x, sums_room[3], rows)
+    _draw_filtered(words, U32(-rx), top, frame, fine_key, fine_x, lines_room[3], rows)
     for r in range(count):
-        _filter_column(rows, offset + ry + r, fine_y, I32(0), fine)
+        _filter_column(rows, offset + ry + r, fine_y, I16(0), fine)
         near = (first + r) // 2 - half_first
         far = near + 1 if (first + r) % 2 else near - 1
         _blend(coarse[near], coarse[far], blend)
         _mix(fine, fine_weight, blend, coarse_weight, field[r])
-    return words[offset + ry : offset + ry + count, rx : rx + width]
+    return words[offset + ry : offset + ry + count], rx
 
 
 @_jit
 def _no_field(first: Any, frame: Any, key: Any, words_room: Any, field: Any) -> Any:
-    """A field of zeros, and dither words."""
+    """A field of zeros; returns noise words as `_field` does."""
     count, width = field.shape
     top = first // BLOCK * BLOCK
     drawn = (first - top + count + BLOCK - 1) // BLOCK * BLOCK
     words = words_room[: drawn * width].reshape(drawn, width)
     _draw(words, U32(0), top, frame, key)
     field[:] = np.int16(0)
-    return words[first - top : first - top + count]
+    return words[first - top : first - top + count], 0
 
 
 @_jit
@@ -216,20 +225,21 @@ def _look_up(codes: Any, table: Any, out: Any) -> None:
 
 
 @_jit
-def _luma_row(packed: Any, field: Any, dither: Any, bits: Any, out: Any) -> None:
+def _luma_row(values: Any, gains: Any, field: Any, dither: Any, bits: Any, out: Any) -> None:
     drop = U32(U32(32) - U32(bits))
     for i in range(out.shape[0]):
-        grain = I32(I32(I32(packed[i]) * I32(field[i])) >> _GAIN_SHIFT)
-        value = I32(I32(packed[i] >> _HIGH) + grain)
-        out[i] = I32(value + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
+        grain = I32(I32(gains[i] * I32(field[i])) >> _GAIN_SHIFT)
+        out[i] = I32(I32(values[i] + grain) + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
 
 
 @_jit
-def _luma(source: Any, first: Any, field: Any, dither: Any, table: Any, bits: Any, out: Any) -> None:
-    packed = np.empty(source.shape[1], np.int64)
+def _luma(source: Any, first: Any, grain: Any, curve: Any, gain: Any, bits: Any, out: Any) -> None:
+    field, words, left = grain
+    values, gains = np.empty(source.shape[1], np.int32), np.empty(source.shape[1], np.int32)
     for r in range(field.shape[0]):
-        _look_up(source[first + r], table, packed)
-        _luma_row(packed, field[r], dither[r], bits, out[first + r])
+        _look_up(source[first + r], curve, values)
+        _look_up(source[first + r], gain, gains)
+        _luma_row(values, gains, field[r], words[r, left : left + out.shape[1]], bits, out[first + r])
 
 
 @_jit
@@ -301,39 +311,38 @@ def _scale_chroma(values: Any, slopes: Any, grey: Any) -> None:
 
 
 @_jit
-def _chroma_row(
-    values: Any, gains: Any, shift: Any, field: Any, dither: Any, low: Any, high: Any, bits: Any, out: Any
-) -> None:
+def _chroma_row(values: Any, gains: Any, field: Any, dither: Any, low: Any, high: Any, bits: Any, out: Any) -> None:
     drop = U32(U32(32) - U32(bits))
     for i in range(values.shape[0]):
         value = values[i]
         # Symmetric room: near the ends of the range grain shrinks on both sides, so the mean stays.
         room = max(min(I32(value - low), I32(high - value)), I32(0))
-        grain = I32(I32(I32(gains[i] >> shift) * I32(field[i])) >> _GAIN_SHIFT)
+        grain = I32(I32(gains[i] * I32(field[i])) >> _GAIN_SHIFT)
         value = I32(value + min(max(grain, -room), room))
         out[i] = I32(value + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
 
 
 @_jit
 def _chroma(
-    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_field: Any, cb_dither: Any, cr_field: Any,
-    cr_dither: Any, curve: Any, gain: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any,
-    cb_out: Any, cr_out: Any,
+    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_grain: Any, cr_grain: Any, curve: Any,
+    gain: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
+    (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
     width = cb.shape[1]
-    sited, slopes, gains = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.int64)
+    sited, slopes, gains = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.int32)
     cb_values, cr_values = np.empty(width, np.int32), np.empty(width, np.int32)
     for r in range(cb_field.shape[0]):
         row = first + r
         _sited_luma(luma, row, across, down, sited)
-        _look_up(sited, gain, gains)
         _look_up(cb[row], curve, cb_values)
         _look_up(cr[row], curve, cr_values)
         if shoulder[2] > F32(0.0) and _slopes(sited, cb[row], cr[row], scale, shoulder, slopes):
             _scale_chroma(cb_values, slopes, grey)
             _scale_chroma(cr_values, slopes, grey)
-        _chroma_row(cb_values, gains, _HIGH, cb_field[r], cb_dither[r], low, high, bits, cb_out[row])
-        _chroma_row(cr_values, gains, _NONE, cr_field[r], cr_dither[r], low, high, bits, cr_out[row])
+        _look_up(sited, gain[0], gains)
+        _chroma_row(cb_values, gains, cb_field[r], cb_words[r, cb_left : cb_left + width], low, high, bits, cb_out[row])
+        _look_up(sited, gain[1], gains)
+        _chroma_row(cr_values, gains, cr_field[r], cr_words[r, cr_left : cr_left + width], low, high, bits, cr_out[row])
 
 
 @_jit
@@ -351,24 +360,24 @@ def _store(value: Any, offset: Any, unit: Any, top: Any, word: Any) -> Any:
 
 
 @_jit
-def _luma_float(
-    source: Any, first: Any, field: Any, dither: Any, gain: Any, shoulder: Any, store: Any, out: Any
-) -> None:
+def _luma_float(source: Any, first: Any, grain: Any, gain: Any, shoulder: Any, store: Any, out: Any) -> None:
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
+    field, words, left = grain
     for r in range(field.shape[0]):
-        values, grain, words, target = source[first + r], field[r], dither[r], out[first + r]
+        values, target = source[first + r], out[first + r]
         for i in range(values.shape[0]):
             y = values[i]
-            value = F32(_roll(y, knee, curvature, strength) + F32(_float_gain(gain, y) * F32(grain[i])))
-            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, words[i])
+            value = F32(_roll(y, knee, curvature, strength) + F32(_float_gain(gain, y) * F32(field[r, i])))
+            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, words[r, left + i])
 
 
 @_jit
 def _chroma_float(
-    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_field: Any, cb_dither: Any, cr_field: Any,
-    cr_dither: Any, gain: Any, rgb: Any, shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
+    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_grain: Any, cr_grain: Any, gain: Any, rgb: Any,
+    shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
+    (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
     half = F32(0.5)
@@ -388,8 +397,8 @@ def _chroma_float(
             grain_v = F32(_float_gain(gain[1], y) * F32(cr_field[r, i]))
             u = F32(u + min(max(grain_u, -room_u), room_u))
             v = F32(v + min(max(grain_v, -room_v), room_v))
-            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_dither[r, i])
-            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_dither[r, i])
+            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_words[r, cb_left + i])
+            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_words[r, cr_left + i])
 
 
 def _strips(height: int) -> list[tuple[int, int]]:
@@ -408,31 +417,32 @@ class _Room:
     def __init__(self) -> None:
         self.words = np.empty(0, np.uint32)
         self.rows = np.empty(0, np.int16)
-        self.sums = np.empty((4, 0), np.int32)
+        self.lines = np.empty((4, 0), np.int16)
         self.field = np.empty(0, np.int16)
 
     def draw(self, noise: PlaneNoise | None, plane: int, first: int, count: int, width: int, frame: Any) -> Any:
-        """(field, dither words) of these rows, both (count, width) views that the next call overwrites."""
+        """(field, noise words, left) of these rows, as `_field` has them, in views that the next call overwrites."""
         radius = 0 if noise is None else max(len(noise.filter.fine_x), len(noise.filter.coarse_x))
         reach = 0 if noise is None else max(len(noise.filter.fine_y), len(noise.filter.coarse_y))
         drawn = count + 2 * reach + 2 * BLOCK
         self._grow(drawn * (width + 2 * radius + 4), 2 * drawn * (width + 4), 2 * width + 2 * radius + 8, count * width)
         field = self.field[: count * width].reshape(count, width)
         if noise is None:
-            return field, _no_field(first, frame, U32(plane), self.words, field)
+            return field, *_no_field(first, frame, U32(plane), self.words, field)
         f = noise.filter
-        return field, _field(
+        words, left = _field(
             first, frame, noise.fine_key, noise.coarse_key, f.fine_x, f.fine_y, f.coarse_x, f.coarse_y,
-            I32(f.fine_weight), I32(f.coarse_weight), self.words, self.rows, self.sums, field,
+            I32(f.fine_weight), I32(f.coarse_weight), self.words, self.rows, self.lines, field,
         )  # fmt: skip
+        return field, words, left
 
-    def _grow(self, words: int, rows: int, sums: int, field: int) -> None:
+    def _grow(self, words: int, rows: int, lines: int, field: int) -> None:
         if self.words.size < words:
             self.words = np.empty(words, np.uint32)
         if self.rows.size < rows:
             self.rows = np.empty(rows, np.int16)
-        if self.sums.shape[1] < sums:
-            self.sums = np.empty((4, sums), np.int32)
+        if self.lines.shape[1] < lines:
+            self.lines = np.empty((4, lines), np.int16)
         if self.field.size < field:
             self.field = np.empty(field, np.int16)
 
@@ -481,15 +491,15 @@ class CpuBackend:
     ) -> None:
         source, target = tables.source, tables.target
         noise = tables.noise[0] if tables.noise else None
-        field, dither = self._rooms.of_plane[0].draw(noise, 0, first, count, planes[0].shape[1], frame)
+        grain = self._rooms.of_plane[0].draw(noise, 0, first, count, planes[0].shape[1], frame)
         if source.is_float:
             store = np.zeros(3, np.float32)
             if not target.is_float:
                 black, white = luma_codes(target.depth, target.range)
                 store[:] = black, white - black, (1 << target.depth) - 1
-            _luma_float(planes[0], first, field, dither, tables.luma, _shoulder(tables), store, out[0])
+            _luma_float(planes[0], first, grain, tables.luma_gain, _shoulder(tables), store, out[0])
         else:
-            _luma(planes[0], first, field, dither, tables.luma, U32(fraction_bits(target.depth)), out[0])
+            _luma(planes[0], first, grain, tables.luma, tables.luma_gain, U32(fraction_bits(target.depth)), out[0])
 
     def _chroma(
         self, planes: tuple[Plane, ...], tables: PassTables, frame: Any, first: int, count: int, out: tuple[Plane, ...]
@@ -497,7 +507,7 @@ class CpuBackend:
         source, target = tables.source, tables.target
         luma, cb, cr = planes
         noises = tables.noise[1:] if tables.noise else (None, None)
-        (cb_field, cb_dither), (cr_field, cr_dither) = (
+        cb_grain, cr_grain = (
             self._rooms.of_plane[plane].draw(noise, plane, first, count, cb.shape[1], frame)
             for plane, noise in enumerate(noises, start=1)
         )
@@ -507,7 +517,7 @@ class CpuBackend:
             if not target.is_float:
                 store[:] = *chroma_codes(target.depth, target.range), (1 << target.depth) - 1
             _chroma_float(
-                luma, across, down, cb, cr, first, cb_field, cb_dither, cr_field, cr_dither, tables.chroma_gain,
+                luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma_gain,
                 np.array(_channels(tables), np.float32), _shoulder(tables), store, out[1], out[2],
             )  # fmt: skip
             return
@@ -519,7 +529,7 @@ class CpuBackend:
         low = round(middle - spread / 2) << bits
         high = min(round(middle + spread / 2), (1 << target.depth) - 1) << bits
         _chroma(
-            luma, across, down, cb, cr, first, cb_field, cb_dither, cr_field, cr_dither, tables.chroma,
+            luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma,
             tables.chroma_gain, scale, _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high), U32(bits),
             out[1], out[2],
         )  # fmt: skip

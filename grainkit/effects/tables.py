@@ -19,7 +19,6 @@ from grainkit.effects.highlight_guard import HighlightGuard, Shoulder
 from grainkit.noise import NoiseFilter, stream_key
 
 I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
 #: Bits of the gain tables that are dropped after multiplying with the field.
@@ -50,12 +49,11 @@ class PassTables:
     shoulder: the highlight curve, for chroma and for float planes.
     noise: grain of (Y, Cb, Cr); None where there is no grain at all.
     hold: frames that share one grain.
-    luma: by source luma code, two int32 packed in an int64: above, the target value in fixed point with
-        the shoulder in it; below, the grain per unit of field, fixed point << GAIN_SHIFT.
-        Float planes: grain per unit of field over luma 0..1, float32 (FLOAT_GAIN_STEPS + 1,).
-    chroma: by source chroma code, the target value in fixed point, int32. Float planes: empty.
-    chroma_gain: by source luma code, grain of Cb above and of Cr below, packed as in `luma`.
-        Float planes: float32 (2, FLOAT_GAIN_STEPS + 1).
+    luma, chroma: by source code, the target value in fixed point, int32, luma with the shoulder in it.
+        Float planes: empty.
+    luma_gain, chroma_gain: by source luma code, grain per unit of field in fixed point << GAIN_SHIFT,
+        int32; chroma (2, codes) for Cb and Cr. Float planes: normalised float32 over luma 0..1,
+        FLOAT_GAIN_STEPS + 1 entries.
     is_identity: the pass would change nothing.
     """
 
@@ -64,9 +62,10 @@ class PassTables:
     shoulder: Shoulder
     noise: tuple[PlaneNoise, PlaneNoise, PlaneNoise] | None
     hold: int
-    luma: I64 | F32
+    luma: I32
+    luma_gain: I32 | F32
     chroma: I32
-    chroma_gain: I64 | F32
+    chroma_gain: I32 | F32
     is_identity: bool
 
 
@@ -103,10 +102,11 @@ def pass_tables(
             np.asarray(deviation * s / d, np.float32)
             for s, d in zip([1.0, *chroma_shares], [std, *chroma_stds], strict=True)
         ]
+        empty = np.empty(0, np.int32)
         idle = shoulder.is_identity and noise is None and target.is_float
         return PassTables(
             source, target, shoulder, noise, grain.frames_held(rate),
-            gains[0], np.empty(0, np.int32), np.stack(gains[1:]), is_identity=idle,
+            empty, gains[0], empty, np.stack(gains[1:]), is_identity=idle,
         )  # fmt: skip
 
     one = float(1 << fraction_bits(target.depth))
@@ -116,19 +116,15 @@ def pass_tables(
     luma = shoulder.roll((codes - black) / (white - black))
     value = _fixed((out_black + luma * (out_white - out_black)) * one)
     deviation = grain.deviation(luma) * one * (1 << GAIN_SHIFT)
-    cb_gain, cr_gain = (_fixed(deviation * out_unit * s / d) for s, d in zip(chroma_shares, chroma_stds, strict=True))
     idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
     return PassTables(
         source, target, shoulder, noise, grain.frames_held(rate),
-        _packed(value, _fixed(deviation * (out_white - out_black) / std)),
+        value,
+        _fixed(deviation * (out_white - out_black) / std),
         _fixed((out_grey + (codes - grey) / unit * out_unit) * one),
-        _packed(cb_gain, cr_gain),
+        np.stack([_fixed(deviation * out_unit * s / d) for s, d in zip(chroma_shares, chroma_stds, strict=True)]),
         is_identity=idle,
     )  # fmt: skip
-
-
-def _packed(above: I32, below: I32) -> I64:
-    return (above.astype(np.int64) << 32) | below.astype(np.uint32)
 
 
 def _fixed(values: npt.NDArray[np.float64]) -> I32:
