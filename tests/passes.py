@@ -14,6 +14,7 @@ from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.effects.tables import pass_tables
 from grainkit.frame import Frame, Plane
+from grainkit.texture.term import TextureTerm
 
 NO_GUARD = HighlightGuard(strength=0.0)
 NO_GRAIN = CinemaGrain(strength=0.0)
@@ -36,7 +37,7 @@ def neutral(luma: Plane, color: Color) -> tuple[Plane, ...]:
 def run(
     planes: tuple[Plane, ...], color: Color, grain: CinemaGrain = NO_GRAIN, guard: HighlightGuard = NO_GUARD, *,
     target: Color | None = None, index: int = 0, seed: int = 7, workers: int = 2, rate: Fraction | None = None,
-    dpi: float = 0.0, side: tuple[int, int] | None = None,
+    dpi: float = 0.0, side: tuple[int, int] | None = None, texture: TextureTerm | None = None,
 ) -> tuple[Plane, ...]:  # fmt: skip
     """The planes after the pass. side: (width, height) that grain is sized for, the picture's own by default."""
     height, width = planes[0].shape
@@ -46,7 +47,7 @@ def run(
     )
     backend = CpuBackend(workers)
     try:
-        return backend.finish(Frame(planes, color, index=index), tables).planes
+        return backend.finish(Frame(planes, color, index=index), tables, texture).planes
     finally:
         backend.close()
 

@@ -12,6 +12,7 @@ from grainkit.color import Color, Range, chroma_codes, luma_codes
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.errors import BackendUnavailable
+from grainkit.texture.term import TextureTerm
 from tests.passes import NO_GUARD, at_depth, dtype_of, neutral, run
 
 GRAIN, GUARD = CinemaGrain(strength=5.0), HighlightGuard(knee=0.8, ceiling=0.95)
@@ -106,3 +107,44 @@ def test_a_backend_asked_for_by_name_never_falls_back():
     backend = open_backend("auto")
     assert backend.name == "cpu"
     backend.close()
+
+
+def relief(height: int, width: int, color: Color, top: int, left: int, value: int) -> TextureTerm:
+    across, down = color.subsampling
+    chroma = (-(-height // down), -(-width // across))
+    return TextureTerm(
+        top, left, np.full((height, width), value, np.int16), *(np.full(chroma, c, np.int16) for c in (value, -value))
+    )
+
+
+@pytest.mark.parametrize("subsampling", [(2, 2), (1, 1)])
+@pytest.mark.parametrize("depth", [8, 10, 16, 32])
+def test_texture_scales_luma_above_black_and_shifts_chroma_inside_its_rectangle(depth, subsampling):
+    color = Color(depth=depth, subsampling=subsampling)
+    plain = Color(depth=16 if depth == 32 else depth, subsampling=subsampling)
+    planes = colourful(plain)
+    before = normalised(planes, plain)
+    if depth == 32:
+        planes = tuple(np.asarray(p, np.float32) for p in before)
+    done = run(planes, color, CinemaGrain(strength=0), NO_GUARD, texture=relief(40, 30, color, 70, 20, 819))
+    after = done if depth == 32 else normalised(done, plain)
+    across, down = subsampling
+    # The rectangle reaches past the bottom of the picture: what is outside is left out.
+    inside = np.zeros(before[0].shape, bool)
+    inside[70:, 20:50] = True
+    gain = 1 + 819 / 16384
+    step = 0 if depth == 32 else 1 / (219 << (depth - 8))
+    assert np.abs(after[0] - before[0] * np.where(inside, gain, 1))[inside].max() <= step + 1e-5
+    assert np.array_equal(done[0][~inside], planes[0][~inside])
+    for plane, old, sign in zip(after[1:], before[1:], (1, -1), strict=True):
+        part = np.zeros(old.shape, bool)
+        part[70 // down :, 20 // across : 50 // across] = True
+        assert np.abs(plane - old - sign * 819 / 32768)[part].max() <= step + 1e-5
+        assert abs((plane - old)[part].mean() - sign * 819 / 32768) < max(0.1 * step, 1e-5)
+
+
+def test_a_texture_of_zeros_keeps_every_bit():
+    color = Color()
+    planes = colourful(color)
+    done = run(planes, color, CinemaGrain(strength=0), NO_GUARD, texture=relief(50, 50, color, 10, 10, 0))
+    assert all(np.array_equal(a, b) for a, b in zip(planes, done, strict=True))

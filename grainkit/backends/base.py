@@ -6,6 +6,7 @@ from typing import Protocol
 
 from grainkit.effects.tables import PassTables
 from grainkit.frame import Frame
+from grainkit.texture.term import TextureTerm
 
 #: Names that a backend may be asked for by; `auto` takes the fastest that works here.
 BACKENDS = ("auto", "cpu", "cuda")
@@ -19,7 +20,10 @@ class Backend(Protocol):
     def describe(self) -> str:
         """The machine in words, for reports."""
 
-    def finish(self, frame: Frame, tables: PassTables) -> Frame:
-        """The frame with every effect applied, in the colours the tables name; the input is not written to."""
+    def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
+        """The frame with every effect applied, in the colours the tables name; the input is not written to.
+
+        texture: skin relief for this frame, in the geometry of its planes; None where there is none.
+        """
 
     def close(self) -> None: ...

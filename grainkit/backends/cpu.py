@@ -22,6 +22,7 @@ from grainkit.color import chroma_codes, luma_codes
 from grainkit.effects.tables import FLOAT_GAIN_STEPS, GAIN_SHIFT, PassTables, PlaneNoise, fraction_bits
 from grainkit.frame import Frame, Plane
 from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, pcg4d, white
+from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
 I16, I32, U32, F32 = np.int16, np.int32, np.uint32, np.float32
 
@@ -37,6 +38,8 @@ _GAIN_SHIFT = I32(GAIN_SHIFT)
 #: Odd multiplier (2^32 / golden ratio) that makes dither bits out of a noise word.
 _SPREAD = U32(0x9E3779B1)
 _TINY = F32(1e-6)
+_LUMA_BITS, _LUMA_MASK = np.int64(LUMA_ONE.bit_length() - 1), np.int64(LUMA_ONE - 1)
+_LUMA_UNIT, _CHROMA_UNIT = F32(1 / LUMA_ONE), F32(1 / CHROMA_ONE)
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -225,6 +228,18 @@ def _look_up(codes: Any, table: Any, out: Any) -> None:
 
 
 @_jit
+def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, out: Any) -> None:
+    """Curve values of codes whose distance from black is scaled by 1 + gain / LUMA_ONE, between table entries too."""
+    for i in range(out.shape[0]):
+        code = np.int64(codes[i])
+        moved = (code << _LUMA_BITS) + (code - black) * np.int64(gain[i])
+        whole = min(max(moved >> _LUMA_BITS, np.int64(0)), last)
+        low = np.int64(curve[whole])
+        step = (np.int64(curve[min(whole + 1, last)]) - low) * (moved & _LUMA_MASK)
+        out[i] = low + (step >> _LUMA_BITS)
+
+
+@_jit
 def _luma_row(values: Any, gains: Any, field: Any, dither: Any, bits: Any, out: Any) -> None:
     drop = U32(U32(32) - U32(bits))
     for i in range(out.shape[0]):
@@ -233,12 +248,20 @@ def _luma_row(values: Any, gains: Any, field: Any, dither: Any, bits: Any, out: 
 
 
 @_jit
-def _luma(source: Any, first: Any, grain: Any, curve: Any, gain: Any, bits: Any, out: Any) -> None:
+def _luma(
+    source: Any, first: Any, grain: Any, curve: Any, gain: Any, black: Any, texture: Any, bits: Any, out: Any
+) -> None:
     field, words, left = grain
+    top, side, relief = texture
+    right = side + relief.shape[1]
+    last = np.int64(curve.shape[0] - 1)
     values, gains = np.empty(source.shape[1], np.int32), np.empty(source.shape[1], np.int32)
     for r in range(field.shape[0]):
-        _look_up(source[first + r], curve, values)
-        _look_up(source[first + r], gain, gains)
+        codes, y = source[first + r], first + r - top
+        _look_up(codes, curve, values)
+        if 0 <= y < relief.shape[0]:
+            _textured(codes[side:right], relief[y], black, last, curve, values[side:right])
+        _look_up(codes, gain, gains)
         _luma_row(values, gains, field[r], words[r, left : left + out.shape[1]], bits, out[first + r])
 
 
@@ -311,6 +334,12 @@ def _scale_chroma(values: Any, slopes: Any, grey: Any) -> None:
 
 
 @_jit
+def _shift(values: Any, relief: Any, unit: Any) -> None:
+    for i in range(relief.shape[0]):
+        values[i] += I32(relief[i]) * unit
+
+
+@_jit
 def _chroma_row(values: Any, gains: Any, field: Any, dither: Any, low: Any, high: Any, bits: Any, out: Any) -> None:
     drop = U32(U32(32) - U32(bits))
     for i in range(values.shape[0]):
@@ -325,10 +354,12 @@ def _chroma_row(values: Any, gains: Any, field: Any, dither: Any, low: Any, high
 @_jit
 def _chroma(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_grain: Any, cr_grain: Any, curve: Any,
-    gain: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any, cb_out: Any, cr_out: Any,
+    gain: Any, texture: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any, cb_out: Any,
+    cr_out: Any,
 ) -> None:  # fmt: skip
     (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
-    width = cb.shape[1]
+    top, side, cb_relief, cr_relief, relief_unit = texture
+    width, right = cb.shape[1], side + cb_relief.shape[1]
     sited, slopes, gains = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.int32)
     cb_values, cr_values = np.empty(width, np.int32), np.empty(width, np.int32)
     for r in range(cb_field.shape[0]):
@@ -339,6 +370,9 @@ def _chroma(
         if shoulder[2] > F32(0.0) and _slopes(sited, cb[row], cr[row], scale, shoulder, slopes):
             _scale_chroma(cb_values, slopes, grey)
             _scale_chroma(cr_values, slopes, grey)
+        if 0 <= row - top < cb_relief.shape[0]:
+            _shift(cb_values[side:right], cb_relief[row - top], relief_unit)
+            _shift(cr_values[side:right], cr_relief[row - top], relief_unit)
         _look_up(sited, gain[0], gains)
         _chroma_row(cb_values, gains, cb_field[r], cb_words[r, cb_left : cb_left + width], low, high, bits, cb_out[row])
         _look_up(sited, gain[1], gains)
@@ -360,24 +394,32 @@ def _store(value: Any, offset: Any, unit: Any, top: Any, word: Any) -> Any:
 
 
 @_jit
-def _luma_float(source: Any, first: Any, grain: Any, gain: Any, shoulder: Any, store: Any, out: Any) -> None:
+def _luma_float(
+    source: Any, first: Any, grain: Any, gain: Any, texture: Any, shoulder: Any, store: Any, out: Any
+) -> None:
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
     field, words, left = grain
+    top_row, side, relief = texture
     for r in range(field.shape[0]):
         values, target = source[first + r], out[first + r]
+        inside = first + r - top_row
+        touched = 0 <= inside < relief.shape[0]
         for i in range(values.shape[0]):
             y = values[i]
+            if touched and side <= i < side + relief.shape[1]:
+                y = F32(y + F32(y * F32(F32(relief[inside, i - side]) * _LUMA_UNIT)))
             value = F32(_roll(y, knee, curvature, strength) + F32(_float_gain(gain, y) * F32(field[r, i])))
             target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, words[r, left + i])
 
 
 @_jit
 def _chroma_float(
-    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_grain: Any, cr_grain: Any, gain: Any, rgb: Any,
-    shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
+    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_grain: Any, cr_grain: Any, gain: Any,
+    texture: Any, rgb: Any, shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
     (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
+    top_row, side, cb_relief, cr_relief = texture
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
     half = F32(0.5)
@@ -391,6 +433,9 @@ def _chroma_float(
             y = F32(F32(F32(upper[left] + upper[right]) + F32(lower[left] + lower[right])) * F32(0.25))
             u, v = cb[row, i], cr[row, i]
             slope = _slope(y, _largest(y, u, v, rgb[0], rgb[1], rgb[2], rgb[3]), knee, curvature, strength)
+            if 0 <= row - top_row < cb_relief.shape[0] and side <= i < side + cb_relief.shape[1]:
+                u = F32(u + F32(F32(cb_relief[row - top_row, i - side]) * _CHROMA_UNIT))
+                v = F32(v + F32(F32(cr_relief[row - top_row, i - side]) * _CHROMA_UNIT))
             u, v = F32(u * slope), F32(v * slope)
             room_u, room_v = max(F32(half - abs(u)), F32(0.0)), max(F32(half - abs(v)), F32(0.0))
             grain_u = F32(_float_gain(gain[0], y) * F32(cb_field[r, i]))
@@ -456,6 +501,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+#: Where there is no relief: a rectangle of nothing.
+NO_TEXTURE = TextureTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
+
+
 class CpuBackend:
     """numba on `workers` threads; the default where there is no GPU."""
 
@@ -472,38 +521,44 @@ class CpuBackend:
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def finish(self, frame: Frame, tables: PassTables) -> Frame:
+    def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
         """One pass over the planes. Frames keep their planes, untouched, where nothing would change."""
-        if tables.is_identity:
+        if tables.is_identity and texture is None:
             return frame.with_planes(frame.planes, tables.target)
         dtype = np.float32 if tables.target.is_float else np.uint8 if tables.target.depth == 8 else np.uint16
         out: tuple[Plane, ...] = tuple(np.empty(p.shape, dtype) for p in frame.planes)
         held = U32((frame.index // tables.hold) & 0xFFFFFFFF)
+        relief = texture or NO_TEXTURE
         jobs = [(self._luma, strip) for strip in _strips(out[0].shape[0])]
         if len(out) == 3:
             jobs += [(self._chroma, strip) for strip in _strips(out[1].shape[0])]
-        for done in [self._pool.submit(job, frame.planes, tables, held, *strip, out) for job, strip in jobs]:
+        for done in [self._pool.submit(job, frame.planes, tables, relief, held, *strip, out) for job, strip in jobs]:
             done.result()
         return frame.with_planes(out, tables.target)
 
     def _luma(
-        self, planes: tuple[Plane, ...], tables: PassTables, frame: Any, first: int, count: int, out: tuple[Plane, ...]
-    ) -> None:
+        self, planes: tuple[Plane, ...], tables: PassTables, texture: TextureTerm, frame: Any, first: int, count: int,
+        out: tuple[Plane, ...],
+    ) -> None:  # fmt: skip
         source, target = tables.source, tables.target
         noise = tables.noise[0] if tables.noise else None
         grain = self._rooms.of_plane[0].draw(noise, 0, first, count, planes[0].shape[1], frame)
+        relief = (texture.top, texture.left, texture.luma)
         if source.is_float:
             store = np.zeros(3, np.float32)
             if not target.is_float:
                 black, white = luma_codes(target.depth, target.range)
                 store[:] = black, white - black, (1 << target.depth) - 1
-            _luma_float(planes[0], first, grain, tables.luma_gain, _shoulder(tables), store, out[0])
+            _luma_float(planes[0], first, grain, tables.luma_gain, relief, _shoulder(tables), store, out[0])
         else:
-            _luma(planes[0], first, grain, tables.luma, tables.luma_gain, U32(fraction_bits(target.depth)), out[0])
+            zero = np.int64(luma_codes(source.depth, source.range)[0])
+            bits = U32(fraction_bits(target.depth))
+            _luma(planes[0], first, grain, tables.luma, tables.luma_gain, zero, relief, bits, out[0])
 
     def _chroma(
-        self, planes: tuple[Plane, ...], tables: PassTables, frame: Any, first: int, count: int, out: tuple[Plane, ...]
-    ) -> None:
+        self, planes: tuple[Plane, ...], tables: PassTables, texture: TextureTerm, frame: Any, first: int, count: int,
+        out: tuple[Plane, ...],
+    ) -> None:  # fmt: skip
         source, target = tables.source, tables.target
         luma, cb, cr = planes
         noises = tables.noise[1:] if tables.noise else (None, None)
@@ -512,13 +567,15 @@ class CpuBackend:
             for plane, noise in enumerate(noises, start=1)
         )
         across, down = source.subsampling
+        corner = (texture.top // down, texture.left // across)
         if source.is_float:
             store = np.zeros(3, np.float32)
             if not target.is_float:
                 store[:] = *chroma_codes(target.depth, target.range), (1 << target.depth) - 1
             _chroma_float(
                 luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma_gain,
-                np.array(_channels(tables), np.float32), _shoulder(tables), store, out[1], out[2],
+                (*corner, texture.cb, texture.cr), np.array(_channels(tables), np.float32), _shoulder(tables), store,
+                out[1], out[2],
             )  # fmt: skip
             return
         black, white = luma_codes(source.depth, source.range)
@@ -528,10 +585,10 @@ class CpuBackend:
         middle, spread = chroma_codes(target.depth, target.range)
         low = round(middle - spread / 2) << bits
         high = min(round(middle + spread / 2), (1 << target.depth) - 1) << bits
+        relief = (*corner, texture.cb, texture.cr, I32(round(spread * (1 << bits) / CHROMA_ONE)))
         _chroma(
-            luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma,
-            tables.chroma_gain, scale, _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high), U32(bits),
-            out[1], out[2],
+            luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma, tables.chroma_gain, relief, scale,
+            _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high), U32(bits), out[1], out[2],
         )  # fmt: skip
 
 
