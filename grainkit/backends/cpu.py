@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from grainkit.color import chroma_codes, luma_codes
+from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.effects.tables import FLOAT_GAIN_STEPS, GAIN_SHIFT, PassTables, PlaneNoise, fraction_bits
 from grainkit.frame import Frame, Plane
 from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, pcg4d, white
@@ -228,6 +228,29 @@ def _look_up(codes: Any, table: Any, out: Any) -> None:
 
 
 @_jit
+def _largest_code(codes: Any) -> Any:
+    peak = codes[0]
+    for i in range(codes.shape[0]):
+        peak = max(peak, codes[i])
+    return peak
+
+
+@_jit
+def _widen(codes: Any, shift: Any, out: Any) -> None:
+    for i in range(out.shape[0]):
+        out[i] = I32(codes[i]) << shift
+
+
+@_jit
+def _values(codes: Any, curve: Any, straight: Any, shift: Any, out: Any) -> None:
+    """Curve values of a row; no look-up where the curve is a plain shift for all its codes."""
+    if I32(_largest_code(codes)) <= straight:
+        _widen(codes, shift, out)
+    else:
+        _look_up(codes, curve, out)
+
+
+@_jit
 def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, out: Any) -> None:
     """Curve values of codes whose distance from black is scaled by 1 + gain / LUMA_ONE, between table entries too."""
     for i in range(out.shape[0]):
@@ -249,7 +272,16 @@ def _luma_row(values: Any, gains: Any, field: Any, dither: Any, bits: Any, out: 
 
 @_jit
 def _luma(
-    source: Any, first: Any, grain: Any, curve: Any, gain: Any, black: Any, texture: Any, bits: Any, out: Any
+    source: Any,
+    first: Any,
+    grain: Any,
+    curve: Any,
+    straight: Any,
+    gain: Any,
+    black: Any,
+    texture: Any,
+    bits: Any,
+    out: Any,
 ) -> None:
     field, words, left = grain
     top, side, relief = texture
@@ -258,7 +290,7 @@ def _luma(
     values, gains = np.empty(source.shape[1], np.int32), np.empty(source.shape[1], np.int32)
     for r in range(field.shape[0]):
         codes, y = source[first + r], first + r - top
-        _look_up(codes, curve, values)
+        _values(codes, curve, straight[0], straight[1], values)
         if 0 <= y < relief.shape[0]:
             _textured(codes[side:right], relief[y], black, last, curve, values[side:right])
         _look_up(codes, gain, gains)
@@ -354,8 +386,8 @@ def _chroma_row(values: Any, gains: Any, field: Any, dither: Any, low: Any, high
 @_jit
 def _chroma(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_grain: Any, cr_grain: Any, curve: Any,
-    gain: Any, texture: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any, cb_out: Any,
-    cr_out: Any,
+    straight: Any, gain: Any, texture: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any,
+    cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
     (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
     top, side, cb_relief, cr_relief, relief_unit = texture
@@ -365,8 +397,8 @@ def _chroma(
     for r in range(cb_field.shape[0]):
         row = first + r
         _sited_luma(luma, row, across, down, sited)
-        _look_up(cb[row], curve, cb_values)
-        _look_up(cr[row], curve, cr_values)
+        _values(cb[row], curve, straight[0], straight[1], cb_values)
+        _values(cr[row], curve, straight[0], straight[1], cr_values)
         if shoulder[2] > F32(0.0) and _slopes(sited, cb[row], cr[row], scale, shoulder, slopes):
             _scale_chroma(cb_values, slopes, grey)
             _scale_chroma(cr_values, slopes, grey)
@@ -553,7 +585,18 @@ class CpuBackend:
         else:
             zero = np.int64(luma_codes(source.depth, source.range)[0])
             bits = U32(fraction_bits(target.depth))
-            _luma(planes[0], first, grain, tables.luma, tables.luma_gain, zero, relief, bits, out[0])
+            _luma(
+                planes[0],
+                first,
+                grain,
+                tables.luma,
+                _straight(tables.luma_straight, source),
+                tables.luma_gain,
+                zero,
+                relief,
+                bits,
+                out[0],
+            )
 
     def _chroma(
         self, planes: tuple[Plane, ...], tables: PassTables, texture: TextureTerm, frame: Any, first: int, count: int,
@@ -587,9 +630,15 @@ class CpuBackend:
         high = min(round(middle + spread / 2), (1 << target.depth) - 1) << bits
         relief = (*corner, texture.cb, texture.cr, I32(round(spread * (1 << bits) / CHROMA_ONE)))
         _chroma(
-            luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma, tables.chroma_gain, relief, scale,
-            _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high), U32(bits), out[1], out[2],
+            luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma,
+            _straight(tables.chroma_straight, source),
+            tables.chroma_gain, relief, scale, _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high),
+            U32(bits), out[1], out[2],
         )  # fmt: skip
+
+
+def _straight(last: int, source: Color) -> tuple[Any, Any]:
+    return I32(last), I32(fraction_bits(source.depth))
 
 
 def _shoulder(tables: PassTables) -> npt.NDArray[np.float32]:

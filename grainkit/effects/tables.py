@@ -51,6 +51,8 @@ class PassTables:
     hold: frames that share one grain.
     luma, chroma: by source code, the target value in fixed point, int32, luma with the shoulder in it.
         Float planes: empty.
+    luma_straight, chroma_straight: last code up to which the curve is code << fraction_bits(source depth),
+        which needs no look-up; -1 where there is none.
     luma_gain, chroma_gain: by source luma code, grain per unit of field in fixed point << GAIN_SHIFT,
         int32; chroma (2, codes) for Cb and Cr. Float planes: normalised float32 over luma 0..1,
         FLOAT_GAIN_STEPS + 1 entries.
@@ -63,8 +65,10 @@ class PassTables:
     noise: tuple[PlaneNoise, PlaneNoise, PlaneNoise] | None
     hold: int
     luma: I32
+    luma_straight: int
     luma_gain: I32 | F32
     chroma: I32
+    chroma_straight: int
     chroma_gain: I32 | F32
     is_identity: bool
 
@@ -106,7 +110,7 @@ def pass_tables(
         idle = shoulder.is_identity and noise is None and target.is_float
         return PassTables(
             source, target, shoulder, noise, grain.frames_held(rate),
-            empty, gains[0], empty, np.stack(gains[1:]), is_identity=idle,
+            empty, -1, gains[0], empty, -1, np.stack(gains[1:]), is_identity=idle,
         )  # fmt: skip
 
     one = float(1 << fraction_bits(target.depth))
@@ -115,13 +119,16 @@ def pass_tables(
     (grey, unit), (out_grey, out_unit) = (chroma_codes(c.depth, c.range) for c in (source, target))
     luma = shoulder.roll((codes - black) / (white - black))
     value = _fixed((out_black + luma * (out_white - out_black)) * one)
+    chroma = _fixed((out_grey + (codes - grey) / unit * out_unit) * one)
     deviation = grain.deviation(luma) * one * (1 << GAIN_SHIFT)
     idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
     return PassTables(
         source, target, shoulder, noise, grain.frames_held(rate),
         value,
+        _straight(value, source.depth),
         _fixed(deviation * (out_white - out_black) / std),
-        _fixed((out_grey + (codes - grey) / unit * out_unit) * one),
+        chroma,
+        _straight(chroma, source.depth),
         np.stack([_fixed(deviation * out_unit * s / d) for s, d in zip(chroma_shares, chroma_stds, strict=True)]),
         is_identity=idle,
     )  # fmt: skip
@@ -129,6 +136,11 @@ def pass_tables(
 
 def _fixed(values: npt.NDArray[np.float64]) -> I32:
     return np.asarray(np.rint(np.clip(values, -(2.0**30), 2.0**30)), np.int32)
+
+
+def _straight(curve: I32, depth: int) -> int:
+    bent = np.flatnonzero(curve != np.arange(curve.size, dtype=np.int32) << fraction_bits(depth))
+    return int(bent[0]) - 1 if bent.size else curve.size - 1
 
 
 def _plane_noise(
