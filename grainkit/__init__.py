@@ -1,10 +1,10 @@
 """grainkit: the finishing step that AI pictures lack.
 
-    import grainkit as gk
-    report = gk.finish("in.mp4", "out.mp4", preset="social/reel", seed=7)
-    out = gk.finish_array(rgb, preset="social", seed=7)
-    with gk.open_source("in.mp4") as source, gk.Finisher(gk.load_recipe("social/reel")) as finisher:
-        for frame in finisher.stream(source): ...
+import grainkit as gk
+report = gk.finish("in.mp4", "out.mp4", preset="social/reel", seed=7)
+out = gk.finish_array(rgb, preset="social", seed=7)
+with gk.open_source("in.mp4") as source, gk.Finisher(gk.load_recipe("social/reel")) as finisher:
+    for frame in finisher.stream(source): ...
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Pictures and clips drawn by code: nothing downloaded, nobody shown."""

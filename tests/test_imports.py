@@ -1,0 +1,118 @@
+"""Who may import whom: data goes down the page, never up."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "grainkit"
+
+VALUES = ["errors", "params", "color", "frame", "noise", "convert"]
+#: Module (a pattern) to the grainkit modules (patterns) it may import.
+MAY_IMPORT: dict[str, list[str]] = {
+    "errors": [],
+    "params": ["errors"],
+    "color": [],
+    "frame": ["color"],
+    "noise": [],
+    "convert": ["color", "errors", "frame", "noise"],
+    "targets": ["params"],
+    "updated": ["errors", "params"],
+    "delivery": ["params"],
+    "effects*": [*VALUES, "effects*"],
+    "texture*": [*VALUES, "texture*", "effects.skin_texture"],
+    "analysis*": [*VALUES, "analysis*", "texture*", "resample"],
+    "backends*": [*VALUES, "backends*", "effects*", "texture.term"],
+    "io*": [*VALUES, "delivery", "io*"],
+    "recipe": ["delivery", "effects", "errors", "params", "targets", "updated"],
+    "sidecar": ["effects", "errors", "io.pending", "params", "recipe"],
+    "resample": ["color", "errors", "frame"],
+    "fit": ["delivery", "errors", "io.base", "resample"],
+    "plan": [*VALUES, "delivery", "fit", "io.*", "recipe", "resample"],
+    "outputs": ["errors", "io*", "plan", "sidecar"],
+    "overlap": ["errors", "frame"],
+    "finisher": [*VALUES, "analysis*", "backends*", "effects*", "io.*", "plan", "recipe", "resample", "texture*"],
+    "pipeline": ["*"],
+    "series": ["errors", "io*"],
+    "doctor": ["analysis*", "backends*", "errors", "io*", "sidecar"],
+    "cli": ["*"],
+    "__main__": ["cli"],
+    "": ["*"],
+}
+#: Library to the modules (patterns) that may import it.
+ONLY_IN: dict[str, list[str]] = {
+    "av": ["io.video"],
+    "cupy": ["backends.cuda"],
+    "yaml": ["recipe"],
+    "cv2": ["io.*", "analysis.*"],
+    "PIL": ["io.*", "resample"],
+    "tifffile": ["io.*"],
+    "OpenEXR": ["io.*"],
+    "numba": ["noise", "convert", "backends.*", "io.png", "texture.*", "analysis.*"],
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Full names of everything a module imports, at its top or inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "grainkit")
+
+
+def breaches(name: str, source: str) -> list[str]:
+    """What a module of that name may not import but does, a sentence each."""
+    allowed = next((may for pattern, may in MAY_IMPORT.items() if fnmatch(name, pattern)), None)
+    place = f"{name.replace('.', '/') or '__init__'}.py"
+    if allowed is None:
+        return [f"{place} stands in no row of the import table"]
+    found = []
+    for target in imported(ast.parse(source)):
+        root, _, rest = target.partition(".")
+        if root == "grainkit" and rest and not any(fnmatch(rest, a) or fnmatch(rest, f"{a}.*") for a in allowed):
+            if any(rest.startswith(f"{a}.") for a in allowed):
+                continue
+            found.append(f"{place} imports grainkit.{rest}; it may import {', '.join(allowed) or 'nothing of ours'}")
+        if root in ONLY_IN and not any(fnmatch(name, pattern) for pattern in ONLY_IN[root]):
+            found.append(f"{place} imports {root}; only {', '.join(ONLY_IN[root])} may")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_every_module_keeps_to_the_table(path):
+    assert breaches(module_name(path), path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("effects.cinema_grain", "import cupy", "effects/cinema_grain.py imports cupy; only backends.cuda may"),
+        ("io.stills", "def f():\n    from grainkit.effects import EFFECTS", "io/stills.py imports grainkit.effects"),
+        ("color", "from grainkit import frame", "color.py imports grainkit.frame; it may import nothing of ours"),
+        ("brand_new", "import os", "stands in no row"),
+    ],
+)
+def test_a_breach_is_found_and_said(name, line, said):
+    assert any(said in breach for breach in breaches(name, line))
+
+
+def test_the_command_starts_without_loading_the_heavy_libraries():
+    code = (
+        "import sys, grainkit, grainkit.cli; grainkit.cli._parser()\n"
+        "print([m for m in ('av', 'cv2', 'numba', 'numpy', 'cupy', 'yaml', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
