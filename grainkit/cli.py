@@ -3,70 +3,122 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import logging
+import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from grainkit import __version__
-from grainkit.errors import GrainkitError, InputError, UserError
+from grainkit.errors import GrainkitError, InputError, OutputError, UserError
 
 if TYPE_CHECKING:
-    from grainkit.pipeline import Progress
+    from grainkit.pipeline import Progress, Report
+
+#: Seconds after an interrupt in which another one is taken for impatience, and the cleaning up goes on.
+_GRACE = 5.0
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see {self.prog} --help")
+        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 the user can mend it, 1 anything else."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Notes are printed with the result; without a handler Python would print them on stderr as well.
+    logging.getLogger("grainkit").addHandler(logging.NullHandler())
+    with _interrupts():
+        try:
+            options = _parser().parse_args(arguments)
+            status = int(options.run(options))
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return status
+        except GrainkitError as error:
+            return _failed(str(error), error.exit_status)
+        except KeyboardInterrupt:
+            return _failed("interrupted; nothing unfinished was left behind", 1)
+        except BrokenPipeError:
+            _silence(sys.stdout)
+            return _failed("the program that reads the output stopped early", 1)
+        except MemoryError:
+            return _failed("out of memory; finish it at a smaller size, or fewer inputs at a time", 1)
+        except OSError as error:
+            _silence(sys.stdout)
+            place = f"{error.filename}: " if error.filename else ""
+            return _failed(f"{place}{error.strerror or error}", 1)
+
+
+def _failed(message: str, status: int) -> int:
+    with contextlib.suppress(OSError):
+        print(f"grainkit: {message}", file=sys.stderr)
+    return status
+
+
+def _silence(stream: Any) -> None:
+    """Lead a stream that takes no more into nothing, or Python complains of it once more as it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Ctrl-C, and being asked to end, raise KeyboardInterrupt: once, so that cleaning up is not cut short."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    last: float | None = None
+
+    def interrupt(*_: object) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if last is None or now - last > _GRACE:
+            last = now
+            raise KeyboardInterrupt
+
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What the caller wants ignored (nohup) stays ignored.
+    before = {s: signal.signal(s, interrupt) for s in wanted if signal.getsignal(s) not in (signal.SIG_IGN, None)}
     try:
-        options = _parser().parse_args(arguments)
-        return int(options.run(options))
-    except GrainkitError as error:
-        print(f"grainkit: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("grainkit: interrupted; nothing was left behind", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # Whoever read our output went away. Keep Python from complaining once more at exit.
-        sys.stderr.write("grainkit: the program reading the output stopped early\n")
-        sys.stdout = None  # type: ignore[assignment]
-        return 1
-    except OSError as error:
-        print(f"grainkit: {error.strerror or error}: {error.filename or 'a file in use'}", file=sys.stderr)
-        return 1
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+        yield
+    finally:
+        # After an interrupt the process is about to end, and a second one must not disturb that.
+        if last is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("grainkit", description="The finishing step that AI pictures lack: grain and highlights for what follows.")
+    parser = _Parser(
+        "grainkit", description="The finishing step that AI pictures lack: grain and highlights for what follows."
+    )
     parser.add_argument("--version", action="version", version=f"grainkit {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
 
     finish = commands.add_parser("finish", help="finish clips, stills or sequences by preset", epilog=_FINISH_EPILOG,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    finish.add_argument("input", nargs="+", metavar="INPUT", help="clip, still, folder, pattern f_%%05d.png, or - (Y4M)")
-    finish.add_argument("-o", "--output", metavar="OUTPUT", help="file, folder/ for several inputs, or - (Y4M on stdout)")
+    finish.add_argument("input", nargs="+", metavar="INPUT",
+                        help="clip, still, folder, pattern f_%%05d.png, or - (Y4M)")  # fmt: skip
+    finish.add_argument("-o", "--output", metavar="OUTPUT",
+                        help="file, pattern, folder/, or - (Y4M on stdout); without: beside INPUT")  # fmt: skip
     finish.add_argument("--preset", metavar="NAME", help="what to deliver (default: social; see `grainkit presets`)")
     finish.add_argument("--recipe", metavar="FILE", help="a .yaml recipe, or the .grainkit.txt of an earlier output")
     finish.add_argument("--set", action="append", default=[], metavar="EFFECT.PARAM=VALUE", dest="settings",
                         help="change one value, e.g. cinema_grain.strength=1.5 or delivery.fit=cover")  # fmt: skip
-    finish.add_argument("--seed", type=_whole("--seed"), metavar="N", help="what all noise is drawn by")
+    finish.add_argument("--seed", type=_seed, metavar="N", help="what all noise is drawn by")
     finish.add_argument("--backend", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
     finish.add_argument("--frames", type=_frames, default=(0, None), metavar="A:B", help="frames A up to, not with, B")
-    finish.add_argument("--rate", type=_rate, metavar="FPS", help="of a numbered sequence, e.g. 25 or 30000/1001 (default 24)")
+    finish.add_argument("--rate", type=_rate, metavar="FPS",
+                        help="of a numbered sequence, e.g. 25 or 30000/1001 (default: 24)")  # fmt: skip
     finish.add_argument("--pilot", action="store_true", help="a still also gets a clean 16-bit picture without grain")
     finish.add_argument("--allow-truncated", action="store_true", help="finish what decodes of a damaged clip")
     finish.add_argument("--overwrite", action="store_true", help="replace an output that exists")
@@ -97,14 +149,16 @@ examples:
 """
 
 
-def _whole(option: str) -> Any:
-    def read(text: str) -> int:
-        try:
-            return int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+def _seed(text: str) -> int:
+    from grainkit.recipe import MAX_SEED
 
-    return read
+    try:
+        seed = int(text)
+    except ValueError:
+        seed = -1
+    if not 0 <= seed <= MAX_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {MAX_SEED}")
+    return seed
 
 
 def _frames(text: str) -> tuple[int, int | None]:
@@ -129,26 +183,30 @@ def _rate(text: str) -> Fraction:
 
 
 def _finish(options: argparse.Namespace) -> int:
-    from grainkit.series import expand_inputs, output_for
+    from grainkit.series import expand_inputs, series_output
 
+    if options.output == "-" and options.json and not options.dry_run:
+        raise OutputError("--json and -o - both want standard output; leave one out")
     inputs = expand_inputs(options.input)
-    several = len(inputs) > 1 or inputs != options.input
-    results, failures = [], []
+    if len(inputs) == 1 and inputs == options.input:
+        done = _finish_one(inputs[0], options.output, options, "")
+        if options.json:
+            print(json.dumps(done))
+        return 0
+
+    output = series_output(inputs, options.output) if len(inputs) > 1 else options.output
+    results, failed = [], []
     for number, one in enumerate(inputs, start=1):
         try:
-            output = output_for(one, options.output, several)
-            label = f"[{number}/{len(inputs)}] " if several else ""
-            results.append(_finish_one(one, output, options, label))
-        except UserError as error:
-            if not several:
-                raise
-            failures.append(error)
-            print(f"grainkit: {one}: {error}", file=sys.stderr)
+            results.append(_finish_one(one, output, options, f"[{number}/{len(inputs)}] "))
+        except GrainkitError as error:
+            failed.append(error)
+            _failed(str(error), error.exit_status)
     if options.json:
-        print(json.dumps(results[0] if not several else {"results": results, "failed": [str(f) for f in failures]}))
-    if failures:
-        print(f"grainkit: {len(failures)} of {len(inputs)} inputs failed, {len(results)} done", file=sys.stderr)
-    return failures[0].exit_status if failures else 0
+        print(json.dumps({"results": results, "failed": [str(error) for error in failed]}))
+    if failed:
+        _failed(f"{len(failed)} of {len(inputs)} inputs failed, {len(results)} done", 1)
+    return min((error.exit_status for error in failed), default=0)
 
 
 def _finish_one(input: str, output: str | None, options: argparse.Namespace, label: str) -> dict[str, Any]:
@@ -157,7 +215,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
     told = {
         "preset": options.preset, "recipe": options.recipe, "seed": options.seed, "settings": options.settings,
         "frames": options.frames, "rate": options.rate, "allow_truncated": options.allow_truncated,
-        "overwrite": options.overwrite,
+        "overwrite": options.overwrite, "pilot": options.pilot, "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip
     if options.dry_run:
         plan = dry_run(input, output, **told)
@@ -166,34 +224,69 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
 
             print(yaml_text(plan), end="")
         return plan
-    progress = None if options.quiet or not sys.stderr.isatty() else _progress(label + Path(input).name)
-    report = finish(input, output, backend=options.backend, pilot=options.pilot, progress=progress, **told)
-    if progress is not None:
-        sys.stderr.write("\r\x1b[K")
+    with _progress(f"{label}{Path(input).name}", shown=not options.quiet and sys.stderr.isatty()) as progress:
+        stdout = _standard_output() if output == "-" else None
+        report = finish(input, output, backend=options.backend, progress=progress, stdout=stdout, **told)
     if not options.quiet:
         for note in report.notes:
             print(f"grainkit: {label}note: {note}", file=sys.stderr)
         if not options.json and report.output != "-":
-            frames = f", {report.frames} frames" if report.kind != "still" else ""
-            print(f"{label}{report.output}  {report.width}x{report.height}{frames}, {report.backend}, {report.seconds:.1f} s")
+            print(_line(report, label))
     return report.as_mapping()
 
 
-def _progress(label: str) -> Progress:
-    """A line on stderr: frames, rate and time left, redrawn at most ten times a second."""
-    shown = [0.0]
+def _line(report: Report, label: str) -> str:
+    frames = f", {report.frames} frames" if report.kind != "still" else ""
+    pilot = f"\n{label}{report.pilot}  pilot" if report.pilot else ""
+    size = f"{report.width}x{report.height} {report.pixel_format}"
+    return f"{label}{report.output}  {size}{frames}, {report.backend}, {report.seconds:.1f} s{pilot}"
+
+
+def _standard_input() -> BinaryIO:
+    """Standard input as a reader of our own: a thread that still waits in Python's one would crash its end."""
+    try:
+        stream = open(0, "rb", closefd=False)  # noqa: SIM115 (it lives as long as the process)
+    except OSError as error:
+        raise InputError("standard input is closed; pipe Y4M into it, or name a file") from error
+    if stream.isatty():
+        raise InputError("standard input is a terminal; pipe Y4M into it, or name a file")
+    return stream
+
+
+def _standard_output() -> BinaryIO:
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; pipe it into a program that reads Y4M, or name a file with -o")
+    if sys.stdout.isatty():
+        raise OutputError(
+            "standard output is a terminal; pipe it into a program that reads Y4M, or name a file with -o"
+        )
+    return sys.stdout.buffer
+
+
+@contextmanager
+def _progress(label: str, *, shown: bool) -> Iterator[Progress | None]:
+    """A line on stderr with frames, rate and time left, redrawn ten times a second and wiped at the end."""
+    if not shown:
+        yield None
+        return
+    last = 0.0
 
     def show(done: int, total: int | None, rate: float) -> None:
+        nonlocal last
         now = time.monotonic()
-        if now - shown[0] < 0.1 and done != total:
+        if now - last < 0.1 and done != total:
             return
-        shown[0] = now
+        last = now
         of = f"/{total}" if total else ""
         left = f", {max(0, total - done) / rate:.0f} s left" if total and rate > 0 else ""
         sys.stderr.write(f"\r\x1b[K{label}: frame {done}{of}, {rate:.1f} fps{left}")
         sys.stderr.flush()
 
-    return show
+    try:
+        yield show
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
 
 
 def _presets(options: argparse.Namespace) -> int:
@@ -201,7 +294,7 @@ def _presets(options: argparse.Namespace) -> int:
 
     if options.name is not None:
         recipe = load_recipe(options.name)
-        print(json.dumps(to_mapping(recipe)) if options.json else to_yaml(recipe), end="" if not options.json else "\n")
+        print(json.dumps(to_mapping(recipe)) if options.json else to_yaml(recipe).rstrip())
         return 0
     described = {name: load_recipe(name).description for name in preset_names()}
     if options.json:
@@ -218,8 +311,11 @@ def _doctor(options: argparse.Namespace) -> int:
 
     findings = examine()
     if options.json:
-        print(json.dumps([f.as_mapping() for f in findings]))
-    else:
-        for f in findings:
-            print(f"{'ok  ' if f.works else 'no  '}{f.what:<18}{f.detail}" + (f"\n      {f.remedy}" if f.remedy else ""))
+        print(json.dumps({"findings": [f.as_mapping() for f in findings]}))
+        return 0
+    width = max(len(f.what) for f in findings)
+    for f in findings:
+        print(f"{'ok' if f.works else 'no'}  {f.what:{width}}  {f.detail}")
+        if f.remedy:
+            print(f"    {'':{width}}  {f.remedy}")
     return 0

@@ -76,17 +76,17 @@ def plan_tables(plan: Plan) -> PassTables:
 
 def finish_frame(frame: Frame, plan: Plan, tables: PassTables, backend: Backend) -> Frame:
     """One frame from source to delivered form: size, effects, and R'G'B' where that is delivered."""
-    if plan.working.is_float:
-        frame = conform(frame, plan.geometry, plan.working)
+    given = frame
+    frame = conform(frame, plan.geometry, plan.working)
     done = backend.finish(frame, tables)
     if not plan.rgb_depth:
         return done
     dtype = np.dtype(_TYPES[plan.rgb_depth])
-    origin = frame.rgb if frame.rgb is not None and frame.rgb.dtype == dtype else None
-    rgb = rgb_from_planes(done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=origin)
+    rgb = rgb_from_planes(done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=frame.rgb)
     alpha = frame.alpha
-    if alpha is not None and alpha.dtype != dtype:
-        alpha = rescale(alpha, alpha_top(alpha, frame.color), plan.rgb_depth)
+    # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
+    if alpha is not None and plan.clip is None:
+        alpha = rescale(alpha, alpha_top(alpha, given.color), plan.rgb_depth)
     return replace(done, rgb=rgb, alpha=alpha)
 
 
@@ -108,7 +108,8 @@ def finish_array(
     recipe = override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
     color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
     info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
-    rgb = np.ascontiguousarray(rgb)
+    if not rgb.flags.c_contiguous:
+        rgb = rgb.copy()
     with Finisher(recipe, backend) as finisher:
         plan = own_format_plan(info, recipe)
         frame = Frame(planes_from_rgb(rgb, color), plan.working, index, rgb=rgb)

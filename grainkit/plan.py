@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 from grainkit.color import Color, Range, Siting
 from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
 from grainkit.errors import InputError, OutputError, RecipeError
+from grainkit.fit import fitted
 from grainkit.io.base import SourceInfo
-from grainkit.io.pixel_formats import parse
+from grainkit.io.formats import SUFFIXES
+from grainkit.io.pixel_formats import PixelFormat, parse
 from grainkit.params import nearest
 from grainkit.recipe import Recipe
 from grainkit.resample import Geometry
@@ -20,9 +23,19 @@ STILL_ENDINGS = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp", ".exr": "exr",
 }  # fmt: skip
 CLIP_ENDINGS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm", ".nut": "nut"}
-#: Codecs that a container cannot hold are replaced by one it can, when its ending is asked for.
-_HOME_CODEC = {"webm": ("libvpx-vp9", "yuv420p"), "nut": ("ffv1", "")}
-_HOLDS = {"webm": ("libvpx-vp9", "libvpx", "libsvtav1")}
+
+#: What is written where a clip's container is asked for and the recipe has no codec to put into it.
+_PLAIN = ClipDelivery("mp4", "libx264", "yuv420p", options={"preset": "medium", "crf": "16"})
+#: The same for containers that hold no H.264, and the codecs that they do hold.
+_HOME = {
+    "webm": ClipDelivery("webm", "libvpx-vp9", "yuv420p", options={"crf": "18", "b": "0", "row-mt": "1"}),
+    "nut": ClipDelivery("nut", "ffv1", ""),
+}
+_HOLDS = {"webm": ("libvpx-vp9", "libvpx", "libsvtav1", "libaom-av1"), "nut": ("ffv1",)}
+#: Codecs that keep the odd last row and column of subsampled planes.
+_TAKES_ODD = ("ffv1",)
+#: Depth from which PQ and HLG do not band.
+_HDR_DEPTH = 10
 
 
 @dataclass(frozen=True)
@@ -30,220 +43,277 @@ class Plan:
     """All that decides the output beside the pixels.
 
     kind: still, sequence, clip or pipe (Y4M on standard output).
-    output: the file, the folder or the printf pattern; None for a pipe.
+    output: the file, or the printf pattern of a sequence; None for a pipe.
+    new_folder: the folder for it that was asked for and is to be made, or None.
     still, clip: how it is written, whichever `kind` needs.
     geometry: crop and size. working: colours the pass reads. target: colours it stores
         (R'G'B' deliveries: float, brought to `rgb_depth` bits after the pass).
     rgb_depth: bits of R'G'B' samples for the sink, or 0 where planes are delivered.
+    pixel_format: what is delivered, in words: FFmpeg's name, or a still's container and depth.
     dpi: dots per inch for sizes in mm and for the file, 0 where unknown.
+    rate: mean frames per second, None for a still. sample_aspect: pixel aspect ratio of what is delivered.
     notes: what the plan does that nobody asked for, a sentence each.
     """
 
     recipe: Recipe
     kind: str
     output: Path | None
+    new_folder: Path | None
     still: StillDelivery | None
     clip: ClipDelivery | None
     geometry: Geometry
     working: Color
     target: Color
     rgb_depth: int
+    pixel_format: str
     dpi: float
     rate: Fraction | None
     sample_aspect: Fraction
     notes: tuple[str, ...] = ()
 
+    def as_delivered(self, recipe: Recipe) -> Recipe:
+        """`recipe`, from which this plan was made, with the formats in it that the output's ending asked for."""
+        delivery = recipe.delivery
+        still, clip = self.still or delivery.still, self.clip or delivery.clip
+        if self.kind == "sequence" and (clip is None or clip.container != "sequence"):
+            clip = ClipDelivery("sequence", "", "", audio=_PLAIN.audio)
+        return replace(recipe, delivery=replace(delivery, still=still, clip=clip))
+
 
 def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Plan:
     """Settle what the recipe means for this source.
 
-    output: as the user gave it; '-' is Y4M on standard output, None puts it beside the input.
+    output: as the user gave it; '-' is Y4M on standard output, None puts it beside the input, a path that ends
+        in '/' is a folder for it.
     Raises OutputError, InputError or RecipeError where the source cannot be delivered that way.
     """
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
-    delivery = recipe.delivery
-    if output == "-":
+    if str(output) == "-":
         return _pipe_plan(info, recipe)
-    wanted = None if output is None else Path(output)
-    container = _asked_container(wanted, side)
+    place = _Place.of(output)
+    container = _asked_container(place.file, side)
     if side == "still":
-        return _still_plan(info, recipe, wanted, _still_delivery(recipe, container))
-    if delivery.clip is None and container is None:
+        return _still_plan(info, recipe, place, _still_delivery(recipe, container))
+    clip = recipe.delivery.clip
+    if clip is None and container is None:
         raise RecipeError(
             f"preset {recipe.name} delivers stills only, but {info.name} is a {info.kind}; "
             "choose a clip preset such as social/reel or video/h264"
         )
-    clip = delivery.clip or ClipDelivery()
-    if container in STILL_ENDINGS.values() or (container is None and clip.container == "sequence"):
-        still = _still_delivery(recipe, container if container in STILL_DEPTHS else None)
-        return _sequence_plan(info, recipe, wanted, still)
-    return _clip_plan(info, recipe, wanted, _clip_in(clip, container))
+    if container in STILL_DEPTHS or (container is None and clip is not None and clip.container == "sequence"):
+        return _sequence_plan(info, recipe, place, _still_delivery(recipe, container))
+    return _clip_plan(info, recipe, place, _clip_in(clip, container))
 
 
-def default_output(info: SourceInfo, recipe: Recipe, ending: str) -> Path:
-    """Beside the input: NAME.PRESET.EXT, with `/` in the preset turned into `-`."""
-    preset = recipe.name.replace("/", "-")
+@dataclass(frozen=True)
+class _Place:
+    """Where the user wants the output: a file (or pattern), a folder, or neither."""
+
+    file: Path | None = None
+    folder: Path | None = None
+
+    @staticmethod
+    def of(output: str | Path | None) -> _Place:
+        if output is None:
+            return _Place()
+        path = Path(output)
+        is_folder = str(output).endswith(("/", os.sep)) or path.is_dir()
+        return _Place(folder=path) if is_folder else _Place(file=path)
+
+    @property
+    def new_folder(self) -> Path | None:
+        return None if self.folder is None or self.folder.exists() else self.folder
+
+    def named(self, info: SourceInfo, recipe: Recipe, ending: str) -> Path:
+        """The file asked for, or NAME.PRESET.EXT in the folder asked for or beside the input."""
+        if self.file is not None:
+            return self.file
+        name = f"{_stem(info)}.{recipe.name.replace('/', '-')}{ending}"
+        return (self.folder or _beside(info)) / name
+
+
+def _stem(info: SourceInfo) -> str:
+    """The input's name without its ending (or its number, for a pattern)."""
+    if info.path is None:
+        return "frame"
+    path = info.path.absolute()
+    if info.kind == "sequence" and not path.is_dir():
+        return path.stem.split("%")[0].rstrip("._- ") or path.parent.name
+    return (path.name if path.is_dir() else path.stem) or "frame"
+
+
+def _beside(info: SourceInfo) -> Path:
     if info.path is None:
         raise OutputError("standard input has no folder to write beside; name the output with -o")
-    stem = info.path.stem.split("%")[0].rstrip("._- ") or info.path.parent.name
-    folder = info.path.parent
-    return folder / f"{stem}.{preset}{ending}"
+    return info.path.absolute().parent if info.path.name in ("", "..") else info.path.parent
 
 
 def _asked_container(output: Path | None, side: str) -> str | None:
-    """The container that the output's ending names; None where it names none (a folder, or nothing asked)."""
-    if output is None or output.is_dir() or not output.suffix:
+    """The container that the output's ending names; None where no file is asked for."""
+    if output is None:
         return None
     ending = output.suffix.lower()
     known = {**STILL_ENDINGS, **CLIP_ENDINGS}
+    if not ending:
+        example = f"{output.name}{'.png' if side == 'still' else '.mp4'}"
+        raise OutputError(
+            f"cannot write {output}: its name has no ending; write {example}, or {output.name}/ for a folder"
+        )
     if ending not in known:
         raise OutputError(
             f"cannot write {output}: '{ending}' is not a format grainkit writes{nearest(ending, list(known))}; "
             f"it writes {', '.join(known)}"
         )
     if side == "still" and ending in CLIP_ENDINGS:
-        raise OutputError(f"cannot write {output}: a still does not become a clip; use one of {', '.join(STILL_ENDINGS)}")
-    if side == "clip" and ending in STILL_ENDINGS and "%" not in output.name:
         raise OutputError(
-            f"cannot write {output}: a clip becomes numbered stills; give a pattern such as {output.stem}_%05d{ending}"
+            f"cannot write {output}: a still does not become a clip; use one of {', '.join(STILL_ENDINGS)}"
         )
+    if ending in STILL_ENDINGS:
+        from grainkit.io.sequence import parse_pattern
+
+        is_pattern = parse_pattern(output) is not None
+        if side == "still" and is_pattern:
+            raise OutputError(
+                f"cannot write {output}: a still is one file, and the name is a pattern for many; leave the % out"
+            )
+        if side == "clip" and not is_pattern:
+            raise OutputError(
+                f"cannot write {output}: a clip becomes numbered stills; give a pattern such as "
+                f"{output.stem}_%05d{ending}"
+            )
     return known[ending]
 
 
 def _still_delivery(recipe: Recipe, container: str | None) -> StillDelivery:
+    """The recipe's still in the container asked for, as deep as that can hold."""
     still = recipe.delivery.still
     if still is None:
         if container is None:
-            raise RecipeError(f"preset {recipe.name} delivers clips only; choose a still preset such as social or print")
-        still = StillDelivery(container=container)
+            raise RecipeError(
+                f"preset {recipe.name} delivers clips only; choose a still preset such as social or print"
+            )
+        still = StillDelivery()
     if container is None or container == still.container:
         return still
     depths = STILL_DEPTHS[container]
-    depth = still.depth if still.depth in depths else max((d for d in depths if d <= still.depth), default=min(depths))
+    depth = max((d for d in depths if d <= still.depth), default=min(depths))
     compression = {"tiff": "deflate", "png": "1"}.get(container, still.compression)
     return replace(still, container=container, depth=depth, compression=compression, max_bytes=0)
 
 
-def _clip_in(clip: ClipDelivery, container: str | None) -> ClipDelivery:
+def _clip_in(clip: ClipDelivery | None, container: str | None) -> ClipDelivery:
+    """The recipe's clip in the container asked for, with another codec where that cannot hold the recipe's."""
+    if clip is None or (clip.container == "sequence" and container is not None):
+        clip = _PLAIN
     if container is None or container == clip.container:
         return clip
-    if container in _HOME_CODEC and clip.codec not in _HOLDS.get(container, (_HOME_CODEC[container][0],)):
-        codec, pixel_format = _HOME_CODEC[container]
-        return ClipDelivery(container, codec, pixel_format, audio=clip.audio)
-    if clip.container == "sequence":
-        return ClipDelivery(container)
+    if container in _HOME and clip.codec not in _HOLDS[container]:
+        return replace(_HOME[container], audio=clip.audio, closed_gop_seconds=clip.closed_gop_seconds)
     return replace(clip, container=container)
 
 
-def _geometry(info: SourceInfo, delivery: Delivery, even: tuple[int, int]) -> tuple[Geometry, Fraction, list[str]]:
-    """Crop and size for the delivery's box; sides are whole multiples of `even`, as chroma sampling needs."""
-    notes = []
-    width, height = info.width, info.height
-    aspect = info.sample_aspect
-    box = [delivery.width, delivery.height]
-    resizes = delivery.fit != "keep" and any(box)
-    shown = width * float(aspect) if resizes else float(width)
-    if delivery.turn and all(box) and (box[0] > box[1]) != (shown > height):
-        box.reverse()
-    left, top, right, bottom = 0.0, 0.0, float(width), float(height)
-    out = (float(shown), float(height))
-    if resizes:
-        limits = [b if b else float("inf") for b in box]
-        ratios = [limits[0] / shown, limits[1] / height]
-        if delivery.fit == "cover" and all(box):
-            scale = max(ratios)
-            keep_w, keep_h = limits[0] / scale, limits[1] / scale
-            left, right = (shown - keep_w) / 2, (shown + keep_w) / 2
-            top, bottom = (height - keep_h) / 2, (height + keep_h) / 2
-            out = (limits[0], limits[1]) if scale <= 1 or delivery.upscale else (keep_w, keep_h)
-            if scale > 1 and not delivery.upscale:
-                notes.append(f"the picture is smaller than {box[0]}x{box[1]}: cropped to its shape, not enlarged")
-        else:
-            scale = min(ratios)
-            if scale > 1 and not delivery.upscale:
-                scale = 1.0
-                if box[0] or box[1]:
-                    notes.append(f"the picture is smaller than the {box[0] or 'free'}x{box[1] or 'free'} box and is not enlarged")
-            out = (shown * scale, height * scale)
-        left, right = left / float(aspect), right / float(aspect)
-        aspect = Fraction(1)
-    size = tuple(max(e, int(o / e + 0.5) * e) for o, e in zip(out, even, strict=True))
-    if (size[0], size[1]) != (width, height) and not resizes:
-        # Odd sizes that the chroma sampling cannot hold lose a row or column; nothing is resampled for it.
-        size = (max(even[0], width // even[0] * even[0]), max(even[1], height // even[1] * even[1]))
-        right, bottom = min(right, float(size[0])), min(bottom, float(size[1]))
-        notes.append(f"cropped from {width}x{height} to {size[0]}x{size[1]}: the pixel format needs even sides")
-    return Geometry((width, height), (size[0], size[1]), left, top, right, bottom), aspect, notes
+def _still_plan(info: SourceInfo, recipe: Recipe, place: _Place, still: StillDelivery) -> Plan:
+    geometry, aspect, notes = fitted(info, recipe.delivery, (1, 1))
+    output = place.named(info, recipe, SUFFIXES[still.container])
+    return _rgb_plan(info, recipe, "still", output, place.new_folder, still, geometry, aspect, notes)
 
 
-def _dpi(info: SourceInfo, delivery: Delivery) -> float:
-    if delivery.dpi:
-        return delivery.dpi
-    return info.still.dpi[0] if info.still.dpi else 0.0
-
-
-def _still_plan(info: SourceInfo, recipe: Recipe, output: Path | None, still: StillDelivery) -> Plan:
-    geometry, aspect, notes = _geometry(info, recipe.delivery, (1, 1))
-    if output is None or output.is_dir():
-        beside = default_output(info, recipe, _ending(still.container))
-        output = beside if output is None else output / beside.name
-    working = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
-    return Plan(
-        recipe, "still", output, still, None, geometry, working, working, still.depth, _dpi(info, recipe.delivery),
-        None, aspect, tuple(notes),
-    )  # fmt: skip
-
-
-def _sequence_plan(info: SourceInfo, recipe: Recipe, output: Path | None, still: StillDelivery) -> Plan:
-    geometry, aspect, notes = _geometry(info, recipe.delivery, (1, 1))
+def _sequence_plan(info: SourceInfo, recipe: Recipe, place: _Place, still: StillDelivery) -> Plan:
+    if info.color.is_hdr and still.depth < _HDR_DEPTH:
+        raise _tone_map_needed(info, f"{still.depth}-bit {still.container}", "video/sequence or another 16-bit preset")
+    geometry, aspect, notes = fitted(info, recipe.delivery, (1, 1))
+    output = place.file
     if output is None:
-        output = default_output(info, recipe, "")
-    if "%" not in output.name:
-        output = output / f"{(info.path or Path('frame')).stem.split('%')[0].rstrip('._- ') or 'frame'}_%06d{_ending(still.container)}"
+        folder = place.folder or place.named(info, recipe, "")
+        output = folder / f"{_stem(info).replace('%', '%%')}_%06d{SUFFIXES[still.container]}"
+    # The sink makes the folder itself: its frames appear all at once.
+    return _rgb_plan(info, recipe, "sequence", output, None, still, geometry, aspect, notes)
+
+
+def _rgb_plan(
+    info: SourceInfo, recipe: Recipe, kind: str, output: Path, new_folder: Path | None, still: StillDelivery,
+    geometry: Geometry, aspect: Fraction, notes: list[str],
+) -> Plan:  # fmt: skip
     working = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
+    if info.has_alpha and still.container == "jpeg":
+        notes.append("transparency left out: a JPEG has none")
+    words = f"{still.container} {still.depth}-bit" + (f" {still.subsampling}" if still.container == "jpeg" else "")
     return Plan(
-        recipe, "sequence", output, still, None, geometry, working, working, still.depth, _dpi(info, recipe.delivery),
-        info.rate, aspect, tuple(notes),
+        recipe, kind, output, new_folder, still, None, geometry, working, working, still.depth, words,
+        _dpi(info, recipe.delivery), info.rate, aspect, tuple(notes),
     )  # fmt: skip
 
 
-def _clip_plan(info: SourceInfo, recipe: Recipe, output: Path | None, clip: ClipDelivery) -> Plan:
-    name = clip.pixel_format or info.pixel_format
-    form = parse(name)
+def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelivery) -> Plan:
+    form = parse(clip.pixel_format or info.pixel_format)
     if form is None:
-        raise OutputError(f"delivery.clip.pixel_format {name} is not one grainkit writes; use yuv420p, yuv422p10le, ...")
-    even = form.subsampling if not form.is_rgb else (1, 1)
-    if clip.codec == "libx264" and form.subsampling == (2, 2):
-        even = (2, 2)
-    geometry, aspect, notes = _geometry(info, recipe.delivery, even)
-    if info.color.is_hdr and form.depth < 10:
-        raise InputError(
-            f"{info.name} is HDR ({info.color.transfer.name}) and {recipe.name} delivers 8-bit SDR, which would need a tone "
-            "map that grainkit does not do; use video/hevc10 or video/master"
+        raise OutputError(
+            f"delivery.clip.pixel_format = '{clip.pixel_format or info.pixel_format}' is not one grainkit writes; "
+            "use for example yuv420p, yuv422p10le, yuv444p10le or gbrp10le"
         )
-    if output is None or output.is_dir():
-        beside = default_output(info, recipe, "." + clip.container)
-        output = beside if output is None else output / beside.name
+    keeps_format = not clip.pixel_format
+    if keeps_format:
+        name = _written_as(form)
+        clip, form = replace(clip, pixel_format=name), parse(name) or form
+    if info.color.is_hdr and form.depth < _HDR_DEPTH:
+        raise _tone_map_needed(info, f"{form.depth}-bit {form.name}", "video/hevc10 or video/master")
+    geometry, aspect, notes = fitted(info, recipe.delivery, (1, 1) if clip.codec in _TAKES_ODD else form.subsampling)
+    if info.has_alpha and not form.alpha:
+        notes.append(f"transparency left out: {form.name} has none")
     if form.is_rgb:
         working = target = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
-        rgb_depth = form.rgb_depth
     else:
-        range_ = Range.FULL if form.full_range else Range.LIMITED
-        target = replace(
-            info.color, depth=form.depth, subsampling=form.subsampling, range=range_, is_rgb=False,
-            siting=Siting.LEFT if info.color.subsampling == (1, 1) else info.color.siting,
-        )  # fmt: skip
-        working, rgb_depth = _working(info.color, target, geometry), 0
+        target = _target(info.color, form, keep_range=keeps_format)
+        working = _working(info.color, target, geometry)
+    output = place.named(info, recipe, "." + clip.container)
     return Plan(
-        recipe, "clip", output, None, clip, geometry, working, target, rgb_depth, recipe.delivery.dpi, info.rate, aspect,
-        tuple(notes),
+        recipe, "clip", output, place.new_folder, None, clip, geometry, working,
+        target, form.rgb_depth if form.is_rgb else 0, form.name, recipe.delivery.dpi, info.rate, aspect, tuple(notes),
     )  # fmt: skip
+
+
+def _written_as(form: PixelFormat) -> str:
+    """The name to write samples of this form under where the recipe keeps the source's: what FFV1 knows them by."""
+    depth = form.depth
+    if form.is_rgb and depth == 8:
+        return "bgra" if form.alpha else "bgr0"
+    if form.is_rgb:
+        return f"gbr{'a' if form.alpha else ''}p{_deep(form.rgb_depth)}"
+    if form.is_grey:
+        return ("ya8" if depth == 8 else "ya16le") if form.alpha else f"gray{_deep(depth)}"
+    return _planar(form.subsampling, depth, "yuva" if form.alpha else "yuv")
+
+
+def _planar(subsampling: tuple[int, int], depth: int, family: str = "yuv") -> str:
+    sampling = {(2, 2): "420", (2, 1): "422", (1, 1): "444"}[subsampling]
+    return f"{family}{sampling}p{_deep(depth)}"
+
+
+def _deep(depth: int) -> str:
+    return "" if depth == 8 else "f32le" if depth == 32 else f"{depth}le"
+
+
+def _tone_map_needed(info: SourceInfo, delivered: str, remedy: str) -> InputError:
+    return InputError(
+        f"{info.name} is HDR ({info.color.transfer.name}), and {delivered} would need a tone map that grainkit does "
+        f"not do; use {remedy}"
+    )
+
+
+def _target(color: Color, form: PixelFormat, *, keep_range: bool) -> Color:
+    """Colours of a planar delivery: the source's meaning in the form's depth and sampling."""
+    range_ = Range.FULL if form.full_range else Range.LIMITED
+    if keep_range and not color.is_rgb:
+        range_ = color.range
+    siting = Siting.LEFT if color.subsampling == (1, 1) else color.siting
+    return replace(color, depth=form.depth, subsampling=form.subsampling, range=range_, is_rgb=False, siting=siting)
 
 
 def _working(color: Color, target: Color, geometry: Geometry) -> Color:
-    """The source's own planes where their layout is delivered as it is, else float planes laid out as delivered."""
-    if geometry.is_identity and not color.is_float and not color.is_rgb and color.subsampling == target.subsampling:
+    """The source's own samples where they need no resampling, else float planes laid out as delivered."""
+    as_they_are = geometry.is_crop(color.subsampling) and color.subsampling == target.subsampling
+    if as_they_are and not color.is_float and not color.is_rgb:
         return color
     return replace(target, depth=32)
 
@@ -251,18 +321,22 @@ def _working(color: Color, target: Color, geometry: Geometry) -> Color:
 def _pipe_plan(info: SourceInfo, recipe: Recipe) -> Plan:
     """Y4M at the recipe's size, with the source's own sampling and depth (R'G'B' becomes 4:4:4)."""
     target = info.color
+    notes = []
     if target.is_rgb or target.is_float:
         depth = 8 if target.depth == 8 else 16
-        target = replace(target, is_rgb=False, depth=depth, range=Range.LIMITED, subsampling=(1, 1), siting=Siting.CENTER)
-    geometry, aspect, notes = _geometry(info, recipe.delivery, target.subsampling)
+        target = replace(
+            target, is_rgb=False, depth=depth, range=Range.LIMITED, subsampling=(1, 1), siting=Siting.CENTER
+        )
+    if info.has_alpha:
+        notes.append("transparency left out: Y4M has none")
+    geometry, aspect, resized = fitted(info, recipe.delivery, (1, 1))
     working = _working(info.color, target, geometry)
+    grey = info.pixel_format.startswith(("gray", "ya"))
+    name = f"gray{_deep(target.depth)}" if grey else _planar(target.subsampling, target.depth)
     return Plan(
-        recipe, "pipe", None, None, None, geometry, working, target, 0, recipe.delivery.dpi, info.rate, aspect, tuple(notes)
-    )
-
-
-def _ending(container: str) -> str:
-    return {"jpeg": ".jpg", "tiff": ".tif"}.get(container, "." + container)
+        recipe, "pipe", None, None, None, None, geometry, working, target, 0, name, recipe.delivery.dpi, info.rate,
+        aspect, (*notes, *resized),
+    )  # fmt: skip
 
 
 def own_format_plan(info: SourceInfo, recipe: Recipe) -> Plan:
@@ -270,7 +344,14 @@ def own_format_plan(info: SourceInfo, recipe: Recipe) -> Plan:
     recipe = recipe.for_kind("still" if info.kind == "still" else "clip")
     color = info.color
     working = replace(color, depth=32) if color.is_rgb else color
-    dpi = _dpi(info, recipe.delivery)
-    same = Geometry.same(info.width, info.height)
-    rgb_depth = color.depth if color.is_rgb else 0
-    return Plan(recipe, info.kind, None, None, None, same, working, working, rgb_depth, dpi, info.rate, info.sample_aspect)
+    return Plan(
+        recipe, info.kind, None, None, None, None, Geometry.same(info.width, info.height), working, working,
+        color.depth if color.is_rgb else 0, info.pixel_format, _dpi(info, recipe.delivery), info.rate,
+        info.sample_aspect,
+    )  # fmt: skip
+
+
+def _dpi(info: SourceInfo, delivery: Delivery) -> float:
+    if delivery.dpi:
+        return delivery.dpi
+    return info.still.dpi[0] if info.still.dpi else 0.0

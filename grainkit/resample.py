@@ -2,11 +2,14 @@
 
 Pillow's antialiased Lanczos on float32 planes does the resampling; what is ours is where the samples
 sit: the region is given in sub-pixel positions, so left-sited chroma stays in register with luma.
+What only needs cutting is cut, and keeps its bits.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +19,8 @@ from grainkit.color import Color, Siting, chroma_codes, luma_codes
 from grainkit.frame import Frame, Plane
 
 F32 = npt.NDArray[np.float32]
+#: Part of a plane: left, top, right, bottom in px from its top left corner.
+Region = tuple[float, float, float, float]
 
 _LEFT = (Siting.LEFT, Siting.TOPLEFT, Siting.BOTTOMLEFT)
 _TOP = (Siting.TOPLEFT, Siting.TOP)
@@ -46,6 +51,14 @@ class Geometry:
         """True where every sample stays where it is."""
         return self == Geometry.same(*self.source)
 
+    def is_crop(self, subsampling: tuple[int, int]) -> bool:
+        """True where the result is a part of the samples, chroma of this subsampling included, as they are."""
+        (width, height), (across, down) = self.source, subsampling
+        cut = (self.left, self.top, self.left + self.size[0], self.top + self.size[1])
+        inside = self.left >= 0 and self.top >= 0 and self.right <= width and self.bottom <= height
+        aligned = self.left % across == 0 and self.top % down == 0
+        return inside and aligned and cut == (self.left, self.top, self.right, self.bottom)
+
     @property
     def scale(self) -> float:
         """Delivered px per source px, the larger of both directions."""
@@ -55,7 +68,7 @@ class Geometry:
 def normalised(plane: Plane, black: float, span: float) -> F32:
     """Float32 of integer codes, 0 at `black`, 1 at `black + span`; float planes come back as they are."""
     if plane.dtype == np.float32:
-        return plane
+        return np.asarray(plane, np.float32)
     return np.asarray((plane.astype(np.float32) - np.float32(black)) * np.float32(1.0 / span), np.float32)
 
 
@@ -70,8 +83,8 @@ def to_float(frame: Frame) -> tuple[F32, ...]:
     return (luma, *(normalised(p, grey, unit) for p in frame.planes[1:]))
 
 
-def resample(plane: F32, size: tuple[int, int], region: tuple[float, float, float, float]) -> F32:
-    """Lanczos resampling of `region` (left, top, right, bottom in px, may reach outside) to size (width, height).
+def resample(plane: F32, size: tuple[int, int], region: Region) -> F32:
+    """Lanczos resampling of a region, which may reach outside the plane, to size (width, height).
 
     Ringing is kept within the range of the samples, so a resize makes no illegal codes.
     """
@@ -79,32 +92,34 @@ def resample(plane: F32, size: tuple[int, int], region: tuple[float, float, floa
     left, top, right, bottom = region
     if size == (width, height) and region == (0.0, 0.0, float(width), float(height)):
         return plane
-    pad = [max(0, int(np.ceil(v))) for v in (-left, -top, right - width, bottom - height)]
+    pad = [max(0, math.ceil(v)) for v in (-left, -top, right - width, bottom - height)]
     if any(pad):
         plane = np.pad(plane, ((pad[1], pad[3]), (pad[0], pad[2])), mode="edge")
     box = (left + pad[0], top + pad[1], right + pad[0], bottom + pad[1])
     image = Image.fromarray(np.ascontiguousarray(plane))
-    out = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box))
-    return np.clip(out, plane.min(), plane.max())
+    out: F32 = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box), np.float32)
+    # fmin and fmax pass over the NaNs that float pictures may hold.
+    bounded: F32 = np.clip(out, np.fmin.reduce(plane, axis=None), np.fmax.reduce(plane, axis=None))
+    return bounded
 
 
-def _axis(siting_first: bool, siting_last: bool, factor: int, position: float) -> float:
-    """Luma position (px from the edge) of a chroma edge position on one axis, for that siting."""
-    centre = 0.5 if siting_first else factor - 0.5 if siting_last else factor / 2
-    return factor * position + centre - factor / 2
+def _sited(siting: Siting, subsampling: tuple[int, int], axis: int) -> float:
+    """Where the chroma plane's edge lies on an axis (0 across, 1 down), in luma px from the luma plane's edge."""
+    first, last = ((_LEFT, ()), (_TOP, _BOTTOM))[axis]
+    factor = subsampling[axis]
+    centre = 0.5 if siting in first else factor - 0.5 if siting in last else factor / 2
+    return centre - factor / 2
 
 
-def _chroma_region(source: Color, target: Color, geometry: Geometry, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Region of the source's chroma plane under the target's chroma samples."""
+def _chroma_region(source: Color, target: Color, geometry: Geometry, size: tuple[int, int]) -> Region:
+    """Region of the source's chroma plane under `size` chroma samples of the target."""
     found = []
     for axis, (near, far) in enumerate(((geometry.left, geometry.right), (geometry.top, geometry.bottom))):
-        firsts, lasts = ((_LEFT, ()), (_TOP, _BOTTOM))[axis]
-        have, want = source.subsampling[axis], target.subsampling[axis]
         step = (far - near) / geometry.size[axis]
+        edge = _sited(target.siting, target.subsampling, axis)
         for end in (0, size[axis]):
-            luma = near + step * _axis(target.siting in firsts, target.siting in lasts, want, float(end))
-            shift = _axis(source.siting in firsts, source.siting in lasts, have, 0.0)
-            found.append((luma - shift) / have)
+            luma = near + step * (edge + target.subsampling[axis] * end)
+            found.append((luma - _sited(source.siting, source.subsampling, axis)) / source.subsampling[axis])
     return found[0], found[2], found[1], found[3]
 
 
@@ -113,8 +128,34 @@ def chroma_shape(width: int, height: int, subsampling: tuple[int, int]) -> tuple
     return -(-width // subsampling[0]), -(-height // subsampling[1])
 
 
+def crop(frame: Frame, geometry: Geometry) -> Frame:
+    """The part of the frame that `geometry` keeps, sample by sample; it must be a crop for the frame's subsampling."""
+    if geometry.is_identity:
+        return frame
+    left, top = int(geometry.left), int(geometry.top)
+    width, height = geometry.size
+
+    def cut(samples: Any, across: int = 1, down: int = 1) -> Any:
+        columns, rows = chroma_shape(width, height, (across, down))
+        x, y = left // across, top // down
+        return np.ascontiguousarray(samples[y : y + rows, x : x + columns])
+
+    luma, *chroma = frame.planes
+    planes = (cut(luma), *(cut(plane, *frame.color.subsampling) for plane in chroma))
+    alpha, rgb = (None if samples is None else cut(samples) for samples in (frame.alpha, frame.rgb))
+    return replace(frame, planes=planes, alpha=alpha, rgb=rgb)
+
+
 def conform(frame: Frame, geometry: Geometry, working: Color) -> Frame:
-    """The frame at the delivery's size and chroma sampling: normalised float planes in `working` colours."""
+    """The frame at the delivery's size and chroma sampling, in `working` colours.
+
+    Where those are integer, they are the frame's own and the geometry only crops. Float planes come out
+    normalised. `rgb` stays with a picture that was not resampled; alpha keeps its type and scale.
+    """
+    if geometry.is_crop(frame.color.subsampling):
+        frame, geometry = crop(frame, geometry), Geometry.same(*geometry.size)
+    if not working.is_float:
+        return frame
     luma, *chroma = to_float(frame)
     region = (geometry.left, geometry.top, geometry.right, geometry.bottom)
     planes = [resample(luma, geometry.size, region)]
@@ -137,7 +178,10 @@ def alpha_top(alpha: Plane, color: Color) -> float:
     return 65535.0 if color.is_rgb else float((1 << color.depth) - 1)
 
 
-def _resample_alpha(alpha: Plane, color: Color, size: tuple[int, int], region: tuple[float, float, float, float]) -> Plane:
+def _resample_alpha(alpha: Plane, color: Color, size: tuple[int, int], region: Region) -> Plane:
     top = alpha_top(alpha, color)
     smooth = resample(normalised(alpha, 0.0, top), size, region)
-    return smooth if alpha.dtype == np.float32 else np.asarray(np.rint(smooth * np.float32(top)), alpha.dtype)
+    if alpha.dtype == np.float32:
+        return smooth
+    codes: Plane = np.rint(smooth * np.float32(top)).astype(alpha.dtype)
+    return codes

@@ -12,35 +12,43 @@ def expand_inputs(inputs: Sequence[str]) -> list[str]:
     """The inputs, with each folder of unrelated stills replaced by its stills, sorted by name."""
     found: list[str] = []
     for one in inputs:
-        path = Path(one)
-        if one != "-" and path.is_dir():
+        if one != "-" and Path(one).is_dir():
             from grainkit.io.sequence import classify_folder, series_files
 
-            if classify_folder(path) == "series":
-                found += [str(p) for p in series_files(path)]
+            if classify_folder(one) == "series":
+                found += [str(p) for p in series_files(one)]
                 continue
         found.append(one)
     return found
 
 
-def output_for(input: str, output: str | None, several: bool) -> str | None:
-    """Where one input of a series goes: into the folder `output`, which is made where it does not exist.
+def series_output(inputs: Sequence[str], output: str | None) -> str | None:
+    """The folder that a series goes into, ending in '/', or None for beside each input.
 
     OutputError where several inputs would go into one file.
     """
-    if output is None or not several:
-        if output is not None and output.endswith("/"):
-            _make_folder(Path(output))
-        return output
-    folder = Path(output)
-    if output == "-" or (folder.suffix and not folder.is_dir() and not output.endswith("/")):
-        raise OutputError(f"several inputs do not fit into {output}; name a folder, such as -o {folder.stem or 'finished'}/")
-    _make_folder(folder)
-    return output
+    if output is None:
+        folder = None
+    elif output == "-" or (Path(output).suffix and not output.endswith("/") and not Path(output).is_dir()):
+        name = "finished" if output == "-" else Path(output).stem
+        raise OutputError(f"{len(inputs)} inputs do not fit into {output}; name a folder, such as -o {name}/")
+    else:
+        folder = f"{output.rstrip('/')}/" if output.strip("/") else output
+    _refuse_twins(inputs, folder)
+    return folder
 
 
-def _make_folder(folder: Path) -> None:
-    from grainkit.io.pending import output_errors
+def _refuse_twins(inputs: Sequence[str], folder: str | None) -> None:
+    """Outputs are named after inputs, less their ending."""
+    from grainkit.io.formats import looks_like_still
 
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    first: dict[tuple[str, bool], int] = {}
+    for number, one in enumerate(inputs):
+        path = Path(one)
+        place = path.name if folder is not None else str(path)
+        key = str(Path(place).with_suffix("")) if path.suffix else place
+        other = first.setdefault((key, looks_like_still(path)), number)
+        if other != number:
+            raise OutputError(
+                f"{inputs[other]} and {one} would become the same file; rename one, or finish it on its own"
+            )

@@ -87,6 +87,7 @@ def job_report(
     focal_length: str = "",
     generated: Iterable[str] = (),
     upscaled: bool = False,
+    options: Iterable[str] = (),
 ) -> dict[str, Any]:
     """All that a sidecar says, as plain values in its order.
 
@@ -98,6 +99,7 @@ def job_report(
     digital_source_type: IPTC term of the output, '' where none is claimed.
     measured: figures by name. light, focal_length: estimates in words, '' where there are none.
     generated: effects that put in detail which was not there. upscaled: whether the picture was enlarged.
+    options: words of the command beside the recipe that decide the output, such as --frames 10:20.
     """
     applied = to_mapping(recipe.for_kind(kind))["effects"]
     made_up = [name for name in EFFECTS if name in set(generated)]
@@ -107,6 +109,7 @@ def job_report(
         "made_by": f"grainkit {version('grainkit')}",
         "backend": backend,
         "seed": recipe.seed,
+        "options": list(options),
         "input": {**input, "name": _last_part(input.get("name", ""))},
         "output": {**output, "name": _last_part(output.get("name", ""))},
         "applied": applied,
@@ -161,7 +164,8 @@ def _summary(report: Mapping[str, Any]) -> list[str]:
         f" Upscaled: {'yes' if touched['upscaled'] else 'no'}."
     )
     lines.append(f"Digital source type: {report['digital_source_type'] or 'undeclared'}.")
-    command = ["grainkit", "finish", source["name"], "--recipe", sidecar_path(Path(made["name"])).name]
+    replay = ["--recipe", sidecar_path(Path(made["name"])).name, *report["options"]]
+    command = ["grainkit", "finish", source["name"], *replay]
     return [*lines, f"To make it again: {shlex.join(command)}"]
 
 

@@ -42,7 +42,7 @@ def test_it_is_yaml_that_says_what_the_report_says():
     read = yaml.safe_load(sidecar_text(made))
     assert read == made
     assert list(read) == [
-        "grainkit", "made_by", "backend", "seed", "input", "output", "applied", "light", "focal_length", "touched",
+        "grainkit", "made_by", "backend", "seed", "options", "input", "output", "applied", "light", "focal_length", "touched",
         "notes", "digital_source_type", "measured", "versions", "fingerprint", "recipe",
     ]  # fmt: skip
     assert read["measured"] == {"rho": 0.5, "frames": 3, "rounds": [{"share": 1e-5}]}
@@ -74,6 +74,11 @@ def test_a_person_reads_what_was_done_first():
     assert "undeclared" in head
     assert "grainkit finish in.mp4 --recipe out.mp4.grainkit.txt" in head
     assert body.startswith("grainkit: 1\n")
+
+
+def test_the_command_that_makes_it_again_has_every_option():
+    text = sidecar_text(report(options=["--frames", "10:20"]))
+    assert "grainkit finish in.mp4 --recipe out.mp4.grainkit.txt --frames 10:20" in text
 
 
 def test_applied_is_the_kinds_own():

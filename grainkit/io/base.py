@@ -43,6 +43,7 @@ class SourceInfo:
     pixel_format: FFmpeg's name of the source's own samples (rgb24, yuv420p10le, ...), for reports.
     metadata: container metadata (clips). still: a still's own metadata.
     digital_source_type: IPTC term the input claims, '' where it claims none.
+    first_number: number in the file name of frame 0 of a sequence.
     notes: what was assumed or done to the input, a sentence each ("rotation of 90 degrees baked in").
     """
 
@@ -62,6 +63,7 @@ class SourceInfo:
     metadata: Mapping[str, str] = field(default_factory=dict)
     still: StillMetadata = field(default_factory=StillMetadata)
     digital_source_type: str = ""
+    first_number: int = 0
     notes: tuple[str, ...] = ()
 
 

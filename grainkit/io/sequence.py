@@ -124,7 +124,8 @@ class SequenceSource:
         self, pattern_or_folder: Path | str, *, start: int = 0, stop: int | None = None,
         rate: Fraction = Fraction(24),
     ) -> None:  # fmt: skip
-        self._files = _sequence_files(pattern_or_folder)
+        pattern, numbers = _numbered(pattern_or_folder)
+        self._files = [pattern.path(number) for number in numbers]
         stop = len(self._files) if stop is None else min(stop, len(self._files))
         if not 0 <= start < stop:
             raise InputError(
@@ -140,6 +141,7 @@ class SequenceSource:
             width=still.rgb.shape[1], height=still.rgb.shape[0], color=still.color, frames=len(self._range), rate=rate,
             time_base=self._time_base, has_alpha=still.alpha is not None, pixel_format=still.pixel_format,
             still=still.metadata, digital_source_type=claimed_source_type(still.metadata.xmp), notes=still.notes,
+            first_number=numbers[0],
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Frame]:
@@ -182,8 +184,13 @@ class SequenceSource:
         self.close()
 
 
-def _sequence_files(spec: Path | str) -> list[Path]:
+def sequence_files(spec: Path | str) -> list[Path]:
     """All files of the sequence in order; InputError for none, for a gap, for a folder that is no sequence."""
+    pattern, numbers = _numbered(spec)
+    return [pattern.path(number) for number in numbers]
+
+
+def _numbered(spec: Path | str) -> tuple[Pattern, list[int]]:
     if Path(spec).is_dir():
         pattern = _common_pattern(series_files(spec))
         if pattern is None:
@@ -203,7 +210,7 @@ def _sequence_files(spec: Path | str) -> list[Path]:
                 f"{pattern.path(expected)}: missing from the sequence {numbers[0]} to {numbers[-1]}; "
                 "put it back, or renumber the files"
             )
-    return [pattern.path(number) for number in numbers]
+    return pattern, numbers
 
 
 def _kind(still: Still) -> str:

@@ -629,9 +629,14 @@ class VideoSink:
     def _encode(self, picture: av.VideoFrame | None) -> list[av.Packet[Any]]:
         """Packets that are ready; None flushes. An encoder's own EPERM or ENOMEM says nothing about the disk."""
         try:
-            return self._stream.encode(picture)
+            packets = self._stream.encode(picture)
         except av.error.FFmpegError as error:
             raise self._failure(_reason(error)) from error
+        if picture is None and self._count <= 2:
+            # libx265 reads the decoding times of such a clip from unset memory, on which the muxer aborts.
+            for packet in packets:
+                packet.dts = packet.pts
+        return packets
 
     def _open_encoder(self) -> None:
         """Open it with FFmpeg's log on, for the reason. Not for longer: with threads at work that log can deadlock."""

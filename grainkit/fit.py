@@ -1,0 +1,63 @@
+"""How a picture is brought to a delivery's box: fitted inside, cropped to cover it, or left alone."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor
+
+from grainkit.delivery import Delivery
+from grainkit.io.base import SourceInfo
+from grainkit.resample import Geometry
+
+
+def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple[Geometry, Fraction, list[str]]:
+    """(crop and size, pixel aspect, notes) of a source in a delivery's box.
+
+    Sides are whole multiples of `step`, as chroma sampling needs. What is resized gets square pixels; what
+    is only cut keeps its pixel aspect and its samples.
+    """
+    size = (info.width, info.height)
+    box = (delivery.width, delivery.height)
+    if delivery.fit == "keep" or not any(box):
+        return _cut(size, (Fraction(size[0]), Fraction(size[1])), step, info.sample_aspect)
+    shown = (info.width * info.sample_aspect, Fraction(info.height))
+    if delivery.turn and all(box) and (box[0] > box[1]) != (shown[0] > shown[1]):
+        box = (box[1], box[0])
+
+    ratios = [Fraction(limit) / side for limit, side in zip(box, shown, strict=True) if limit]
+    covers = delivery.fit == "cover" and all(box)
+    scale = max(ratios) if covers else min(ratios)
+    kept = (box[0] / scale, box[1] / scale) if covers else shown
+    notes = []
+    if scale > 1 and not delivery.upscale:
+        scale = Fraction(1)
+        named = f"{box[0] or 'any'}x{box[1] or 'any'}"
+        notes.append(f"smaller than {named}, and not enlarged" + (": cropped to its shape" if covers else ""))
+    if scale == 1 and info.sample_aspect == 1:
+        geometry, aspect, more = _cut(size, kept, step, info.sample_aspect)
+        return geometry, aspect, notes + more
+    out = [_rounded(side * scale, unit, limit) for side, unit, limit in zip(kept, step, box, strict=True)]
+    region = [((whole - part) / 2, (whole + part) / 2) for whole, part in zip(shown, kept, strict=True)]
+    left, right = (float(x / info.sample_aspect) for x in region[0])
+    top, bottom = (float(y) for y in region[1])
+    return Geometry(size, (out[0], out[1]), left, top, right, bottom), Fraction(1), notes
+
+
+def _cut(
+    size: tuple[int, int], kept: tuple[Fraction, Fraction], step: tuple[int, int], aspect: Fraction
+) -> tuple[Geometry, Fraction, list[str]]:
+    """The middle of the picture without resampling: whole steps, from a whole step on."""
+    out = [max(unit, floor(side / unit) * unit) for side, unit in zip(kept, step, strict=True)]
+    left, top = (max(0, (whole - part) // 2 // unit * unit) for whole, part, unit in zip(size, out, step, strict=True))
+    notes = []
+    if list(kept) == list(size) != out:
+        notes.append(f"cut from {size[0]}x{size[1]} to {out[0]}x{out[1]}: the pixel format needs even sides")
+    return Geometry(size, (out[0], out[1]), left, top, left + out[0], top + out[1]), aspect, notes
+
+
+def _rounded(side: Fraction, unit: int, limit: int) -> int:
+    """The nearest multiple of `unit`, at least one, and not above `limit` where there is one."""
+    nearest_multiple = floor(side / unit + Fraction(1, 2)) * unit
+    if limit and nearest_multiple > limit:
+        nearest_multiple = limit // unit * unit
+    return max(unit, nearest_multiple)

@@ -1,0 +1,100 @@
+"""The files that a job reads and makes: never one over the other, and all of them or none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from grainkit.errors import OutputError
+from grainkit.io.base import SourceInfo
+from grainkit.io.pending import output_errors
+from grainkit.plan import Plan
+
+
+def input_files(info: SourceInfo) -> list[Path]:
+    """The files that a source is read from, in order; none for a pipe."""
+    if info.path is None:
+        return []
+    if info.kind == "sequence":
+        from grainkit.io.sequence import sequence_files
+
+        return sequence_files(info.path)
+    return [info.path]
+
+
+def output_files(plan: Plan, numbers: Iterable[int]) -> list[Path]:
+    """The files that a plan makes; `numbers` are those of a sequence's files."""
+    if plan.output is None:
+        return []
+    if plan.kind == "sequence":
+        from grainkit.io.sequence import parse_pattern
+
+        pattern = parse_pattern(plan.output)
+        assert pattern is not None
+        return [pattern.path(number) for number in numbers]
+    return [plan.output]
+
+
+def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool) -> None:
+    """OutputError where the plan would write over an input, over an output without leave, or into no folder."""
+    output = plan.output
+    if output is None:
+        return
+    there = _present(plan)
+    for file in there:
+        if any(file.samefile(one) for one in inputs if one.exists()):
+            raise OutputError(
+                f"cannot write {file}: it is the input, which is never overwritten; choose another name with -o"
+            )
+    if there and not overwrite:
+        raise OutputError(
+            f"{there[0]} exists already; pass --overwrite to replace it, or choose another name with -o"
+        )
+    is_new = plan.new_folder is not None or (plan.kind == "sequence" and not output.parent.exists())
+    folder = output.parent.absolute().parent if is_new else output.parent
+    if not folder.is_dir():
+        raise OutputError(
+            f"cannot write {output}: the folder {folder} does not exist; create it or choose another with -o"
+        )
+
+
+def _present(plan: Plan) -> list[Path]:
+    """Files of the output's name or pattern that exist."""
+    output = plan.output
+    assert output is not None
+    if plan.kind == "sequence":
+        from grainkit.io.sequence import parse_pattern
+
+        pattern = parse_pattern(output)
+        assert pattern is not None
+        return [pattern.path(n) for n in pattern.numbers()] if output.parent.is_dir() else []
+    if output.is_dir():
+        raise OutputError(f"cannot write {output}: it is a folder; name a file in it with -o")
+    return [output] if output.exists() else []
+
+
+@contextmanager
+def new_folder(folder: Path | None) -> Iterator[None]:
+    """Make a folder, and take it away again where what follows fails; None: nothing to do."""
+    if folder is None:
+        yield
+        return
+    with output_errors(folder):
+        folder.mkdir(exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty: others write there too
+            folder.rmdir()
+        raise
+
+
+def take_back(files: Iterable[Path], folder: Path | None = None) -> None:
+    """Remove files that are in place, because what belongs with them cannot be; and the folder made for them."""
+    with contextlib.suppress(OSError):
+        for file in files:
+            file.unlink(missing_ok=True)
+        if folder is not None:
+            folder.rmdir()
