@@ -14,6 +14,7 @@ from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.color import SRGB_STILL
 from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
+from grainkit.effects.skin_texture import SkinTexture
 from grainkit.effects.tables import PassTables, pass_tables
 from grainkit.errors import InputError
 from grainkit.frame import Frame
@@ -22,6 +23,7 @@ from grainkit.io.pixel_formats import rescale
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
 from grainkit.resample import alpha_top, conform
+from grainkit.texture.term import TextureTerm
 
 _TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
@@ -43,12 +45,16 @@ class Finisher:
         """The source's frames, finished, in order, one at a time."""
         yield from self.frames(source, source.info)
 
-    def frames(self, frames: Iterable[Frame], info: SourceInfo) -> Iterator[Frame]:
-        """The same for frames that come from elsewhere; `info` says what they are."""
+    def frames(self, frames: Iterable[Frame], info: SourceInfo, first: int = 0) -> Iterator[Frame]:
+        """The same for frames that come from elsewhere; `info` says what they are.
+
+        first: number of the first frame that is wanted; those before it only teach the analysis.
+        """
         plan = self._plan or own_format_plan(info, self.recipe)
         tables = plan_tables(plan)
-        for frame in frames:
-            yield finish_frame(frame, plan, tables, self.backend)
+        for frame, texture in textured((conformed(frame, plan) for frame in frames), plan):
+            if frame.index >= first:
+                yield finish_frame(frame, plan, tables, self.backend, texture)
 
     def close(self) -> None:
         if self._owned:
@@ -74,20 +80,38 @@ def plan_tables(plan: Plan) -> PassTables:
     )  # fmt: skip
 
 
-def finish_frame(frame: Frame, plan: Plan, tables: PassTables, backend: Backend) -> Frame:
-    """One frame from source to delivered form: size, effects, and R'G'B' where that is delivered."""
-    given = frame
-    frame = conform(frame, plan.geometry, plan.working)
-    done = backend.finish(frame, tables)
+def conformed(frame: Frame, plan: Plan) -> Frame:
+    """A frame of the source in the delivery's size and sampling, ready for analysis and the pass."""
+    ready = conform(frame, plan.geometry, plan.working)
+    # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
+    if ready.alpha is None or plan.clip is not None or not plan.rgb_depth:
+        return ready
+    return replace(ready, alpha=rescale(ready.alpha, alpha_top(ready.alpha, frame.color), plan.rgb_depth))
+
+
+def textured(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, TextureTerm | None]]:
+    """Conformed frames with the skin relief that the pass is to add; None where there is none."""
+    parameters = plan.recipe.effects["skin_texture"]
+    assert isinstance(parameters, SkinTexture)
+    if parameters.strength == 0.0:
+        for frame in frames:
+            yield frame, None
+        return
+    from grainkit.texture.stage import TextureStage
+
+    yield from TextureStage(parameters, plan.recipe.seed, moving=plan.kind != "still").stream(frames)
+
+
+def finish_frame(
+    frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: TextureTerm | None = None
+) -> Frame:
+    """One conformed frame with every effect applied, as R'G'B' where that is delivered."""
+    done = backend.finish(frame, tables, texture)
     if not plan.rgb_depth:
         return done
     dtype = np.dtype(_TYPES[plan.rgb_depth])
     rgb = rgb_from_planes(done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=frame.rgb)
-    alpha = frame.alpha
-    # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
-    if alpha is not None and plan.clip is None:
-        alpha = rescale(alpha, alpha_top(alpha, given.color), plan.rgb_depth)
-    return replace(done, rgb=rgb, alpha=alpha)
+    return replace(done, rgb=rgb)
 
 
 def finish_array(
@@ -113,6 +137,7 @@ def finish_array(
     with Finisher(recipe, backend) as finisher:
         plan = own_format_plan(info, recipe)
         frame = Frame(planes_from_rgb(rgb, color), plan.working, index, rgb=rgb)
-        out = finish_frame(frame, plan, plan_tables(plan), finisher.backend).rgb
+        ((ready, texture),) = textured([frame], plan)
+        out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None
     return out

@@ -126,7 +126,14 @@ def finish(
     asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-")
     with ExitStack() as stack:
         source = stack.enter_context(
-            open_source(input, start=frames[0], stop=frames[1], allow_truncated=allow_truncated, rate=rate, stdin=stdin)
+            open_source(
+                input,
+                start=0 if remembers(asked) else frames[0],
+                stop=frames[1],
+                allow_truncated=allow_truncated,
+                rate=rate,
+                stdin=stdin,
+            )
         )
         info = source.info
         plan = make_plan(info, asked, output)
@@ -137,11 +144,11 @@ def finish(
         opened = stack.enter_context(_opened(backend))
         stack.enter_context(new_folder(plan.new_folder))
 
-        written = [_write(plan, source, opened, frames[1], progress, stdout)]
+        written = [_write(plan, source, opened, frames, progress, stdout)]
         stack.callback(written[0].sink.abort)
         if pilot:
             again = stack.enter_context(open_source(input))
-            written.append(_write(plans[1], again, opened, None, None, None))
+            written.append(_write(plans[1], again, opened, (0, None), None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
             input=str(input), output=str(plan.output or "-"), sidecar="", pilot=str(plans[1].output) if pilot else "",
@@ -199,6 +206,11 @@ def dry_run(
     }  # fmt: skip
 
 
+def remembers(recipe: Recipe) -> bool:
+    """Whether a frame of a clip depends on those before it: any part of it must then be analysed from the start."""
+    return bool(recipe.for_kind("clip").effects["skin_texture"].strength)  # type: ignore[attr-defined]
+
+
 @contextmanager
 def _opened(backend: str | Backend) -> Iterator[Backend]:
     """A backend by name, closed afterwards, or the one that is open already."""
@@ -245,8 +257,9 @@ class _Written:
 
 
 def _write(
-    plan: Plan, source: Source, backend: Backend, end: int | None, progress: Progress | None, stdout: BinaryIO | None
-) -> _Written:
+    plan: Plan, source: Source, backend: Backend, wanted: tuple[int, int | None], progress: Progress | None,
+    stdout: BinaryIO | None,
+) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
     Decoding and finishing run in a thread each, encoding in this one.
@@ -259,14 +272,14 @@ def _write(
     with (
         Finisher(plan.recipe, backend, plan=plan) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
-        Overlapped(finisher.frames(decoded, info), QUEUE_DEPTH, patience) as finished,
+        Overlapped(finisher.frames(decoded, info, wanted[0]), QUEUE_DEPTH, patience) as finished,
     ):
         try:
             for frame in finished:
                 with output_errors(place):
                     if sink is None:
                         first = frame.index
-                        sink = _open_sink(plan, info, frame, end, stdout)
+                        sink = _open_sink(plan, info, frame, wanted[1], stdout)
                     sink.write(frame)
                 count += 1
                 if progress is not None:

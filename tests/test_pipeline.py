@@ -102,8 +102,8 @@ def test_a_sidecar_replays_to_the_same_bits(drawn_clip, tmp_path, output):
 @pytest.mark.parametrize(
     "pixel_format",
     [
-        "yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p12le", "yuva444p10le", "gray", "gray16le",
-        "bgr0", "gbrp16le",
+        "yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p12le", "yuva444p10le", "gray",
+        "gray16le", "bgr0", "gbrp16le",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [(64, 48), (65, 49)])
@@ -426,6 +426,8 @@ def test_an_encoder_that_refuses_leaves_nothing(drawn_clip, tmp_path):
         ({"pilot": True}, InputError, "leave --pilot out"),
         ({"output": "nowhere/o.mp4"}, OutputError, "does not exist"),
         ({"output": "nowhere/new/"}, OutputError, "does not exist"),
+        ({"output": "x" * 300 + ".mp4"}, OutputError, "too long"),
+        ({"output": "x" * 250 + ".mp4"}, OutputError, "too long"),  # its sidecar's name is
         ({"output": "o.xyz"}, OutputError, "not a format"),
     ],
 )

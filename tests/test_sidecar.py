@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from grainkit.effects import EFFECTS
 from grainkit.errors import InputError, OutputError
 from grainkit.recipe import fingerprint, load_recipe, override
 from grainkit.sidecar import job_report, sha256_file, sha256_files, sidecar_path, sidecar_text, versions, write_sidecar
@@ -42,8 +43,8 @@ def test_it_is_yaml_that_says_what_the_report_says():
     read = yaml.safe_load(sidecar_text(made))
     assert read == made
     assert list(read) == [
-        "grainkit", "made_by", "backend", "seed", "options", "input", "output", "applied", "light", "focal_length", "touched",
-        "notes", "digital_source_type", "measured", "versions", "fingerprint", "recipe",
+        "grainkit", "made_by", "backend", "seed", "options", "input", "output", "applied", "light", "focal_length",
+        "touched", "notes", "digital_source_type", "measured", "versions", "fingerprint", "recipe",
     ]  # fmt: skip
     assert read["measured"] == {"rho": 0.5, "frames": 3, "rounds": [{"share": 1e-5}]}
     assert read["output"]["sha256"] == "1e5" + "0" * 61
@@ -91,7 +92,7 @@ def test_no_name_breaks_out_of_its_place(name):
     made = report(input={"name": name}, notes=[name])
     text = sidecar_text(made)
     assert yaml.safe_load(text.encode()) == made
-    assert text.partition("\n\n")[0].count("\n#") == 7
+    assert text.partition("\n\n")[0].count("\n#") == 5 + len(EFFECTS)
 
 
 def test_it_is_written_whole_or_not_at_all(tmp_path):

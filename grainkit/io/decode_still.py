@@ -321,7 +321,7 @@ def _through_opencv(data: bytes, channels: int) -> npt.NDArray[Any]:
     if found is None:
         raise ValueError("it is damaged, or compressed in a way that is not supported")
     if found.ndim == 2:
-        return found
+        return np.asarray(found)
     order = (2, 1, 0, 3)[: found.shape[2]]
     return np.ascontiguousarray(found[..., order])
 

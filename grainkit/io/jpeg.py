@@ -35,14 +35,14 @@ def encode(picture: npt.NDArray[np.uint8], quality: int, subsampling: str) -> by
     settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
     if picture.ndim == 3:
         settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SAMPLING[subsampling]]
-        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     try:
         done, data = cv2.imencode(".jpg", picture, settings)
     except cv2.error as error:
         raise EncodingError(f"the JPEG encoder refused the picture: {error.err}") from error
     if not done:
         raise EncodingError("the JPEG encoder refused the picture")
-    return data.tobytes()
+    return bytes(data)
 
 
 def with_metadata(

@@ -1,0 +1,69 @@
+"""The R'G'B' picture of a frame that analysis looks at: whole or a part, at full or reduced size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from grainkit.color import chroma_codes, luma_codes
+from grainkit.frame import Frame, Plane
+
+F32 = npt.NDArray[np.float32]
+
+#: (top, left, height, width) in luma px.
+Area = tuple[int, int, int, int]
+
+
+def luma_of(frame: Frame, area: Area | None = None, size: tuple[int, int] | None = None) -> F32:
+    """Y' as float32, 0 reference black, 1 reference white (values outside are kept).
+
+    area: part of the frame, whole where None. size: (height, width) of the result, the area's own where None.
+    """
+    top, left, height, width = area or (0, 0, frame.height, frame.width)
+    plane = _resized(frame.planes[0][top : top + height, left : left + width], size or (height, width))
+    if frame.color.is_float:
+        return plane
+    black, white = luma_codes(frame.color.depth, frame.color.range)
+    return (plane - np.float32(black)) * np.float32(1 / (white - black))
+
+
+def rgb_of(frame: Frame, area: Area | None = None, size: tuple[int, int] | None = None) -> F32:
+    """The picture as (h, w, 3) float32 display-encoded R'G'B', clipped to 0..1.
+
+    area, size: as for `luma_of`. Planes are reduced before they are converted, so a small picture of a large
+    frame is cheap. Chroma is taken as centred on its luma: half a luma px matters to nothing that looks at it.
+    """
+    top, left, height, width = area or (0, 0, frame.height, frame.width)
+    shape = size or (height, width)
+    y = luma_of(frame, area, size)
+    if len(frame.planes) == 1:
+        return np.clip(np.repeat(y[..., None], 3, axis=2), 0, 1)
+    across, down = frame.color.subsampling
+    rows = slice(top // down, -(-(top + height) // down))
+    columns = slice(left // across, -(-(left + width) // across))
+    kr, kg, kb = frame.color.luma_weights()
+    zero, unit = (0.0, 1.0) if frame.color.is_float else chroma_codes(frame.color.depth, frame.color.range)
+    cb, cr = (
+        (_resized(plane[rows, columns], shape) - np.float32(zero)) * np.float32(1 / unit) for plane in frame.planes[1:]
+    )
+    out = np.empty((*shape, 3), np.float32)
+    out[..., 0] = y + cr * np.float32(2 * (1 - kr))
+    out[..., 2] = y + cb * np.float32(2 * (1 - kb))
+    out[..., 1] = y - cb * np.float32(2 * (1 - kb) * kb / kg) - cr * np.float32(2 * (1 - kr) * kr / kg)
+    return np.clip(out, 0, 1, out=out)
+
+
+def reduced_size(frame: Frame, longest: int) -> tuple[int, int]:
+    """(height, width) with the long side at most `longest` px, never enlarged, at least 1 px each."""
+    scale = min(1.0, longest / max(frame.height, frame.width))
+    return max(round(frame.height * scale), 1), max(round(frame.width * scale), 1)
+
+
+def _resized(plane: Plane, shape: tuple[int, int]) -> F32:
+    """float32 samples of the plane at `shape`; its scale is left as it is."""
+    if plane.shape == shape:
+        return plane.astype(np.float32)
+    shrinks = shape[0] <= plane.shape[0] and shape[1] <= plane.shape[1]
+    resized = cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32)

@@ -1,0 +1,110 @@
+"""Where on the atlas a pixel lies: a smooth field over the face, carried on past its edge."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from grainkit.analysis.face import Face
+
+F32 = npt.NDArray[np.float32]
+
+#: Landmarks that look away from the camera by more than this (z of the normal) do not steer the field.
+FACING = 0.08
+#: Stiffness of the thin plate: landmarks are only good to a part of a millimetre.
+STIFFNESS = 3e-4
+#: Spacing of the grid that the field is worked out on, mm; between its samples it is a cubic.
+GRID_MM = 6.0
+#: How far outside the outline the field is led on as a flat board, mm.
+RINGS_MM = (12.0, 35.0, 80.0, 160.0)
+
+
+@cache
+def face_uv() -> F32:
+    """(468, 2) float32: atlas coordinates of the landmarks, mm, x right and y down."""
+    with (files("grainkit") / "data" / "face_uv.npz").open("rb") as file, np.load(file) as data:
+        uv: F32 = data["uv_mm"].astype(np.float32)
+    uv.setflags(write=False)
+    return uv
+
+
+def uv_fields(face: Face, height: int, width: int) -> tuple[F32, F32]:
+    """Atlas coordinates (h, w, 2) in mm and unit normals (h, w, 3) of a picture in whose px `face` is.
+
+    A thin-plate field through the landmarks that face the camera. Outside their outline it is led on as a flat
+    board of the face's scale, so that neck, ears and shoulders get the same material at the right size.
+    """
+    normals = face.normals()
+    keep = normals[:, 2] > FACING
+    if keep.sum() < 16:
+        keep[:] = True
+    inner, inner_uv = face.points[keep, :2].astype(np.float64), face_uv()[keep].astype(np.float64)
+    outer, outer_uv = _rings(face, inner, inner_uv)
+    # A neck is a cylinder that looks at the camera, more or less.
+    away = np.tile([0.0, 0.25, 0.97], (len(outer), 1))
+    points = np.concatenate([inner, outer])
+    values = np.concatenate([np.column_stack([inner_uv, normals[keep]]), np.column_stack([outer_uv, away])])
+    size = max(face.width, 1e-3)
+    weights = _thin_plate(points / size, values)
+
+    step = int(np.clip(round(face.px_per_mm * GRID_MM), 2, 96))
+    rows, columns = -(-height // step) + 2, -(-width // step) + 2
+    x, y = ((np.arange(n) - 0.5) * step - 0.5 for n in (columns, rows))
+    grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2) / size
+    coarse = _evaluate(grid, points / size, weights).reshape(rows, columns, 5).astype(np.float32)
+    fine = cv2.resize(coarse, (columns * step, rows * step), interpolation=cv2.INTER_CUBIC)
+    fine = fine[step : step + height, step : step + width]
+    unit = fine[..., 2:] / np.maximum(np.linalg.norm(fine[..., 2:], axis=-1, keepdims=True), 1e-6)
+    return np.ascontiguousarray(fine[..., :2]), np.ascontiguousarray(unit, np.float32)
+
+
+def _rings(
+    face: Face, points: npt.NDArray[np.float64], uv: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Places outside the outline of `points`, and the atlas coordinates of a board that touches it there."""
+    rim = cv2.convexHull(points.astype(np.float32), returnPoints=False).ravel()
+    outward = points[rim] - points.mean(0)
+    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
+    turn = _roll(points, uv)
+    places = [points[rim] + outward * (r * face.px_per_mm) for r in RINGS_MM]
+    targets = [uv[rim] + (outward @ turn.T) * r for r in RINGS_MM]
+    return np.concatenate(places), np.concatenate(targets)
+
+
+def _roll(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The rotation (2, 2) that turns the picture's axes into the atlas'."""
+    a, b = source - source.mean(0), target - target.mean(0)
+    u, _, vt = np.linalg.svd(b.T @ a)
+    return np.asarray(u @ np.diag([1.0, np.sign(np.linalg.det(u @ vt)) or 1.0]) @ vt)
+
+
+def _thin_plate(points: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Weights of a smoothing thin-plate spline through `values` at `points` (Duchon)."""
+    count = len(points)
+    affine = np.column_stack([np.ones(count), points])
+    square = ((points[:, None] - points[None]) ** 2).sum(-1)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = _bend(square) + STIFFNESS * np.eye(count)
+    system[:count, count:], system[count:, :count] = affine, affine.T
+    found: npt.NDArray[np.float64] = np.linalg.solve(system, np.concatenate([values, np.zeros((3, values.shape[1]))]))
+    return found
+
+
+def _bend(square: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(0.5 * square * np.log(np.maximum(square, 1e-18)))
+
+
+def _evaluate(
+    grid: npt.NDArray[np.float64], points: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    out = np.empty((len(grid), weights.shape[1]))
+    for start in range(0, len(grid), 4096):
+        part = grid[start : start + 4096]
+        square = ((part[:, None] - points[None]) ** 2).sum(-1)
+        affine = np.column_stack([np.ones(len(part)), part])
+        out[start : start + 4096] = _bend(square) @ weights[: len(points)] + affine @ weights[len(points) :]
+    return out

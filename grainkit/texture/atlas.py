@@ -1,0 +1,483 @@
+"""The atlas: skin relief, pores and pigment of one face, laid out in millimetres and baked once.
+
+Nothing in it sits on a lattice. Cells and pores are Poisson-disk point sets, furrows are oriented
+strokes, the rest are band-limited fields; all are drawn from integer hashes of (index, stream, seed),
+so one seed gives one skin on every machine and in every shot. Densities, depths and sizes are those of
+ALGORITHMS.md 2.1, with the literature it names.
+
+Axes: x to the right of the face, y down, both in mm; the origin is the middle of the flattened mean
+face (grainkit/data/face_uv.npz), the neck lies below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from grainkit.noise import pcg4d, stream_key
+
+F32 = npt.NDArray[np.float32]
+
+#: (left, top, right, bottom) of the atlas in mm.
+EXTENT = (-128.0, -112.0, 128.0, 146.0)
+#: How far each age bracket is along the scale that drives elongation, line depth and spots.
+AGES = {"child": 0.05, "young": 0.15, "adult": 0.35, "mature": 0.65, "senior": 0.9}
+#: Texel sizes that are baked, mm. A face of s px/mm takes the finest that it can show.
+TEXELS = (0.12, 0.16, 0.24)
+#: Part of the name of a cached atlas; raise it when the same seed bakes another skin.
+VERSION = 1
+#: Planes of an atlas.
+HEIGHT, CAVITY, MELANIN, BLOOD = range(4)
+LEVELS = 5
+
+_jit = njit(cache=True, nogil=True, error_model="numpy")
+#: Order of the zones in every table below.
+ZONES = ("forehead", "nose", "cheek", "under-eye", "chin", "neck")
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """Baked skin. levels: float32 (h, w, 4) each, half the size of the one before: height in µm, cavity
+    0..1.3, melanin and blood in standard deviations. texel: mm between samples of the first level."""
+
+    levels: tuple[F32, ...]
+    texel: float
+    left: float = EXTENT[0]
+    top: float = EXTENT[1]
+
+
+@_jit
+def _four(index: Any, stream: Any, seed: Any) -> Any:
+    """Four uniform numbers in [0, 1) of an index."""
+    a, b, c, d = pcg4d(np.uint32(index), np.uint32(stream), np.uint32(seed), np.uint32(0x534B494E))
+    unit = 1.0 / 16777216.0
+    eight = np.uint32(8)
+    return (a >> eight) * unit, (b >> eight) * unit, (c >> eight) * unit, (d >> eight) * unit
+
+
+@_jit
+def _normal(a: Any, b: Any) -> Any:
+    """A normal number of two uniform ones (Box-Muller)."""
+    return np.sqrt(-2.0 * np.log(max(a, 1e-7))) * np.cos(6.283185307179586 * b)
+
+
+@_jit
+def _at(plane: Any, x: Any, y: Any) -> Any:
+    """A 1 mm map at (x, y) mm from its corner, nearest sample."""
+    i = min(plane.shape[1] - 1, max(0, int(x + 0.5)))
+    j = min(plane.shape[0] - 1, max(0, int(y + 0.5)))
+    return plane[j, i]
+
+
+@_jit
+def _scatter(radius: Any, width: Any, height: Any, throws: Any, stream: Any, seed: Any) -> Any:
+    """Poisson-disk points (n, 2) in mm from the corner, by dart throwing; radius: 1 mm map of the least distance."""
+    cell = max(0.12, radius.min() * 0.7)
+    columns, rows = int(width / cell) + 1, int(height / cell) + 1
+    grid = np.full((rows, columns), -1, np.int32)
+    points = np.empty((rows * columns, 2), np.float32)
+    count = 0
+    for k in range(throws):
+        u, v, _, _ = _four(k, stream, seed)
+        x, y = width * u, height * v
+        i, j = int(x / cell), int(y / cell)
+        if grid[j, i] >= 0:
+            continue
+        r = _at(radius, x, y)
+        reach = int(r / cell) + 1
+        free = True
+        for jj in range(max(0, j - reach), min(rows, j + reach + 1)):
+            for ii in range(max(0, i - reach), min(columns, i + reach + 1)):
+                q = grid[jj, ii]
+                if q >= 0 and (points[q, 0] - x) ** 2 + (points[q, 1] - y) ** 2 < r * r:
+                    free = False
+                    break
+            if not free:
+                break
+        if free:
+            points[count, 0], points[count, 1] = x, y
+            grid[j, i] = count
+            count += 1
+    return points[:count].copy()
+
+
+@_jit
+def _bucketed(points: Any, cell: Any, columns: Any, rows: Any) -> Any:
+    """Where each bucket's points begin, and the points in the order of their buckets."""
+    starts = np.zeros(columns * rows + 1, np.int32)
+    for k in range(points.shape[0]):
+        starts[int(points[k, 1] / cell) * columns + int(points[k, 0] / cell) + 1] += 1
+    for k in range(columns * rows):
+        starts[k + 1] += starts[k]
+    order = np.empty(points.shape[0], np.int32)
+    cursor = starts.copy()
+    for k in range(points.shape[0]):
+        bucket = int(points[k, 1] / cell) * columns + int(points[k, 0] / cell)
+        order[cursor[bucket]] = k
+        cursor[bucket] += 1
+    return starts, order
+
+
+@_jit
+def _cells(
+    out: Any, first: Any, last: Any, points: Any, starts: Any, order: Any, columns: Any, rows: Any, cell: Any,
+    texel: Any, angle: Any, warp: Any, stretch: Any, furrow: Any, depth: Any, dome: Any, stream: Any, seed: Any,
+) -> None:  # fmt: skip
+    """Skin cells: furrows between nearest points, depth random per edge so that edges vanish and no net appears."""
+    for j in range(first, last):
+        for i in range(out.shape[1]):
+            x, y = i * texel + warp[j, i, 0], j * texel + warp[j, i, 1]
+            turn = _at(angle, x, y)
+            c, s = np.cos(turn), np.sin(turn)
+            ci, cj = int(x / cell), int(y / cell)
+            nearest, second = 1e9, 1e9
+            a, b = -1, -1
+            for jj in range(max(0, cj - 2), min(rows, cj + 3)):
+                for ii in range(max(0, ci - 2), min(columns, ci + 3)):
+                    for q in range(starts[jj * columns + ii], starts[jj * columns + ii + 1]):
+                        k = order[q]
+                        dx, dy = points[k, 0] - x, points[k, 1] - y
+                        u, v = (dx * c + dy * s) / stretch, -dx * s + dy * c
+                        d = u * u + v * v
+                        if d < nearest:
+                            second, b, nearest, a = nearest, a, d, k
+                        elif d < second:
+                            second, b = d, k
+            if b < 0:
+                continue
+            f1, f2 = np.sqrt(nearest), np.sqrt(second)
+            low, high = min(a, b), max(a, b)
+            e, w, _, _ = _four(low * 7919 + high, stream + 1, seed)
+            own, p, q2, _ = _four(a, stream + 2, seed)
+            width = furrow * (0.6 + 0.8 * w)
+            gap = (f2 - f1) / width
+            rise = 1.0 - min(1.0, (2.0 * f1 / (f1 + f2)) ** 2)
+            out[j, i] += -depth * (0.15 + 0.85 * e * e) / (1.0 + gap * gap) + dome * rise * (0.5 + own)
+            out[j, i] += 0.35 * dome * _normal(p, q2)
+
+
+@_jit
+def _strokes(
+    out: Any, count: Any, zones: Any, share: Any, angle: Any, turn: Any, texel: Any, width_mm: Any, height_mm: Any,
+    shortest: Any, longest: Any, thick: Any, depth: Any, unrest: Any, stream: Any, seed: Any,
+) -> None:  # fmt: skip
+    """Furrows along the tension lines: Gaussian across, tapered and slightly bent along."""
+    rows, columns = out.shape
+    for k in range(count):
+        u, v, chance, size = _four(k, stream, seed)
+        p, q, r, d = _four(k, stream + 1, seed)
+        g1, g2, _, _ = _four(k, stream + 2, seed)
+        x, y = width_mm * u, height_mm * v
+        zone = _at(zones, x, y)
+        wanted = 0.0
+        for z in range(6):
+            wanted += zone[z] * share[z]
+        if chance > wanted:
+            continue
+        theta = _at(angle, x, y) + turn + unrest * _normal(p, q)
+        c, s = np.cos(theta), np.sin(theta)
+        half = 0.5 * (shortest + (longest - shortest) * size * size)
+        wide = thick * (0.7 + 0.6 * r)
+        bend = 0.25 * _normal(g1, g2) / half
+        deep = depth * (0.35 + 0.65 * d)
+        reach = half + 3.0 * wide
+        for j in range(max(0, int((y - reach) / texel)), min(rows - 1, int((y + reach) / texel) + 1) + 1):
+            for i in range(max(0, int((x - reach) / texel)), min(columns - 1, int((x + reach) / texel) + 1) + 1):
+                px, py = i * texel - x, j * texel - y
+                along = px * c + py * s
+                across = -px * s + py * c - bend * along * along
+                t = along / half
+                if t * t < 1.0 and across * across < 9.0 * wide * wide:
+                    taper = 1.0 - t * t
+                    out[j, i] -= deep * taper * taper * np.exp(-((across / wide) ** 2))
+
+
+@_jit
+def _pores(
+    out: Any, cavity: Any, points: Any, zones: Any, angle: Any, texel: Any, diameters: Any, depths: Any, age: Any,
+    stream: Any, seed: Any,
+) -> None:  # fmt: skip
+    """Pores: a steep core in a wide funnel, three-lobed, tilted, longer along the tension lines with age."""
+    rows, columns = out.shape
+    for k in range(points.shape[0]):
+        x, y = points[k, 0], points[k, 1]
+        a1, a2, a3, a4 = _four(k, stream, seed)
+        b1, b2, b3, b4 = _four(k, stream + 1, seed)
+        c1, c2, _, _ = _four(k, stream + 2, seed)
+        zone = _at(zones, x, y)
+        diameter, depth = 0.0, 0.0
+        for z in range(6):
+            diameter += zone[z] * diameters[z]
+            depth += zone[z] * depths[z]
+        diameter *= np.exp(0.42 * min(1.7, _normal(a1, a2)) - 0.08)
+        depth *= np.exp(0.5 * min(1.8, _normal(a3, a4)) - 0.12) * (0.5 + 0.5 * diameter / 0.25)
+        longer = np.sqrt(1.0 + (0.2 + 0.9 * age) * b1)
+        theta = _at(angle, x, y) + 0.35 * _normal(b2, b3)
+        c, s = np.cos(theta), np.sin(theta)
+        # Never thinner than a texel can hold, or it would glitter when sampled.
+        long, short = max(0.62 * diameter * longer, 0.6 * texel), max(0.62 * diameter / longer, 0.6 * texel)
+        tilt = 0.25 * long * (2.0 * b4 - 1.0)
+        lobes, phase = 0.25 * c1, 6.283185307179586 * c2
+        reach = 3.6 * long + 0.1
+        for j in range(max(0, int((y - reach) / texel)), min(rows - 1, int((y + reach) / texel) + 1) + 1):
+            for i in range(max(0, int((x - reach) / texel)), min(columns - 1, int((x + reach) / texel) + 1) + 1):
+                px, py = i * texel - x, j * texel - y
+                u, v = px * c + py * s, -px * s + py * c
+                outline = 1.0 + lobes * np.cos(3.0 * np.arctan2(v, u) + phase)
+                core = np.exp(-(((u - tilt) / long) ** 2 + (v / short) ** 2) * outline * outline)
+                funnel = np.exp(-((u / (2.1 * long)) ** 2 + (v / (2.1 * short)) ** 2))
+                out[j, i] -= depth * (0.62 * core + 0.38 * funnel)
+                dark = (0.6 * core + 0.4 * funnel * funnel) * min(1.3, depth / 45.0)
+                cavity[j, i] = max(cavity[j, i], dark)
+
+
+@_jit
+def _spots(out: Any, count: Any, texel: Any, width_mm: Any, height_mm: Any, stream: Any, seed: Any) -> None:
+    """Sparse pigment spots, lognormal in size and strength."""
+    rows, columns = out.shape
+    for k in range(count):
+        u, v, a, b = _four(k, stream, seed)
+        c, d, e, f = _four(k, stream + 1, seed)
+        x, y = width_mm * u, height_mm * v
+        r = min(1.6, 0.28 * np.exp(0.55 * _normal(a, b)))
+        strong = 0.8 * np.exp(0.5 * _normal(c, d))
+        for j in range(max(0, int((y - 3 * r) / texel)), min(rows - 1, int((y + 3 * r) / texel) + 1) + 1):
+            for i in range(max(0, int((x - 3 * r) / texel)), min(columns - 1, int((x + 3 * r) / texel) + 1) + 1):
+                px, py = i * texel - x, j * texel - y
+                outline = 1.0 + 0.25 * e * np.cos(2.0 * np.arctan2(py, px) + 6.283185307179586 * f)
+                q = (px * px + py * py) * outline * outline / (r * r)
+                if q < 9.0:
+                    out[j, i] += strong * np.exp(-0.35 * q * q - 0.4 * q)
+
+
+@_jit
+def _white(out: Any, key: Any) -> None:
+    for j in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            a, b, c, d = pcg4d(np.uint32(i), np.uint32(j), np.uint32(0), np.uint32(key))
+            total = np.float32(a >> np.uint32(8)) + np.float32(b >> np.uint32(8))
+            total += np.float32(c >> np.uint32(8)) + np.float32(d >> np.uint32(8))
+            out[j, i] = (total * np.float32(1.0 / 16777216.0) - np.float32(2.0)) * np.float32(1.7320508)
+
+
+def _field(shape: tuple[int, int], period: float, texel: float, seed: int, stream: int) -> F32:
+    """Band-limited normal field of unit variance, periods around `period` mm; drawn as coarse as it allows."""
+    sigma = period / texel / 5.0
+    if sigma > 3.5:
+        k = sigma / 2.0
+        small = _field((int(shape[0] / k) + 8, int(shape[1] / k) + 8), period, texel * k, seed, stream)
+        size = (int(small.shape[1] * k), int(small.shape[0] * k))
+        return np.ascontiguousarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC)[: shape[0], : shape[1]])
+    noise = np.empty(shape, np.float32)
+    _white(noise, stream_key(seed, 200 + stream, 0))
+    sigma = max(sigma, 0.45)
+    band = cv2.GaussianBlur(noise, (0, 0), sigma) - cv2.GaussianBlur(noise, (0, 0), 1.8 * sigma)
+    return np.asarray(band / band.std(), np.float32)
+
+
+def zone_maps() -> tuple[F32, F32, F32]:
+    """1 mm maps over the extent: zone weights (h, w, 6) that add up to 1, tension-line angle (h, w) in
+    radians, and how much denser pores are near the wings of the nose (h, w)."""
+    left, top, right, bottom = EXTENT
+    x, y = np.meshgrid(np.arange(left, right + 1), np.arange(top, bottom + 1))
+    ax = np.abs(x)
+
+    def step(t: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return 1.0 / (1.0 + np.exp(-t))
+
+    forehead, neck = step(-(y + 52) / 5), step((y - 102) / 5)
+    nose = np.exp(-((ax / 17) ** 4)) * np.exp(-(((y + 16) / 30) ** 4))
+    under_eye = np.exp(-((((ax - 40) / 24) ** 2 + ((y + 17) / 9) ** 2) ** 1.5))
+    chin = np.exp(-((ax / 30) ** 4)) * step((y - 58) / 5) * (1 - neck)
+    cheek = np.maximum(0.0, 1 - forehead - nose - under_eye - chin - neck)
+    zones = np.stack([forehead, nose, cheek, under_eye, chin, neck], -1)
+    zones /= zones.sum(-1, keepdims=True) + 1e-6
+
+    # Lines of least tension, as doubled angles so that opposite directions are one: across the forehead
+    # and neck, round the orbits, oblique over the cheeks, down the nose.
+    c, s = forehead.copy(), np.zeros_like(forehead)
+    dx, dy = ax - 40, y + 33
+    ring = np.exp(-(((np.hypot(dx, dy) - 24) / 16) ** 2)) * (1 - 0.8 * forehead)
+    around = np.arctan2(dy, dx) + np.pi / 2
+    c, s = c + 1.4 * ring * np.cos(2 * around), s + 1.4 * ring * np.sin(2 * around)
+    c -= 0.9 * np.exp(-((ax / 12) ** 2)) * np.exp(-(((y + 16) / 26) ** 2))
+    side = (1 - forehead) * (1 - np.exp(-((ax / 18) ** 2)))
+    oblique = np.radians(58)
+    c, s = c + side * np.cos(2 * oblique), s + side * np.sin(2 * oblique)
+    c += 1.2 * (1 - forehead) * np.exp(-((ax / 25) ** 2)) * step((y - 52) / 6) + 3 * neck
+    angle = 0.5 * np.arctan2(s, c) * np.where(x >= 0, 1, -1)
+    denser = 1 + 0.8 * np.exp(-(((ax - 26) ** 2 + (y - 4) ** 2) / 400)) * zones[..., 2]
+    return zones.astype(np.float32), angle.astype(np.float32), denser.astype(np.float32)
+
+
+def _over(zones: F32, *values: float) -> F32:
+    return np.asarray(zones @ np.array(values, np.float32), np.float32)
+
+
+def _widened(plane: F32, shape: tuple[int, int]) -> F32:
+    return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+#: Band-limited fields by name, and their period in mm.
+FIELDS = {
+    "fine": 0.40, "less fine": 0.75, "meso": 1.4, "meso wide": 2.6, "warp x": 1.1, "warp y": 1.1, "drift x": 3.5,
+    "drift y": 3.5, "melanin": 1.0, "melanin mid": 2.4, "melanin wide": 6.0, "blood": 1.6, "blood wide": 4.0,
+    "veins": 8.0,
+}  # fmt: skip
+
+
+def bake(seed: int, age: str, texel: float) -> Atlas:
+    """Bake the skin of this seed at an age bracket; deterministic."""
+    old = AGES[age]
+    left, top, right, bottom = EXTENT
+    width_mm, height_mm = right - left, bottom - top
+    shape = (int(height_mm / texel) + 1, int(width_mm / texel) + 1)
+    zones, angle, denser = zone_maps()
+    coarse = zones.shape[:2]
+    patchy, patchy_pores = (_field(coarse, period, 1.0, seed, n) for n, period in enumerate((9.0, 6.0)))
+    area = width_mm * height_mm
+
+    spacing = _over(zones, 0.46, 0.50, 0.55, 0.42, 0.52, 0.60) * (1 + 0.25 * old) * (1 + 0.12 * patchy)
+    density = _over(zones, 0.8, 2.0, 0.85, 0.3, 1.0, 0.4) * denser * np.clip(np.exp(0.75 * patchy_pores), 0.18, 2.8)
+    # Least distances of cells (two sizes) and of pores, and how many darts per mm2 are thrown for them.
+    layouts = (
+        (np.maximum(0.25, spacing * 0.80), 45.0, 30),
+        (np.maximum(0.25, spacing * 1.75 * 0.80), 45.0 / 1.75**2, 40),
+        (0.78 / np.sqrt(np.maximum(density, 0.05)), 14.0, 80),
+    )
+    furrows = (
+        ((0.9, 0.15, 0.65, 1.0, 0.5, 0.9), 0.0, 1.9, 1.0, 4.2, 0.085, 36.0, 0.28, 50),
+        ((0.5, 0.2, 0.6, 0.6, 0.5, 0.4), 1.05, 1.3, 0.6, 2.4, 0.07, 26.0, 0.35, 60),
+        (tuple(old * v for v in (0.9, 0.05, 0.2, 0.9, 0.1, 0.7)), 0.0, 0.22, 5.0, 22.0, 0.16, 55.0, 0.12, 70),
+    )
+    with ThreadPoolExecutor(2, thread_name_prefix="grainkit-bake") as pool:
+        scattered = [
+            pool.submit(_scatter, radius.astype(np.float32), width_mm, height_mm, int(area * throws), stream, seed)
+            for radius, throws, stream in layouts
+        ]
+        lines = [np.zeros(shape, np.float32) for _ in furrows]
+        drawn = [
+            pool.submit(
+                _strokes, plane, int(area * per_mm2), zones, np.array(share, np.float32), angle, turn, texel, width_mm,
+                height_mm, shortest, longest, max(thick, 0.5 * texel), depth, unrest, stream, seed,
+            )
+            for plane, (share, turn, per_mm2, shortest, longest, thick, depth, unrest, stream) in zip(
+                lines, furrows, strict=True
+            )
+        ]  # fmt: skip
+        fields = {
+            name: pool.submit(_field, shape, period, texel, seed, 10 + n)
+            for n, (name, period) in enumerate(FIELDS.items())
+        }
+        f = {name: job.result() for name, job in fields.items()}
+        warp = np.stack([0.1 * f["warp x"] + 0.2 * f["drift x"], 0.1 * f["warp y"] + 0.2 * f["drift y"]], -1)
+        height = np.zeros(shape, np.float32)
+        for n, (scale, depth, dome, patch) in enumerate(((1.0, 34.0, 16.0, patchy), (1.75, 30.0, 20.0, patchy_pores))):
+            points, stream = scattered[n].result(), layouts[n][2]
+            cell = float(layouts[n][0].mean() * 1.25)
+            columns, rows = int(width_mm / cell) + 2, int(height_mm / cell) + 2
+            starts, order = _bucketed(points, cell, columns, rows)
+            relief = np.zeros(shape, np.float32)
+            jobs = [
+                pool.submit(
+                    _cells, relief, a, b, points, starts, order, columns, rows, cell, texel, angle, warp,
+                    1.35 + 0.7 * old, 0.075 * scale, depth, dome, stream, seed,
+                )
+                for a, b in pairwise(np.linspace(0, shape[0], 9).astype(int))
+            ]  # fmt: skip
+            for job in jobs:
+                job.result()
+            amount = _over(zones, 0.75, 0.55, 0.95, 0.9, 0.85, 0.9) * np.clip(np.exp(0.5 * patch), 0.3, 2.2)
+            height += relief * _widened(amount, shape)
+        for stroke, plane in zip(drawn, lines, strict=True):
+            stroke.result()
+            height += plane * np.float32(0.7 + 0.6 * old)
+        points = scattered[2].result()
+    rough = _over(zones, 0.9, 1.0, 1.0, 0.7, 1.0, 0.8) * np.clip(np.exp(0.4 * patchy), 0.4, 2.0)
+    height += (9 * f["fine"] + 13 * f["less fine"]) * _widened(rough, shape)
+    bumps = _over(zones, 0.75, 0.7, 1.0, 0.5, 1.15, 0.6) * np.float32(0.75 + 0.5 * old)
+    height += (22 * f["meso"] + 16 * (1 + old) * f["meso wide"]) * _widened(bumps, shape)
+
+    cavity, pits = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    _pores(
+        pits, cavity, points, zones, angle, texel, np.array([0.20, 0.29, 0.26, 0.13, 0.25, 0.16], np.float32),
+        np.array([34.0, 58.0, 52.0, 14.0, 50.0, 16.0], np.float32), old, 90, seed,
+    )  # fmt: skip
+
+    spots = np.zeros(shape, np.float32)
+    _spots(spots, int(area / 100 * (0.4 + 6 * old)), texel, width_mm, height_mm, 100, seed)
+    melanin = 0.5 * f["melanin"] + 0.8 * f["melanin mid"] + 0.6 * f["melanin wide"]
+    # Small veins show where a slow field crosses zero: thin, branching, rare, and more of them with age.
+    veins = np.exp(-((f["veins"] / 0.10) ** 2)) * np.clip(f["blood wide"], 0, None)
+    blood = 0.5 * f["blood"] + 0.8 * f["blood wide"] + 1.6 * old * veins
+    first = np.stack(
+        [height + pits, cavity, melanin / melanin.std() + 2.2 * spots, (blood - blood.mean()) / blood.std()], -1
+    )
+    # Half floats are what the cache keeps: rounded at once, a baked atlas and a cached one are the same skin.
+    return Atlas(_mips(first.astype(np.float16).astype(np.float32)), texel)
+
+
+def _mips(first: F32) -> tuple[F32, ...]:
+    levels = [first]
+    for _ in range(LEVELS - 1):
+        levels.append(cv2.pyrDown(levels[-1]))
+    return tuple(levels)
+
+
+def texel_for(px_per_mm: float) -> float:
+    """The texel size for faces of this scale: the finest that is baked and not finer than the picture can show."""
+    wanted = 0.7 / max(px_per_mm, 1e-3)
+    return max((t for t in TEXELS if t <= wanted), default=TEXELS[0])
+
+
+def cache_folder() -> Path:
+    """Where baked atlases are kept: $GRAINKIT_CACHE, else the user's cache folder."""
+    if "GRAINKIT_CACHE" in os.environ:
+        return Path(os.environ["GRAINKIT_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grainkit"
+
+
+def load_atlas(seed: int, age: str, texel: float) -> Atlas:
+    """The atlas from the cache, or baked now and put there. A damaged or foreign file is baked again."""
+    path = cache_folder() / f"atlas-v{VERSION}-{seed}-{age}-{texel:g}.npy"
+    kept = _read(path)
+    if kept is not None:
+        return Atlas(_mips(kept), texel)
+    atlas = bake(seed, age, texel)
+    _write(path, atlas.levels[0])
+    return atlas
+
+
+def _read(path: Path) -> F32 | None:
+    """Half-float planes with their digest behind them, as float32; None where that is not what the file holds."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    body, digest = data[:-32], data[-32:]
+    if len(data) < 40 or hashlib.sha256(body).digest() != digest:
+        return None
+    height, width = np.frombuffer(body[:8], np.uint32)
+    return np.frombuffer(body[8:], np.float16).reshape(height, width, 4).astype(np.float32)
+
+
+def _write(path: Path, planes: F32) -> None:
+    """Atomic; a cache that cannot be written is done without."""
+    body = np.array(planes.shape[:2], np.uint32).tobytes() + planes.astype(np.float16).tobytes()
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(body + hashlib.sha256(body).digest())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,115 @@
+"""The atlas is the same skin every time, has no lattice, and lies flat on the face."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grainkit.analysis.face import mean_face
+from grainkit.analysis.uv import face_uv
+from grainkit.texture.atlas import EXTENT, HEIGHT, bake, cache_folder, load_atlas, texel_for, zone_maps
+from grainkit.texture.sample import sample
+from tests.skin import atlas, found
+
+
+def test_one_seed_is_one_skin_and_another_seed_another():
+    again = bake(1, "adult", 0.24)
+    assert np.array_equal(atlas().levels[0], again.levels[0])
+    other = bake(2, "adult", 0.24).levels[0][..., HEIGHT]
+    here = atlas().levels[0][..., HEIGHT]
+    assert abs(np.corrcoef(here.ravel(), other.ravel())[0, 1]) < 0.1
+
+
+def test_age_deepens_the_lines():
+    forehead = np.s_[200:330, 300:760]
+    young, old = (bake(1, age, 0.24).levels[0][..., HEIGHT][forehead].std() for age in ("child", "senior"))
+    assert old > 1.25 * young
+
+
+def test_no_lattice_stands_out_of_the_relief():
+    """Peaks of the autocorrelation, 3 to 25 mm away, against those of the same spectrum with no other order."""
+    plane = atlas().levels[0][..., HEIGHT][500:756, 560:816].astype(np.float64)
+
+    def peak(p):
+        spectrum = np.abs(np.fft.fft2(p - p.mean())) ** 2
+        correlation = np.fft.fftshift(np.fft.ifft2(spectrum).real)
+        correlation /= correlation.max()
+        y, x = np.indices(p.shape) - 128
+        distance = np.hypot(x, y) * 0.24
+        return np.abs(correlation[(distance > 3) & (distance < 25)]).max()
+
+    # Surrogate: noise with the plane's power, averaged over rings of one frequency.
+    power = np.abs(np.fft.fft2(plane - plane.mean())) ** 2
+    f = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256)))
+    ring = np.minimum((f * 256).astype(int), 180)
+    smooth = (np.bincount(ring.ravel(), power.ravel()) / np.maximum(np.bincount(ring.ravel()), 1))[ring]
+
+    def surrogate(seed):
+        noise = np.random.default_rng(seed).standard_normal(plane.shape)
+        return np.fft.ifft2(np.sqrt(smooth) * np.fft.fft2(noise)).real
+
+    assert peak(plane) <= 1.5 * np.median([peak(surrogate(s)) for s in range(5)])
+
+
+def test_zones_add_up_to_one():
+    zones, angle, _ = zone_maps()
+    assert zones.sum(-1) == pytest.approx(np.ones(zones.shape[:2]), abs=1e-4)
+    assert np.isfinite(angle).all()
+
+
+def test_a_damaged_cache_is_baked_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAINKIT_CACHE", str(tmp_path))
+    first = load_atlas(3, "young", 0.24)
+    (file,) = tmp_path.iterdir()
+    again = load_atlas(3, "young", 0.24)
+    assert np.array_equal(again.levels[0], first.levels[0])
+    file.write_bytes(file.read_bytes()[:1000])
+    assert np.array_equal(load_atlas(3, "young", 0.24).levels[0], first.levels[0])
+    assert file.stat().st_size > 100_000
+    assert cache_folder() == tmp_path
+
+
+@pytest.mark.parametrize(("scale", "texel"), [(0.8, 0.24), (2.5, 0.24), (4.3, 0.16), (12.0, 0.12)])
+def test_larger_faces_get_finer_atlases(scale, texel):
+    assert texel_for(scale) == texel
+
+
+def test_the_flattened_face_turns_no_triangle_over_and_keeps_its_lengths():
+    uv, mesh = face_uv().astype(np.float64), mean_face()
+    a, b, c = (uv[mesh.triangles[:, k]] for k in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    assert (area < 0).all() or (area > 0).all()
+    ends = np.concatenate([mesh.triangles[:, [0, 1]], mesh.triangles[:, [1, 2]]])
+    flat, real = (np.linalg.norm(p[ends[:, 0]] - p[ends[:, 1]], axis=1) for p in (uv, mesh.vertices))
+    low, high = np.percentile(flat / real, [5, 95])
+    assert 0.7 < low < high < 1.12
+
+
+def test_coordinates_run_at_the_faces_own_scale_and_on_past_it():
+    f = found()
+    across = np.gradient(f.uv[..., 0], axis=1) * f.face.px_per_mm
+    down = np.gradient(f.uv[..., 1], axis=0) * f.face.px_per_mm
+    x, y = f.face.points[4, :2].astype(int)
+    near = np.s_[y - 10 : y + 10, x - 60 : x + 60]
+    assert np.median(across[near]) == pytest.approx(1, abs=0.3)
+    chin = int(f.face.points[152, 1])
+    neck = np.s_[chin + 12 : chin + 60, x - 30 : x + 30]
+    assert np.median(down[neck]) == pytest.approx(1, abs=0.35)
+    # It never folds where skin is: the Jacobian keeps its sign.
+    turn = np.gradient(f.uv[..., 0], axis=1) * np.gradient(f.uv[..., 1], axis=0)
+    turn -= np.gradient(f.uv[..., 0], axis=0) * np.gradient(f.uv[..., 1], axis=1)
+    assert (turn[f.matte > 0.5] > 0).mean() > 0.995
+
+
+def test_the_sampler_reads_texels_and_what_lies_between():
+    a = atlas()
+    x, y = np.arange(20), np.arange(15)
+    uv = np.stack(np.meshgrid(EXTENT[0] + (300 + x) * a.texel, EXTENT[1] + (400 + y) * a.texel), -1).astype(np.float32)
+    wanted = np.ones(uv.shape[:2], bool)
+    assert sample(a, uv, wanted, -8.0) == pytest.approx(a.levels[0][400:415, 300:320], abs=0.05)
+    between = sample(a, uv + np.float32(a.texel / 2), wanted, -8.0)[..., HEIGHT]
+    h = a.levels[0][400:416, 300:321, HEIGHT]
+    assert between == pytest.approx((h[:-1, :-1] + h[1:, :-1] + h[:-1, 1:] + h[1:, 1:]) / 4, abs=0.1)
+    calm, crisp = (sample(a, uv, wanted, bias)[..., HEIGHT].std() for bias in (2.0, 0.0))
+    assert calm < 0.8 * crisp
+    assert not sample(a, uv, ~wanted, 0.0).any()

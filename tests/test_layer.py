@@ -1,0 +1,115 @@
+"""What texture adds: as much as is missing, lit by the picture, and nothing else moved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from grainkit.texture.layer import bands_of, deviation, linear, luminance, masked_blur, measure, skin_layer, target
+from tests.skin import FEATURES, PLAIN, found
+
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+def textured(f, layer):
+    """The portrait with the layer added, float32 R'G'B'."""
+    y = f.rgb @ LUMA
+    cb, cr = (f.rgb[..., 2] - y) / 1.8556 + layer.cb, (f.rgb[..., 0] - y) / 1.5748 + layer.cr
+    y = y * (1 + layer.gain)
+    r, b = y + 1.5748 * cr, y + 1.8556 * cb
+    return np.stack([r, (y - 0.2126 * r - 0.0722 * b) / 0.7152, b], -1).astype(np.float32)
+
+
+def contrast(rgb, sure):
+    inner = cv2.erode(sure, np.ones((9, 9)))
+    return np.array([deviation(b, inner) for b in bands_of(np.log(luminance(linear(rgb)) + 0.004), sure)])
+
+
+@pytest.fixture(scope="module")
+def made():
+    f = found()
+    statistics = measure(f.skin, f.light, f.face.px_per_mm, PLAIN)
+    return f, statistics, skin_layer(f.skin, statistics, PLAIN)
+
+
+@pytest.fixture(scope="module")
+def cheek(made):
+    """Skin away from edges and shine, where band statistics mean texture."""
+    f, _, _ = made
+    flat = masked_blur(np.abs(cv2.Laplacian(f.rgb @ LUMA, cv2.CV_32F)), np.ones_like(f.matte), 4) < 0.004
+    return ((f.matte > 0.8) & flat & (f.rgb.max(-1) < 0.9)).astype(np.float32)
+
+
+def test_waxy_skin_is_filled_up_to_what_a_photograph_shows(made, cheek):
+    f, statistics, layer = made
+    before, after = contrast(f.rgb, cheek), contrast(textured(f, layer), cheek)
+    wanted = target(statistics.px_per_mm)
+    assert before[0] < 0.4 * wanted[0]
+    plasticity = np.mean(20 * np.log10(wanted[:2] / after[:2]))
+    assert -2.5 < plasticity < 3.5
+    assert after[3] < 1.3 * before[3] + 0.004
+
+
+def test_skin_that_is_textured_already_gets_next_to_nothing(made, cheek):
+    f, statistics, layer = made
+    rich = textured(f, skin_layer(f.skin, statistics, replace(PLAIN, strength=2.0)))
+    again = skin_layer(replace(f.skin, rgb=np.clip(rich, 0, 1)), statistics, PLAIN)
+    assert deviation(again.gain, cheek) < 0.45 * deviation(layer.gain, cheek)
+
+
+def test_dark_pores_make_it_skewed_as_skin_is(made, cheek):
+    _, _, layer = made
+    values = layer.gain[cheek > 0]
+    z = (values - values.mean()) / values.std()
+    assert -1.2 < (z**3).mean() < -0.03
+
+
+def test_low_frequencies_and_colour_do_not_move(made):
+    f, statistics, layer = made
+    after = textured(f, layer)
+    sure = (f.matte > 0.5).astype(np.float32)
+    for c in range(3):
+        moved = masked_blur(after[..., c] - f.rgb[..., c], sure, 4 * statistics.px_per_mm)[sure > 0]
+        assert abs(moved).mean() * 255 < 0.12
+        assert np.percentile(np.abs(moved), 95) * 255 < 0.5
+
+
+def test_nothing_happens_outside_the_matte_or_on_eyes_and_lips(made):
+    f, _, layer = made
+    for plane in (layer.gain, layer.cb, layer.cr):
+        assert not plane[f.matte <= 0].any()
+    features = f.cover(*FEATURES)
+    assert np.abs(textured(f, layer) - f.rgb)[features].max() * 255 < 1
+
+
+def test_zero_strength_is_nothing(made):
+    f, statistics, _ = made
+    layer = skin_layer(f.skin, statistics, replace(PLAIN, strength=0.0))
+    assert not layer.gain.any()
+    assert not layer.cb.any()
+
+
+def test_texture_follows_the_light(made, cheek):
+    """A lamp on the other side turns the relief; a lamp at the camera leaves less of it."""
+    f, statistics, _ = made
+    x, y, z = f.light.direction
+
+    def lit(direction):
+        light = replace(f.light, direction=direction)
+        relief = replace(PLAIN, cavity=0.0, pores=0.0, pigment=0.0)
+        return skin_layer(f.skin, replace(statistics, light=light), relief).gain
+
+    same, mirrored, frontal = lit((x, y, z)), lit((-x, y, z)), lit((0.0, 0.0, 1.0))
+    inside = cheek > 0
+    assert np.corrcoef(same[inside], mirrored[inside])[0, 1] < 0.6
+    assert frontal[inside].std() < 0.75 * same[inside].std()
+
+
+def test_one_frame_is_one_layer(made):
+    f, statistics, layer = made
+    again = skin_layer(f.skin, statistics, PLAIN)
+    assert np.array_equal(layer.gain, again.gain)
+    assert np.array_equal(layer.cr, again.cr)
