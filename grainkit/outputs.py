@@ -11,6 +11,7 @@ from grainkit.errors import OutputError
 from grainkit.io.base import SourceInfo
 from grainkit.io.pending import output_errors
 from grainkit.plan import Plan
+from grainkit.sidecar import sidecar_path
 
 
 def input_files(info: SourceInfo) -> list[Path]:
@@ -42,16 +43,17 @@ def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool) -> None:
     output = plan.output
     if output is None:
         return
-    there = _present(plan)
+    with output_errors(output):
+        there = _present(plan)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            sidecar_path(output).lstat()  # too long a name is better known before the work is done
     for file in there:
         if any(file.samefile(one) for one in inputs if one.exists()):
             raise OutputError(
                 f"cannot write {file}: it is the input, which is never overwritten; choose another name with -o"
             )
     if there and not overwrite:
-        raise OutputError(
-            f"{there[0]} exists already; pass --overwrite to replace it, or choose another name with -o"
-        )
+        raise OutputError(f"{there[0]} exists already; pass --overwrite to replace it, or choose another name with -o")
     is_new = plan.new_folder is not None or (plan.kind == "sequence" and not output.parent.exists())
     folder = output.parent.absolute().parent if is_new else output.parent
     if not folder.is_dir():

@@ -9,6 +9,9 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
+#: Seconds that a wait for the next item lasts at a time.
+_WAIT = 0.1
+
 
 class Overlapped(Generic[T]):
     """Iterates `items` in a thread, at most `depth` items ahead of whoever takes them.
@@ -61,7 +64,9 @@ class Overlapped(Generic[T]):
 
     def __next__(self) -> T:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._ended or self._ready)
+            # Not without end: a signal that comes as the wait begins is only seen when Python runs again.
+            while not self._changed.wait_for(lambda: self._stopped or self._ended or self._ready, _WAIT):
+                continue
             if self._ready and not self._stopped:
                 item = self._ready.popleft()
                 self._changed.notify_all()

@@ -13,6 +13,7 @@ from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.fit import fitted
 from grainkit.io.base import SourceInfo
 from grainkit.io.formats import SUFFIXES
+from grainkit.io.pending import output_errors
 from grainkit.io.pixel_formats import PixelFormat, parse
 from grainkit.params import nearest
 from grainkit.recipe import Recipe
@@ -118,7 +119,8 @@ class _Place:
         if output is None:
             return _Place()
         path = Path(output)
-        is_folder = str(output).endswith(("/", os.sep)) or path.is_dir()
+        with output_errors(path):
+            is_folder = str(output).endswith(("/", os.sep)) or path.is_dir()
         return _Place(folder=path) if is_folder else _Place(file=path)
 
     @property

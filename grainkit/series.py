@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ def expand_inputs(inputs: Sequence[str]) -> list[str]:
     """The inputs, with each folder of unrelated stills replaced by its stills, sorted by name."""
     found: list[str] = []
     for one in inputs:
-        if one != "-" and Path(one).is_dir():
+        if one != "-" and os.path.isdir(one):
             from grainkit.io.sequence import classify_folder, series_files
 
             if classify_folder(one) == "series":

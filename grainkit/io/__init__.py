@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from difflib import get_close_matches
 from fractions import Fraction
@@ -36,7 +37,7 @@ def open_source(
         stream = sys.stdin.buffer if stdin is None else stdin
         return Y4MSource(stream, name="-", start=start, stop=stop, allow_truncated=allow_truncated)
     path = Path(spec)
-    if path.is_dir() or ("%" in path.name and not path.exists()):
+    if os.path.isdir(path) or ("%" in path.name and not os.path.exists(path)):
         from grainkit.io.sequence import SequenceSource
 
         return SequenceSource(path, start=start, stop=stop, rate=rate or Fraction(24))

@@ -123,10 +123,12 @@ class Pending:
 
 
 def _remove(path: Path) -> None:
+    # What cannot be removed cannot be helped here: the reason for removing it is being raised already.
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:
