@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
             return status
         except GrainkitError as error:
+            _settle(sys.stdout)
             return _failed(str(error), error.exit_status)
         except KeyboardInterrupt:
             return _failed("interrupted; nothing unfinished was left behind", 1)
@@ -62,6 +63,15 @@ def _failed(message: str, status: int) -> int:
     with contextlib.suppress(OSError):
         print(f"grainkit: {message}", file=sys.stderr)
     return status
+
+
+def _settle(stream: Any) -> None:
+    """Write out what a stream still holds, or silence it where that fails: the message is enough."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        _silence(stream)
 
 
 def _silence(stream: Any) -> None:

@@ -20,8 +20,9 @@ def wheel(tmp_path_factory) -> Path:
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)]
     subprocess.run([*build, "--sdist", str(ROOT)], check=True, capture_output=True)
     (archive,) = folder.glob("*.tar.gz")
+    safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.4 and later
     with tarfile.open(archive) as sdist:
-        sdist.extractall(folder, filter="data")
+        sdist.extractall(folder, **safely)
     (unpacked,) = (p for p in folder.iterdir() if p.is_dir())
     subprocess.run([*build, "--wheel", str(unpacked)], check=True, capture_output=True)
     (built,) = folder.glob("*.whl")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.analysis.face import Face
+from grainkit.analysis.face import FACE_WIDTH_MM, Face, mean_face
 
 F32 = npt.NDArray[np.float32]
 
@@ -19,6 +19,8 @@ FACING = 0.08
 STIFFNESS = 3e-4
 #: Spacing of the grid that the field is worked out on, mm; between its samples it is a cubic.
 GRID_MM = 6.0
+#: Half side and spacing of the map of normals, mm.
+MAP_REACH, MAP_MM = 160.0, 4.0
 #: How far outside the outline the field is led on as a flat board, mm.
 RINGS_MM = (12.0, 35.0, 80.0, 160.0)
 
@@ -60,6 +62,37 @@ def uv_fields(face: Face, height: int, width: int) -> tuple[F32, F32]:
     fine = fine[step : step + height, step : step + width]
     unit = fine[..., 2:] / np.maximum(np.linalg.norm(fine[..., 2:], axis=-1, keepdims=True), 1e-6)
     return np.ascontiguousarray(fine[..., :2]), np.ascontiguousarray(unit, np.float32)
+
+
+@cache
+def normal_map() -> F32:
+    """Unit normals of the mean face over the atlas, (h, w, 3) float32, MAP_MM apart from (-MAP_REACH, -MAP_REACH) mm.
+
+    Axes are those of the mean face: x right, y down, z towards the camera.
+    """
+    mesh = mean_face()
+    upright = Face(mesh.vertices, 1.0, (0.0, 0.0, 0.0, 0.0), 1.0, np.eye(3, dtype=np.float32))
+    uv, normals = face_uv().astype(np.float64), upright.normals().astype(np.float64)
+    side = np.arange(-MAP_REACH, MAP_REACH + 1, MAP_MM)
+    grid = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
+    rim = cv2.convexHull(uv.astype(np.float32), returnPoints=False).ravel()
+    far = uv[rim] * 1.5
+    points = np.concatenate([uv, far]) / FACE_WIDTH_MM
+    values = np.concatenate([normals, np.tile([0.0, 0.25, 0.97], (len(far), 1))])
+    field = _evaluate(grid / FACE_WIDTH_MM, points, _thin_plate(points, values)).reshape(len(side), len(side), 3)
+    field /= np.linalg.norm(field, axis=-1, keepdims=True)
+    return field.astype(np.float32)
+
+
+def normals_at(uv: F32, rotation: F32) -> F32:
+    """Unit normals (h, w, 3) in the picture of places on a face, from their atlas coordinates (h, w, 2) in mm.
+
+    rotation: (3, 3) of the face. The mean face's own normals turned with the head: smooth, and free of the
+    jitter that a mesh has from frame to frame.
+    """
+    place = (uv + np.float32(MAP_REACH)) * np.float32(1 / MAP_MM)
+    found = cv2.remap(normal_map(), place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found @ rotation.T, np.float32)
 
 
 def _rings(

@@ -21,7 +21,7 @@ from grainkit.analysis.light import estimate_light
 from grainkit.analysis.matte import SkinColour, filled, skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
-from grainkit.analysis.uv import uv_fields
+from grainkit.analysis.uv import normals_at, uv_fields
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.frame import Frame
 from grainkit.texture.atlas import Atlas, load_atlas, texel_for
@@ -146,7 +146,7 @@ class TextureStage:
         if known is not None and known.anchor is not None:
             known.anchor = known.anchor.follow(luma_of(frame), face)
             uv = known.anchor.uv(region.top, region.left, region.height, region.width)
-            normals = _normals(own, *rgb.shape[:2])
+            normals = _normals(uv, own)
         else:
             uv, normals = uv_fields(own, *rgb.shape[:2])
         atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(face.px_per_mm))
@@ -166,10 +166,11 @@ class TextureStage:
         return measure(skin, light, face.px_per_mm, self._parameters)
 
 
-def _normals(face: Face, height: int, width: int) -> F32:
-    """Normals of a region, worked out small."""
-    size = (max(2, int(height * COARSE)), max(2, int(width * COARSE)))
-    _, small = uv_fields(face.scaled(COARSE), *size)
+def _normals(uv: F32, face: Face) -> F32:
+    """Normals of a region of video, looked up small: they are smooth."""
+    height, width = uv.shape[:2]
+    size = (max(2, int(width * COARSE)), max(2, int(height * COARSE)))
+    small = normals_at(cv2.resize(uv, size, interpolation=cv2.INTER_AREA), face.rotation)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
