@@ -49,6 +49,7 @@ SMALL = 2.15
 #: Largest change of a pixel, in deviations of the texture asked for.
 TAIL = 4.5
 _DARK = np.float32(0.004)
+_LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,28 +115,44 @@ def blur(plane: F32, sigma: float) -> F32:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
+class Under:
+    """Blurs of what lies under a mask alone: hair and background do not leak in. Blurred masks are kept."""
+
+    def __init__(self, mask: F32) -> None:
+        self.mask = mask
+        self._blurred: dict[float, F32] = {}
+
+    def blur(self, plane: F32, sigma: float) -> F32:
+        if sigma <= 0:
+            return plane
+        if sigma not in self._blurred:
+            self._blurred[sigma] = blur(self.mask, sigma) + np.float32(1e-4)
+        return np.asarray(blur(plane * self.mask, sigma) / self._blurred[sigma], np.float32)
+
+
 def masked_blur(plane: F32, mask: F32, sigma: float) -> F32:
-    """Blur of what lies under the mask alone: hair and background do not leak in."""
-    if sigma <= 0:
-        return plane
-    return np.asarray(blur(plane * mask, sigma) / (blur(mask, sigma) + np.float32(1e-4)), np.float32)
+    """One blur under a mask."""
+    return Under(mask).blur(plane, sigma)
 
 
 def linear(rgb: F32) -> F32:
     """Linear light of sRGB-encoded values 0..1 (IEC 61966-2-1)."""
-    return np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    curved = cv2.pow((np.maximum(rgb, 0) + np.float32(0.055)) * np.float32(1 / 1.055), 2.4)
+    return np.asarray(np.where(rgb <= 0.04045, rgb * np.float32(1 / 12.92), curved), np.float32)
 
 
 def luminance(light: F32) -> F32:
-    """Y of linear BT.709 light (h, w, 3)."""
-    return np.asarray(light @ np.array([0.2126, 0.7152, 0.0722], np.float32))
+    """Y of linear BT.709 light (h, w, 3); of encoded values, luma."""
+    return np.asarray(cv2.transform(light, _LUMA), np.float32)
 
 
-def bands_of(plane: F32, mask: F32 | None = None) -> list[F32]:
+def bands_of(plane: F32, mask: F32 | Under | None = None) -> list[F32]:
     """The difference-of-Gaussians bands of a plane; under a mask only, where one is given."""
-    steps = [plane if mask is None or s == 0 else masked_blur(plane, mask, s) for s in SIGMAS]
     if mask is None:
         steps = [blur(plane, s) for s in SIGMAS]
+    else:
+        under = mask if isinstance(mask, Under) else Under(mask)
+        steps = [under.blur(plane, s) for s in SIGMAS]
     return [steps[k] - steps[k + 1] for k in range(BANDS)]
 
 
@@ -221,7 +238,9 @@ def measure(
 
 
 def _saturation(light_rgb: F32) -> F32:
-    return np.asarray(1 - light_rgb.min(-1) / np.maximum(light_rgb.max(-1), 1e-3), np.float32)
+    r, g, b = cv2.split(light_rgb)
+    low, high = cv2.min(cv2.min(r, g), b), cv2.max(cv2.max(r, g), b)
+    return np.asarray(1 - low / np.maximum(high, np.float32(1e-3)), np.float32)
 
 
 def skin_layer(
@@ -236,10 +255,10 @@ def skin_layer(
         return Layer(nothing, nothing, nothing)
     s = statistics.px_per_mm
     matte = skin.matte
-    sure = (matte > 0.5).astype(np.float32)
+    sure = Under((matte > 0.5).astype(np.float32))
     light_rgb = linear(skin.rgb)
     y = luminance(light_rgb)
-    low = masked_blur(y, sure, KEEP_MM * s)
+    low = sure.blur(y, KEEP_MM * s)
     parts = _parts(skin, statistics.light, s, low, parameters.detail_scale)
     spread = (statistics.relief, statistics.cavity, statistics.pores)
     total = _mixed(parts, spread, statistics.light, parameters)
@@ -256,14 +275,14 @@ def skin_layer(
     out = np.zeros_like(y)
     have = bands_of(np.log(y + _DARK), sure)
     for k, band in enumerate(bands_of(total)):
-        energy = masked_blur(np.minimum(np.abs(have[k]), np.float32(0.12)) ** 2, sure, 5 * s)
+        energy = sure.blur(np.minimum(np.abs(have[k]), np.float32(0.12)) ** 2, 5 * s)
         energy = np.maximum(energy - np.float32(statistics.noise[k] ** 2), 0)
         asked = np.float32(wanted[k]) * zone
         missing = np.sqrt(np.maximum(asked**2 - energy, 0))
         out += band * (missing * np.float32(blur_of_motion[k] / statistics.bands[k])).astype(np.float32)
     out *= np.float32(parameters.strength)
     # Makeup edges and lashes: where the picture has strong edges of its own, texture steps back.
-    edge = masked_blur(np.abs(have[2]) + np.abs(have[3]), sure, 0.8 * s)
+    edge = sure.blur(np.abs(have[2]) + np.abs(have[3]), 0.8 * s)
     out *= np.clip(1.6 - edge / 0.06, 0.25, 1)
     # Pores are the tail of the distribution: kept dark, but not as holes.
     limit = np.float32(min(parameters.max_contrast, TAIL * parameters.strength * float(np.sqrt(np.sum(wanted**2)))))
@@ -271,21 +290,22 @@ def skin_layer(
     shine = _shine(light_rgb, low, sure, statistics)
     out *= 1 + np.float32(parameters.sparkle) * shine
 
-    top = blur(skin.rgb.max(-1), 1.0)
+    r, g, b = cv2.split(skin.rgb)
+    top = blur(cv2.max(cv2.max(r, g), b), 1.0)
     weight = matte * (1 - np.clip((top - 0.90) / 0.09, 0, 1)) * np.clip(blur(y, 2.0) / 0.012, 0, 1)
     tint = parameters.pigment * parameters.strength
     return _encoded(skin, out, weight.astype(np.float32), shine, float(tint), sure, s)
 
 
-def _shine(light_rgb: F32, low: F32, sure: F32, statistics: SkinStatistics) -> F32:
+def _shine(light_rgb: F32, low: F32, sure: Under, statistics: SkinStatistics) -> F32:
     """0..1: how specular the skin is there: bright, and paler than the rest of it."""
-    pale = masked_blur(_saturation(light_rgb), sure, 1.2 * statistics.px_per_mm)
+    pale = sure.blur(_saturation(light_rgb), 1.2 * statistics.px_per_mm)
     paler = np.clip((statistics.chroma - pale) / (0.35 * max(statistics.chroma, 1e-3)), 0, 1)
     brighter = np.clip((low - statistics.middle) / (statistics.bright - statistics.middle + 1e-4), 0, 1)
     return blur((paler * brighter).astype(np.float32), statistics.px_per_mm)
 
 
-def _encoded(skin: Skin, texture: F32, weight: F32, shine: F32, tint: float, sure: F32, s: float) -> Layer:
+def _encoded(skin: Skin, texture: F32, weight: F32, shine: F32, tint: float, sure: Under, s: float) -> Layer:
     """Luma gain and chroma change of ln-light texture on this picture; low frequencies of all three stay."""
     pigments: list[tuple[F32, tuple[float, float, float], float]] = []
     if tint > 0:
@@ -302,13 +322,9 @@ def _encoded(skin: Skin, texture: F32, weight: F32, shine: F32, tint: float, sur
         change.append(skin.rgb[..., c] * (x + 0.5 * x * x))
     dr, dg, db = change
     dy = 0.2126 * dr + 0.7152 * dg + 0.0722 * db
-    luma = skin.rgb @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    luma = luminance(skin.rgb)
     gain = dy / np.maximum(luma, np.float32(0.02))
     planes: list[Any] = [gain, (db - dy) / 1.8556, (dr - dy) / 1.5748]
     covered = np.minimum(weight * 4, 1)
-    kept = [(p - masked_blur(p, sure, KEEP_MM * s)) * covered * _inside(weight) for p in planes]
+    kept = [(p - sure.blur(p, KEEP_MM * s)) * covered for p in planes]
     return Layer(*(np.asarray(p, np.float32) for p in kept))
-
-
-def _inside(weight: F32) -> F32:
-    return (weight > 0).astype(np.float32)

@@ -50,6 +50,8 @@ MOST_FACES = 20
 #: Region around a face, in face widths: to the sides, above, below. Stills reach to hands and shoulders;
 #: on video it is face, ears and neck, because all of it is worked out again for every frame.
 STILL_REACH, VIDEO_REACH = (1.6, 0.45, 3.5), (0.3, 0.3, 0.6)
+#: Video: px per mm that a matte needs.
+COARSE_MM = 0.7
 #: Video: normals are worked out at this share of the size, they are smooth.
 COARSE = 0.25
 #: Level-of-detail bias: stills crisper, video calmer.
@@ -140,7 +142,7 @@ class TextureStage:
         colour = known.colour if known else skin_colour(rgb, own)
         if colour is None:
             return None
-        matte = skin_matte(rgb, own, colour, _part(person, region, frame))
+        matte = self._matte(rgb, own, colour, _part(person, region, frame))
         if float(matte.max()) < 0.2:
             return None
         if known is not None and known.anchor is not None:
@@ -158,6 +160,16 @@ class TextureStage:
             anchor = Anchor.start(luma_of(frame), face) if self._moving else None
             known = self._known[face.track] = _Known(colour, statistics, atlas, anchor)
         return skin_layer(skin, known.statistics, self._parameters)
+
+    def _matte(self, rgb: F32, face: Face, colour: SkinColour, person: F32) -> F32:
+        """The matte of a region; on video of large faces worked out at half the size."""
+        if not self._moving or face.px_per_mm < 2 * COARSE_MM:
+            return skin_matte(rgb, face, colour, person)
+        height, width = rgb.shape[:2]
+        size = (max(1, width // 2), max(1, height // 2))
+        small, people = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (rgb, person))
+        matte = skin_matte(small, face.scaled(0.5), colour, people)
+        return np.asarray(cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
     def _measured(self, skin: Skin, face: Face) -> SkinStatistics:
         sure = (skin.matte > 0.5).astype(np.float32)
