@@ -50,10 +50,13 @@ MOST_FACES = 20
 #: Region around a face, in face widths: to the sides, above, below. Stills reach to hands and shoulders;
 #: on video it is face, ears and neck, because all of it is worked out again for every frame.
 STILL_REACH, VIDEO_REACH = (1.6, 0.45, 3.5), (0.3, 0.3, 0.6)
-#: Video: px per mm that a matte needs.
-COARSE_MM = 0.7
+#: px per mm that a matte is worked out at.
+STILL_MATTE, VIDEO_MATTE = 2.2, 1.0
 #: Video: normals are worked out at this share of the size, they are smooth.
 COARSE = 0.25
+#: Faces larger than this many px per mm are textured at a reduced size and the layer is enlarged: the finest
+#: band of a photograph has next to nothing there, and memory stays bounded.
+FINEST = 6.0
 #: Level-of-detail bias: stills crisper, video calmer.
 STILL_BIAS, VIDEO_BIAS = -0.5, 0.2
 
@@ -136,22 +139,25 @@ class TextureStage:
         return _term(layers, frame) if layers else None
 
     def _layer(self, frame: Frame, face: Face, region: Region, person: F32) -> Layer | None:
-        rgb = rgb_of(frame, (region.top, region.left, region.height, region.width))
-        own = face.scaled(1.0, region.left, region.top)
+        shrink = min(1.0, FINEST / face.px_per_mm)
+        size = (max(8, round(region.height * shrink)), max(8, round(region.width * shrink)))
+        rgb = rgb_of(frame, (region.top, region.left, region.height, region.width), size)
+        own = face.scaled(shrink, region.left, region.top)
         known = self._known.get(face.track)
         colour = known.colour if known else skin_colour(rgb, own)
         if colour is None:
             return None
-        matte = self._matte(rgb, own, colour, _part(person, region, frame))
+        matte = self._matte(rgb, own, colour, _part(person, region, size, frame))
         if float(matte.max()) < 0.2:
             return None
         if known is not None and known.anchor is not None:
             known.anchor = known.anchor.follow(luma_of(frame), face)
             uv = known.anchor.uv(region.top, region.left, region.height, region.width)
+            uv = _fitted(uv, size)
             normals = _normals(uv, own)
         else:
             uv, normals = uv_fields(own, *rgb.shape[:2])
-        atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(face.px_per_mm))
+        atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(own.px_per_mm))
         bias = VIDEO_BIAS if self._moving else STILL_BIAS
         planes = sample(atlas, uv, matte > 0, bias, self._parameters.detail_scale)
         skin = Skin(rgb, matte, _sharp(own, rgb.shape[:2]), normals, planes, uv)
@@ -159,17 +165,18 @@ class TextureStage:
             statistics = self._measured(skin, own)
             anchor = Anchor.start(luma_of(frame), face) if self._moving else None
             known = self._known[face.track] = _Known(colour, statistics, atlas, anchor)
-        return skin_layer(skin, known.statistics, self._parameters)
+        layer = skin_layer(skin, known.statistics, self._parameters)
+        whole = (region.height, region.width)
+        return Layer(*(_fitted(plane, whole) for plane in (layer.gain, layer.cb, layer.cr)))
 
     def _matte(self, rgb: F32, face: Face, colour: SkinColour, person: F32) -> F32:
-        """The matte of a region; on video of large faces worked out at half the size."""
-        if not self._moving or face.px_per_mm < 2 * COARSE_MM:
+        """The matte of a region, worked out no larger than it needs: its edge is soft."""
+        shrink = (VIDEO_MATTE if self._moving else STILL_MATTE) / face.px_per_mm
+        if shrink > 0.8:
             return skin_matte(rgb, face, colour, person)
-        height, width = rgb.shape[:2]
-        size = (max(1, width // 2), max(1, height // 2))
+        size = (max(1, round(rgb.shape[1] * shrink)), max(1, round(rgb.shape[0] * shrink)))
         small, people = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (rgb, person))
-        matte = skin_matte(small, face.scaled(0.5), colour, people)
-        return np.asarray(cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.clip(_fitted(skin_matte(small, face.scaled(shrink), colour, people), rgb.shape[:2]), 0, 1)
 
     def _measured(self, skin: Skin, face: Face) -> SkinStatistics:
         sure = (skin.matte > 0.5).astype(np.float32)
@@ -194,11 +201,19 @@ def _sharp(face: Face, shape: tuple[int, int]) -> F32:
     return (out > 0.5).astype(np.float32)
 
 
-def _part(person: F32, region: Region, frame: Frame) -> F32:
-    """The matte of people (made of the whole frame) over a region, at full size."""
+def _fitted(plane: F32, size: tuple[int, int]) -> F32:
+    """A smooth plane of a region brought to another (height, width)."""
+    if plane.shape[:2] == size:
+        return plane
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _part(person: F32, region: Region, size: tuple[int, int], frame: Frame) -> F32:
+    """The matte of people (made of the whole frame) over a region, at `size` (height, width)."""
     height, width = person.shape
-    x = (np.arange(region.width, dtype=np.float32) + region.left + 0.5) * (width / frame.width) - 0.5
-    y = (np.arange(region.height, dtype=np.float32) + region.top + 0.5) * (height / frame.height) - 0.5
+    x = (np.arange(size[1], dtype=np.float32) + 0.5) * (region.width / size[1]) + region.left
+    y = (np.arange(size[0], dtype=np.float32) + 0.5) * (region.height / size[0]) + region.top
+    x, y = x * (width / frame.width) - 0.5, y * (height / frame.height) - 0.5
     grid_x, grid_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
     return np.asarray(cv2.remap(person, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
