@@ -30,6 +30,8 @@ RGB = npt.NDArray[np.float32]
 PORTRAIT, CLIP = (900, 1200), (360, 640)
 FRAMES, RATE = 36, Fraction(24)
 SOUND_RATE = 48000
+#: Without mbtree=0 libx264 reads memory it never wrote, and the same frames give other bits in another process.
+ENCODER = {"crf": "12", "preset": "veryfast"}
 #: What a generator leaves in a PNG; it must come through.
 TEXT = (
     ("prompt", '{"3": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 28}}}'),
@@ -80,7 +82,7 @@ def write_still(path: Path, picture: RGB, delivery: StillDelivery) -> None:
 def write_clip(path: Path, frames: Iterator[RGB]) -> None:
     """H.264 in MP4, BT.709 limited, with a quiet tone as AAC sound."""
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=RATE, options={"crf": "12", "preset": "veryfast"})
+        stream = output.add_stream("libx264", rate=RATE, options=ENCODER)
         stream.width, stream.height = CLIP
         stream.pix_fmt = "yuv420p"
         stream.codec_context.color_range, stream.codec_context.colorspace = 1, 1

@@ -69,6 +69,8 @@ def imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield "." * node.level + (node.module or "")
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "grainkit")
@@ -83,9 +85,10 @@ def breaches(name: str, source: str) -> list[str]:
     found = []
     for target in imported(ast.parse(source)):
         root, _, rest = target.partition(".")
+        if not root:
+            found.append(f"{place} imports relatively ({target}); write the whole name, so that the table can be held")
+            continue
         if root == "grainkit" and rest and not any(fnmatch(rest, a) or fnmatch(rest, f"{a}.*") for a in allowed):
-            if any(rest.startswith(f"{a}.") for a in allowed):
-                continue
             found.append(f"{place} imports grainkit.{rest}; it may import {', '.join(allowed) or 'nothing of ours'}")
         if root in ONLY_IN and not any(fnmatch(name, pattern) for pattern in ONLY_IN[root]):
             found.append(f"{place} imports {root}; only {', '.join(ONLY_IN[root])} may")
@@ -103,6 +106,7 @@ def test_every_module_keeps_to_the_table(path):
         ("effects.cinema_grain", "import cupy", "effects/cinema_grain.py imports cupy; only backends.cuda may"),
         ("io.stills", "def f():\n    from grainkit.effects import EFFECTS", "io/stills.py imports grainkit.effects"),
         ("color", "from grainkit import frame", "color.py imports grainkit.frame; it may import nothing of ours"),
+        ("io.stills", "from ..effects import EFFECTS", "io/stills.py imports relatively (..effects)"),
         ("brand_new", "import os", "stands in no row"),
     ],
 )

@@ -54,12 +54,11 @@ def uv_fields(face: Face, height: int, width: int) -> tuple[F32, F32]:
     weights = _thin_plate(points / size, values)
 
     step = int(np.clip(round(face.px_per_mm * GRID_MM), 2, 96))
-    rows, columns = -(-height // step) + 2, -(-width // step) + 2
-    x, y = ((np.arange(n) - 0.5) * step - 0.5 for n in (columns, rows))
+    rows, columns = -(-height // step) + 3, -(-width // step) + 3
+    x, y = ((np.arange(n) - 1) * step for n in (columns, rows))
     grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2) / size
     coarse = _evaluate(grid, points / size, weights).reshape(rows, columns, 5).astype(np.float32)
-    fine = cv2.resize(coarse, (columns * step, rows * step), interpolation=cv2.INTER_CUBIC)
-    fine = fine[step : step + height, step : step + width]
+    fine = enlarged(coarse, step, height, width)
     unit = fine[..., 2:] / np.maximum(np.linalg.norm(fine[..., 2:], axis=-1, keepdims=True), 1e-6)
     return np.ascontiguousarray(fine[..., :2]), np.ascontiguousarray(unit, np.float32)
 
@@ -113,6 +112,29 @@ def _roll(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> n
     a, b = source - source.mean(0), target - target.mean(0)
     u, _, vt = np.linalg.svd(b.T @ a)
     return np.asarray(u @ np.diag([1.0, np.sign(np.linalg.det(u @ vt)) or 1.0]) @ vt)
+
+
+def enlarged(coarse: F32, step: int, height: int, width: int) -> F32:
+    """A grid (rows, columns, n) whose sample (1, 1) lies on px (0, 0), `step` px apart, as (height, width, n).
+
+    Catmull-Rom: cubics that keep straight lines straight. Library cubics (a = -0.75) do not, and their ripple
+    would lay the texture out on a lattice of the grid's spacing.
+    """
+    down, across = _catmull_rom(height, step, coarse.shape[0]), _catmull_rom(width, step, coarse.shape[1])
+    planes = [down @ np.ascontiguousarray(coarse[..., k]) @ across.T for k in range(coarse.shape[-1])]
+    return np.stack(planes, -1)
+
+
+def _catmull_rom(size: int, step: int, samples: int) -> F32:
+    """(size, samples) float32 weights of each px on the samples of one axis."""
+    place = np.arange(size) / step + 1
+    base = np.minimum(place.astype(int), samples - 3)
+    t = (place - base)[:, None]
+    taps = np.hstack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]) / 2
+    out = np.zeros((size, samples), np.float32)
+    for k in range(4):
+        out[np.arange(size), base + k - 1] = taps[:, k]
+    return out
 
 
 def _thin_plate(points: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -153,7 +153,9 @@ class TextureStage:
         if known is not None and known.anchor is not None:
             known.anchor = known.anchor.follow(luma_of(frame), face)
             uv = known.anchor.uv(region.top, region.left, region.height, region.width)
-            uv = _fitted(uv, size)
+            if uv.shape[:2] != size:
+                # Linear: library cubics ripple on a slope, which coordinates are.
+                uv = cv2.resize(uv, size[::-1], interpolation=cv2.INTER_LINEAR)
             normals = _normals(uv, own)
         else:
             uv, normals = uv_fields(own, *rgb.shape[:2])
