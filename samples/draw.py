@@ -31,7 +31,7 @@ PORTRAIT, CLIP = (900, 1200), (360, 640)
 FRAMES, RATE = 36, Fraction(24)
 SOUND_RATE = 48000
 #: Without mbtree=0 libx264 reads memory it never wrote, and the same frames give other bits in another process.
-ENCODER = {"crf": "12", "preset": "veryfast"}
+ENCODER = {"crf": "12", "preset": "veryfast", "x264-params": "mbtree=0"}
 #: What a generator leaves in a PNG; it must come through.
 TEXT = (
     ("prompt", '{"3": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 28}}}'),

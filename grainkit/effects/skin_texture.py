@@ -21,7 +21,7 @@ class SkinTexture(Parameters):
     age: str = param("adult", "How old the skin is.", choices=("child", "young", "adult", "mature", "senior"))
     relief: float = param(1.0, "Relief shaded by the picture's light.", low=0.0, high=2.0, unit="x")
     cavity: float = param(0.55, "Darkening of hollows, which shows in flat light too.", low=0.0, high=2.0, unit="x")
-    pores: float = param(0.38, "Darkness of pores.", low=0.0, high=2.0, unit="x")
+    pores: float = param(0.28, "Darkness of pores.", low=0.0, high=2.0, unit="x")
     pigment: float = param(0.8, "Unevenness of colour: melanin and blood.", low=0.0, high=2.0, unit="x")
     sparkle: float = param(0.5, "More contrast where the skin shines.", low=0.0, high=2.0, unit="x")
     detail_scale: float = param(1.0, "Size of the relief relative to life.", low=0.7, high=2.0, unit="x")
