@@ -1,12 +1,15 @@
 """What skin texture does, measured: contrast per band before and after, skew, tone, spill, light, cost.
 
-    python -m benchmarks.quality [PICTURE ...] [--clip FILE] [--crops FOLDER]
+    python -m benchmarks.quality [PICTURE ...] [--photo PICTURE:AGE ...] [--clip FILE] [--crops FOLDER]
 
 Without pictures it measures the drawn portrait. For each picture: px per mm of the largest face; contrast of
 ln Y in four bands on skin before and after, in %; plasticity (dB that the two finest bands lie below a
 photograph's; 0 is photographic, above 3 waxy); skew of the two finest bands; CIEDE2000 between both pictures
 low-passed at 4 mm, mean and 95th percentile; share of px outside the matte changed by more than a code;
-relief under a frontal lamp relative to the picture's own. --clip: CPU time of the analysis per frame.
+relief under a frontal lamp relative to the picture's own, and correlation of the layer with that under the
+mirrored lamp. Then, of a flat sheet of skin in each zone: the largest autocorrelation of the layer 3 to 25 mm
+away, over that of noise of the same smoothed spectrum. --photo: skin of a photograph waxed with a bilateral
+filter and textured again, with the original's contrast. --clip: CPU time of the analysis per frame.
 --crops: before and after at 200 %, as PNG files.
 """
 
@@ -25,7 +28,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 import grainkit as gk
 from grainkit.analysis.faces import find_faces
-from grainkit.analysis.light import estimate_light
+from grainkit.analysis.light import Light, estimate_light
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.uv import uv_fields
@@ -65,6 +68,7 @@ class Measured:
     tone: tuple[float, float]
     spill: float
     frontal: float
+    mirrored: float
 
 
 def picture(path: Path) -> F32:
@@ -104,7 +108,7 @@ def measured(rgb: F32) -> Measured | None:
     skews = [_skew(b[inner > 0]) for b in has[:2]]
     return Measured(
         face.px_per_mm, contrasts[0], contrasts[1], plastic[0], plastic[1], (skews[0], skews[1]),
-        (float(moved.mean()), float(np.percentile(moved, 95))), float(outside.mean()), _frontal(rgb, matte, networks),
+        (float(moved.mean()), float(np.percentile(moved, 95))), float(outside.mean()), *_lamps(rgb, matte, networks),
     )  # fmt: skip
 
 
@@ -118,8 +122,9 @@ def _skew(values: F32) -> float:
     return float((z**3).mean())
 
 
-def _frontal(rgb: F32, matte: F32, networks: FaceNetworks) -> float:
-    """Deviation of the layer under a lamp at the camera, relative to that under the picture's own light."""
+def _lamps(rgb: F32, matte: F32, networks: FaceNetworks) -> tuple[float, float]:
+    """The layer under a lamp at the camera: its deviation relative to that under the picture's own light;
+    and under the lamp mirrored about the camera's axis: its correlation with the picture's own."""
     face = max(find_faces(networks, rgb), key=lambda f: f.width)
     uv, normals = uv_fields(face, *rgb.shape[:2])
     planes = sample(load_atlas(1, "adult", texel_for(face.px_per_mm)), uv, matte > 0, -0.5)
@@ -128,9 +133,80 @@ def _frontal(rgb: F32, matte: F32, networks: FaceNetworks) -> float:
     light = estimate_light(masked_blur(luminance(linear(rgb)), sure, KEEP_MM * face.px_per_mm), normals, matte)
     parameters = SkinTexture(strength=1.0)
     own = measure(skin, light, face.px_per_mm, parameters)
-    lamps = [replace(own, light=replace(light, direction=d)) for d in (light.direction, (0.0, 0.0, 1.0))]
-    side, front = (deviation(skin_layer(skin, s, parameters).gain, sure) for s in lamps)
-    return front / max(side, 1e-9)
+    x, y, z = light.direction
+    layers = []
+    for direction in ((x, y, z), (0.0, 0.0, 1.0), (-x, -y, z)):
+        statistics = replace(own, light=replace(light, direction=direction))
+        layers.append(skin_layer(skin, statistics, parameters).gain)
+    side, front = (deviation(layer, sure) for layer in layers[:2])
+    return front / max(side, 1e-9), float(np.corrcoef(layers[0][sure > 0], layers[2][sure > 0])[0, 1])
+
+
+def lattice(age: str = "adult", px_per_mm: float = 4.0, side: int = 240) -> dict[str, float]:
+    """Per zone: peak of the layer's autocorrelation 3..25 mm away over the median peak of surrogate noise."""
+    atlas, parameters = load_atlas(1, age, texel_for(px_per_mm)), SkinTexture(strength=1.0, age=age)
+    light = Light((-0.6, -0.2, 0.775), 0.3, 0.1)
+    grey, ones = np.full((side, side, 3), 0.6, np.float32), np.ones((side, side), np.float32)
+    normals = np.zeros_like(grey)
+    normals[..., 2] = 1.0
+    run = (np.arange(side, dtype=np.float32) - side / 2) / np.float32(px_per_mm)
+    found = {}
+    for zone, place in {
+        "forehead": (0, -80),
+        "cheek": (64, 30),
+        "chin": (0, 74),
+        "neck": (0, 140),
+        "below": (0, 178),
+    }.items():
+        uv = np.ascontiguousarray(np.stack(np.meshgrid(run, run), -1) + np.array(place, np.float32), np.float32)
+        skin = Skin(grey, ones, np.zeros_like(ones), normals, sample(atlas, uv, ones > 0, -0.5), uv)
+        layer = skin_layer(skin, measure(skin, light, px_per_mm, parameters), parameters).gain
+        found[zone] = _peak(layer, px_per_mm) / float(np.median([_peak(p, px_per_mm) for p in _surrogates(layer)]))
+    return found
+
+
+def _peak(plane: F32, px_per_mm: float) -> float:
+    power = np.abs(np.fft.fft2(plane - plane.mean())) ** 2
+    correlation = np.fft.fftshift(np.fft.ifft2(power).real)
+    rows, columns = plane.shape
+    y, x = np.indices(plane.shape)
+    away = np.hypot(y - rows // 2, x - columns // 2) / px_per_mm
+    return float(np.abs(correlation[(away > 3) & (away < 25)]).max() / correlation.max())
+
+
+def _surrogates(plane: F32, count: int = 7) -> list[F32]:
+    """Noise with the plane's spectrum smoothed over neighbouring frequencies: any peak of a lattice is spread out.
+
+    (Random phases alone would keep the autocorrelation as it is.)
+    """
+    power = np.fft.fftshift(np.abs(np.fft.fft2(plane - plane.mean())) ** 2)
+    smooth = np.fft.ifftshift(cv2.GaussianBlur(power, (0, 0), 5.0))
+    noises = (np.random.default_rng(n).standard_normal(plane.shape) for n in range(count))
+    return [np.asarray(np.fft.ifft2(np.sqrt(smooth) * np.fft.fft2(n)).real, np.float32) for n in noises]
+
+
+def retextured(rgb: F32, age: str) -> tuple[list[float], list[float], list[float]] | None:
+    """Contrast per band of a photograph's skin: as it is, waxed, and textured again. None where it shows no face."""
+    networks = FaceNetworks()
+    faces = find_faces(networks, rgb)
+    if not faces:
+        return None
+    face = max(faces, key=lambda f: f.width)
+    colour = skin_colour(rgb, face)
+    if colour is None:
+        return None
+    matte = skin_matte(rgb, face, colour, cv2.resize(networks.person(rgb), rgb.shape[1::-1]))
+    smooth = rgb
+    for _ in range(3):
+        smooth = cv2.bilateralFilter(smooth, 0, 0.06, max(2.0, 1.2 * face.px_per_mm))
+    waxed = rgb + (smooth - rgb) * matte[..., None]
+    again = gk.finish_array(waxed, preset="social", settings=(*ONLY, f"skin_texture.age={age}"), seed=1)
+    sure = (matte > 0.6).astype(np.float32)
+    core = np.zeros(matte.shape, np.uint8)
+    cv2.fillConvexPoly(core, face.hull().astype(np.int32), 1)
+    inner = cv2.erode(sure * core, np.ones((9, 9)))
+    before, wax, after = ([deviation(b, inner) for b in _bands(p, sure)] for p in (rgb, waxed, again))
+    return before, wax, after
 
 
 def clip_cost(path: Path, frames: int = 12) -> float:
@@ -149,12 +225,13 @@ def clip_cost(path: Path, frames: int = 12) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", nargs="*", type=Path)
+    parser.add_argument("--photo", action="append", default=[], metavar="PICTURE:AGE")
     parser.add_argument("--clip", type=Path)
     parser.add_argument("--crops", type=Path)
     options = parser.parse_args()
     named = [(p.name, picture(p)) for p in options.pictures] or [("samples/portrait", portrait())]
     print(f"{'':26}{'px/mm':>6}{'bands before, %':>24}{'after, %':>24}{'plastic, dB':>15}{'skew':>14}"
-          f"{'dE low-pass':>14}{'spill':>8}{'frontal':>9}")  # fmt: skip
+          f"{'dE low-pass':>14}{'spill':>8}{'frontal':>9}{'mirrored':>9}")  # fmt: skip
     for name, rgb in named:
         m = measured(rgb)
         if m is None:
@@ -164,7 +241,7 @@ def main() -> None:
         plastic = f"{m.plastic_before:+.1f} -> {m.plastic_after:+.1f}"
         print(f"{name[:25]:26}{m.px_per_mm:6.2f}{before:>24}{after:>24}{plastic:>15}"
               f"{f'{m.skew[0]:+.2f} {m.skew[1]:+.2f}':>14}{f'{m.tone[0]:.3f} {m.tone[1]:.3f}':>14}"
-              f"{100 * m.spill:7.3f}%{m.frontal:9.2f}")  # fmt: skip
+              f"{100 * m.spill:7.3f}%{m.frontal:9.2f}{m.mirrored:9.2f}")  # fmt: skip
         if options.crops is not None:
             options.crops.mkdir(parents=True, exist_ok=True)
             face = max(find_faces(FaceNetworks(), rgb), key=lambda f: f.width)
@@ -175,6 +252,16 @@ def main() -> None:
             )
             pair = side_by_side(before8, after8, max(0, x - 150), max(0, y - 150))
             cv2.imwrite(str(options.crops / f"{Path(name).stem}.png"), pair[..., ::-1])
+    print("lattice, x surrogate: " + ", ".join(f"{zone} {value:.2f}" for zone, value in lattice().items()))
+    for given in options.photo:
+        path, _, age = given.rpartition(":")
+        bands = retextured(picture(Path(path)), age)
+        if bands is None:
+            print(f"{Path(path).name[:25]:26} no face")
+            continue
+        shown = [" ".join(f"{100 * v:5.2f}" for v in b) for b in bands]
+        off = " ".join(f"{20 * np.log10(a / b):+.1f}" for a, b in zip(bands[2][:3], bands[0][:3], strict=True))
+        print(f"{Path(path).name[:25]:26}photograph {shown[0]}, waxed {shown[1]}, again {shown[2]}: {off} dB")
     if options.clip is not None:
         print(f"analysis of {options.clip.name}: {clip_cost(options.clip):.0f} ms of CPU time per frame")
 

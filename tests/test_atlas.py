@@ -7,7 +7,7 @@ import pytest
 
 from grainkit.analysis.face import mean_face
 from grainkit.analysis.uv import enlarged, face_uv
-from grainkit.texture.atlas import EXTENT, HEIGHT, bake, cache_folder, load_atlas, texel_for, zone_maps
+from grainkit.texture.atlas import EXTENT, HEIGHT, PLAIN_FROM, bake, cache_folder, load_atlas, texel_for, zone_maps
 from grainkit.texture.sample import sample
 from tests.skin import atlas, found
 
@@ -123,3 +123,38 @@ def test_the_sampler_reads_texels_and_what_lies_between():
     calm, crisp = (sample(a, uv, wanted, bias)[..., HEIGHT].std() for bias in (2.0, 0.0))
     assert calm < 0.8 * crisp
     assert not sample(a, uv, ~wanted, 0.0).any()
+
+
+def sheet(left, top, step, side=96, squeeze=1.0):
+    """Coordinates of a flat board: `step` mm a px, foreshortened across by `squeeze`."""
+    x, y = left + np.arange(side) * step * squeeze, top + np.arange(side) * step
+    return np.ascontiguousarray(np.stack(np.meshgrid(x, y), -1), np.float32)
+
+
+@pytest.mark.parametrize(("left", "top"), [(0, 230), (300, 300), (-700, 500), (300, -200), (-20, 900)])
+def test_skin_goes_on_beyond_the_atlas_without_streaks(left, top):
+    """Shoulders, arms and hands: relief as rough both ways as on the neck, not the last row drawn out."""
+    everywhere = np.ones((96, 96), bool)
+    relief = sample(atlas(), sheet(left, top, 0.4), everywhere, 0.0)[..., HEIGHT]
+    neck = sample(atlas(), sheet(-20, 150, 0.4), everywhere, 0.0)[..., HEIGHT]
+    for axis in range(2):
+        assert 0.6 < np.diff(relief, axis=axis).std() / np.diff(neck, axis=axis).std() < 2.0
+
+
+@pytest.mark.parametrize(
+    "edge", [EXTENT[3], EXTENT[3] + EXTENT[3] - PLAIN_FROM, EXTENT[3] + 3 * (EXTENT[3] - PLAIN_FROM)]
+)
+def test_relief_has_no_step_where_it_is_mirrored(edge):
+    uv = sheet(-20, edge - 48 * 0.1, 0.1)
+    relief = sample(atlas(), uv, np.ones((96, 96), bool), 0.0)[..., HEIGHT]
+    jumps = np.abs(np.diff(relief, axis=0)).max(1)
+    assert jumps[44:52].max() < 2.5 * np.percentile(jumps, 90)
+
+
+def test_foreshortened_skin_keeps_its_detail_along_the_edge():
+    """At the silhouette only the direction that is squeezed goes soft."""
+    everywhere = np.ones((96, 96), bool)
+    flat, turned = (sample(atlas(), sheet(-60, 20, 0.3, squeeze=q), everywhere, 0.0)[..., HEIGHT] for q in (1.0, 3.5))
+    assert np.diff(turned, axis=0).std() > 0.45 * np.diff(flat, axis=0).std()
+    coarse = sample(atlas(), sheet(-60, 20, 0.3, squeeze=3.5), everywhere, float(np.log2(3.5)))[..., HEIGHT]
+    assert np.diff(turned, axis=0).std() > 1.3 * np.diff(coarse, axis=0).std()

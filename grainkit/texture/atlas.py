@@ -28,17 +28,21 @@ from grainkit.noise import pcg4d, stream_key
 
 F32 = npt.NDArray[np.float32]
 
-#: (left, top, right, bottom) of the atlas in mm.
-EXTENT = (-128.0, -112.0, 128.0, 146.0)
+#: (left, top, right, bottom) of the atlas in mm: face, neck, and below it a hand of plain skin.
+EXTENT = (-128.0, -112.0, 128.0, 210.0)
+#: From here down, in mm, the atlas holds plain skin: what shoulders, arms and hands are made of.
+PLAIN_FROM = 118.0
 #: How far each age bracket is along the scale that drives elongation, line depth and spots.
 AGES = {"child": 0.05, "young": 0.15, "adult": 0.35, "mature": 0.65, "senior": 0.9}
 #: Texel sizes that are baked, mm. A face of s px/mm takes the finest that it can show.
 TEXELS = (0.12, 0.16, 0.24)
 #: Part of the name of a cached atlas; raise it when the same seed bakes another skin.
-VERSION = 1
+VERSION = 2
 #: Planes of an atlas.
 HEIGHT, CAVITY, MELANIN, BLOOD = range(4)
 LEVELS = 5
+#: Most points that are looked at for one place; a bucket has about one, 25 buckets are in reach.
+MOST_NEAR = 24
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")
 #: Order of the zones in every table below.
@@ -87,27 +91,32 @@ def _scatter(radius: Any, width: Any, height: Any, throws: Any, stream: Any, see
     grid = np.full((rows, columns), -1, np.int32)
     points = np.empty((rows * columns, 2), np.float32)
     count = 0
-    for k in range(throws):
-        u, v, _, _ = _four(k, stream, seed)
-        x, y = width * u, height * v
-        i, j = int(x / cell), int(y / cell)
-        if grid[j, i] >= 0:
-            continue
-        r = _at(radius, x, y)
-        reach = int(r / cell) + 1
-        free = True
-        for jj in range(max(0, j - reach), min(rows, j + reach + 1)):
-            for ii in range(max(0, i - reach), min(columns, i + reach + 1)):
-                q = grid[jj, ii]
-                if q >= 0 and (points[q, 0] - x) ** 2 + (points[q, 1] - y) ** 2 < r * r:
-                    free = False
+    for k in range(throws // 2):
+        a, b, c, d = _four(k, stream, seed)
+        for half in range(2):
+            x, y = np.float32(width * (c if half else a)), np.float32(height * (d if half else b))
+            i, j = int(x / cell), int(y / cell)
+            if grid[j, i] >= 0:
+                continue
+            r = np.float32(_at(radius, x, y))
+            reach = int(r / cell) + 1
+            free = True
+            # From the middle outwards: nearly every dart is refused, and by a near one.
+            for n in range(2 * reach + 1):
+                jj = j + (n + 1) // 2 * (1 if n & 1 else -1)
+                if jj < 0 or jj >= rows:
+                    continue
+                for ii in range(max(0, i - reach), min(columns, i + reach + 1)):
+                    q = grid[jj, ii]
+                    if q >= 0 and (points[q, 0] - x) ** 2 + (points[q, 1] - y) ** 2 < r * r:
+                        free = False
+                        break
+                if not free:
                     break
-            if not free:
-                break
-        if free:
-            points[count, 0], points[count, 1] = x, y
-            grid[j, i] = count
-            count += 1
+            if free:
+                points[count, 0], points[count, 1] = x, y
+                grid[j, i] = count
+                count += 1
     return points[:count].copy()
 
 
@@ -129,41 +138,89 @@ def _bucketed(points: Any, cell: Any, columns: Any, rows: Any) -> Any:
 
 
 @_jit
+def _within_reach(points: Any, starts: Any, columns: Any, rows: Any, cell: Any, squeeze: Any, near: Any) -> None:
+    """For each bucket, which points can be nearest or second for some place in it: near (buckets, n), -1 behind them.
+
+    A distance in the stretched metric lies between squeeze times the plain one and the plain one, which
+    bounds it for all of a bucket at once.
+    """
+    most = near.shape[1]
+    corner = np.float32(0.7072 * cell)
+    for cj in range(rows):
+        for ci in range(columns):
+            x, y = np.float32((ci + 0.5) * cell), np.float32((cj + 0.5) * cell)
+            first, second = np.float32(1e9), np.float32(1e9)
+            for keep in range(2):
+                count = 0
+                for jj in range(max(0, cj - 2), min(rows, cj + 3)):
+                    for k in range(starts[jj * columns + max(0, ci - 2)], starts[jj * columns + min(columns, ci + 3)]):
+                        dx, dy = points[k, 0] - x, points[k, 1] - y
+                        d = np.sqrt(dx * dx + dy * dy)
+                        if keep:
+                            if (d - corner) * squeeze <= second + corner and count < most:
+                                near[cj * columns + ci, count] = k
+                                count += 1
+                        elif d < first:
+                            second, first = first, d
+                        elif d < second:
+                            second = d
+
+
+@_jit
 def _cells(
-    out: Any, first: Any, last: Any, points: Any, starts: Any, order: Any, columns: Any, rows: Any, cell: Any,
-    texel: Any, angle: Any, warp: Any, stretch: Any, furrow: Any, depth: Any, dome: Any, stream: Any, seed: Any,
+    out: Any, first: Any, last: Any, points: Any, near: Any, columns: Any, rows: Any, cell: Any, texel: Any,
+    cosine: Any, sine: Any, warp: Any, squeeze: Any, furrow: Any, depth: Any, dome: Any, stream: Any, seed: Any,
 ) -> None:  # fmt: skip
     """Skin cells: furrows between nearest points, depth random per edge so that edges vanish and no net appears."""
+    one, half = np.float32(1.0), np.float32(0.5)
+    per_mm, step = np.float32(1.0 / cell), np.float32(texel)
     for j in range(first, last):
         for i in range(out.shape[1]):
-            x, y = i * texel + warp[j, i, 0], j * texel + warp[j, i, 1]
-            turn = _at(angle, x, y)
-            c, s = np.cos(turn), np.sin(turn)
-            ci, cj = int(x / cell), int(y / cell)
-            nearest, second = 1e9, 1e9
+            x, y = np.float32(i) * step + warp[j, i, 0], np.float32(j) * step + warp[j, i, 1]
+            c, s = _at(cosine, x, y), _at(sine, x, y)
+            column = min(max(int(x * per_mm), 0), columns - 1)
+            bucket = min(max(int(y * per_mm), 0), rows - 1) * columns + column
+            nearest, second = np.float32(1e9), np.float32(1e9)
             a, b = -1, -1
-            for jj in range(max(0, cj - 2), min(rows, cj + 3)):
-                for ii in range(max(0, ci - 2), min(columns, ci + 3)):
-                    for q in range(starts[jj * columns + ii], starts[jj * columns + ii + 1]):
-                        k = order[q]
-                        dx, dy = points[k, 0] - x, points[k, 1] - y
-                        u, v = (dx * c + dy * s) / stretch, -dx * s + dy * c
-                        d = u * u + v * v
-                        if d < nearest:
-                            second, b, nearest, a = nearest, a, d, k
-                        elif d < second:
-                            second, b = d, k
+            for n in range(near.shape[1]):
+                k = near[bucket, n]
+                if k < 0:
+                    break
+                dx, dy = points[k, 0] - x, points[k, 1] - y
+                u, v = (dx * c + dy * s) * squeeze, dy * c - dx * s
+                d = u * u + v * v
+                if d < second:
+                    if d < nearest:
+                        second, b, nearest, a = nearest, a, d, k
+                    else:
+                        second, b = d, k
             if b < 0:
                 continue
             f1, f2 = np.sqrt(nearest), np.sqrt(second)
-            low, high = min(a, b), max(a, b)
-            e, w, _, _ = _four(low * 7919 + high, stream + 1, seed)
-            own, p, q2, _ = _four(a, stream + 2, seed)
-            width = furrow * (0.6 + 0.8 * w)
-            gap = (f2 - f1) / width
-            rise = 1.0 - min(1.0, (2.0 * f1 / (f1 + f2)) ** 2)
-            out[j, i] += -depth * (0.15 + 0.85 * e * e) / (1.0 + gap * gap) + dome * rise * (0.5 + own)
-            out[j, i] += 0.35 * dome * _normal(p, q2)
+            e, w, _, _ = _four(min(a, b) * 7919 + max(a, b), stream + 1, seed)
+            edge = np.float32(0.15 + 0.85 * e * e)
+            gap = (f2 - f1) / np.float32(furrow * (0.6 + 0.8 * w))
+            ratio = np.float32(2.0) * f1 / (f1 + f2)
+            rise = one - min(one, ratio * ratio)
+            out[j, i] += dome * (rise * (half + points[a, 2]) + points[a, 3]) - depth * edge / (one + gap * gap)
+
+
+@_jit
+def _with_heights(points: Any, stream: Any, seed: Any) -> Any:
+    """Points with two random numbers behind each: how domed a cell is, 0..1, and its own level (normal, 0.35)."""
+    out = np.empty((points.shape[0], 4), np.float32)
+    for k in range(points.shape[0]):
+        dome, a, b, _ = _four(k, stream, seed)
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = points[k, 0], points[k, 1], dome, 0.35 * _normal(a, b)
+    return out
+
+
+@_jit
+def _bump(square: Any) -> Any:
+    """Nearly exp(-square), and truly 0 from 4 on."""
+    rest = max(1.0 - 0.25 * square, 0.0)
+    rest *= rest
+    return rest * rest
 
 
 @_jit
@@ -190,16 +247,16 @@ def _strokes(
         wide = thick * (0.7 + 0.6 * r)
         bend = 0.25 * _normal(g1, g2) / half
         deep = depth * (0.35 + 0.65 * d)
-        reach = half + 3.0 * wide
+        reach = half + 2.0 * wide
         for j in range(max(0, int((y - reach) / texel)), min(rows - 1, int((y + reach) / texel) + 1) + 1):
             for i in range(max(0, int((x - reach) / texel)), min(columns - 1, int((x + reach) / texel) + 1) + 1):
                 px, py = i * texel - x, j * texel - y
                 along = px * c + py * s
                 across = -px * s + py * c - bend * along * along
                 t = along / half
-                if t * t < 1.0 and across * across < 9.0 * wide * wide:
+                if t * t < 1.0 and across * across < 4.0 * wide * wide:
                     taper = 1.0 - t * t
-                    out[j, i] -= deep * taper * taper * np.exp(-((across / wide) ** 2))
+                    out[j, i] -= deep * taper * taper * _bump((across / wide) ** 2)
 
 
 @_jit
@@ -228,15 +285,22 @@ def _pores(
         long, short = max(0.62 * diameter * longer, 0.6 * texel), max(0.62 * diameter / longer, 0.6 * texel)
         tilt = 0.25 * long * (2.0 * b4 - 1.0)
         lobes, phase = 0.25 * c1, 6.283185307179586 * c2
-        reach = 3.6 * long + 0.1
+        cos_phase, sin_phase = np.cos(phase), np.sin(phase)
+        reach = 4.2 * long
         for j in range(max(0, int((y - reach) / texel)), min(rows - 1, int((y + reach) / texel) + 1) + 1):
             for i in range(max(0, int((x - reach) / texel)), min(columns - 1, int((x + reach) / texel) + 1) + 1):
                 px, py = i * texel - x, j * texel - y
                 u, v = px * c + py * s, -px * s + py * c
-                outline = 1.0 + lobes * np.cos(3.0 * np.arctan2(v, u) + phase)
-                core = np.exp(-(((u - tilt) / long) ** 2 + (v / short) ** 2) * outline * outline)
-                funnel = np.exp(-((u / (2.1 * long)) ** 2 + (v / (2.1 * short)) ** 2))
-                out[j, i] -= depth * (0.62 * core + 0.38 * funnel)
+                wide = (u * u / (long * long) + v * v / (short * short)) * (1.0 / 4.41)
+                if wide >= 4.0:
+                    continue
+                # Cosine and sine of three times the angle, without the angle.
+                square = u * u + v * v + 1e-9
+                third = 1.0 / (square * np.sqrt(square))
+                triple = u * (u * u - 3.0 * v * v) * third * cos_phase - v * (3.0 * u * u - v * v) * third * sin_phase
+                outline = 1.0 + lobes * triple
+                narrow = (((u - tilt) / long) ** 2 + (v / short) ** 2) * outline * outline
+                core, funnel = _bump(narrow), _bump(wide)
                 dark = (0.6 * core + 0.4 * funnel * funnel) * min(1.3, depth / 45.0)
                 cavity[j, i] = max(cavity[j, i], dark)
 
@@ -328,70 +392,92 @@ def _widened(plane: F32, shape: tuple[int, int]) -> F32:
     return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-#: Band-limited fields by name, and their period in mm.
-FIELDS = {
-    "fine": 0.40, "less fine": 0.75, "meso": 1.4, "meso wide": 2.6, "warp x": 1.1, "warp y": 1.1, "drift x": 3.5,
-    "drift y": 3.5, "melanin": 1.0, "melanin mid": 2.4, "melanin wide": 6.0, "blood": 1.6, "blood wide": 4.0,
-    "veins": 8.0,
-}  # fmt: skip
-
-
 def bake(seed: int, age: str, texel: float) -> Atlas:
     """Bake the skin of this seed at an age bracket; deterministic."""
     old = AGES[age]
     left, top, right, bottom = EXTENT
-    width_mm, height_mm = right - left, bottom - top
-    shape = (int(height_mm / texel) + 1, int(width_mm / texel) + 1)
+    size = (right - left, bottom - top)
+    area = size[0] * size[1]
+    shape = (int(size[1] / texel) + 1, int(size[0] / texel) + 1)
     zones, angle, denser = zone_maps()
-    coarse = zones.shape[:2]
-    patchy, patchy_pores = (_field(coarse, period, 1.0, seed, n) for n, period in enumerate((9.0, 6.0)))
-    area = width_mm * height_mm
+    patchy, patchy_pores = (_field(zones.shape[:2], period, 1.0, seed, n) for n, period in enumerate((9.0, 6.0)))
+
+    def field(period: float, stream: int) -> F32:
+        return _field(shape, period, texel, seed, stream)
+
+    def scattered(least: F32, throws: float, stream: int) -> F32:
+        found = _scatter(least.astype(np.float32), size[0], size[1], int(area * throws), stream, seed)
+        return np.asarray(found, np.float32)
+
+    def pitted() -> tuple[F32, F32]:
+        wing = _over(zones, 0.8, 2.0, 0.85, 0.3, 1.0, 0.4) * denser
+        density = wing * np.clip(np.exp(0.75 * patchy_pores), 0.18, 2.8)
+        points = scattered(0.78 / np.sqrt(np.maximum(density, 0.05)), 9.0, 80)
+        pits, cavity = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        diameters, depths = (0.20, 0.29, 0.26, 0.13, 0.25, 0.16), (34.0, 58.0, 52.0, 14.0, 50.0, 16.0)
+        wide, deep = (np.array(v, np.float32) for v in (diameters, depths))
+        _pores(pits, cavity, points, zones, angle, texel, wide, deep, old, 90, seed)
+        return pits, cavity
+
+    def lined() -> F32:
+        lines = np.zeros(shape, np.float32)
+        ageing = tuple(old * v for v in (0.9, 0.05, 0.2, 0.9, 0.1, 0.7))
+        for share, turn, per_mm2, shortest, longest, thick, depth, unrest, stream in (
+            ((0.9, 0.15, 0.65, 1.0, 0.5, 0.9), 0.0, 1.9, 1.0, 4.2, 0.085, 36.0, 0.28, 50),
+            ((0.5, 0.2, 0.6, 0.6, 0.5, 0.4), 1.05, 1.3, 0.6, 2.4, 0.07, 26.0, 0.35, 60),
+            (ageing, 0.0, 0.22, 5.0, 22.0, 0.16, 55.0, 0.12, 70),
+        ):
+            _strokes(
+                lines, int(area * per_mm2), zones, np.array(share, np.float32), angle, turn, texel, *size,
+                shortest, longest, max(thick, 0.5 * texel), depth, unrest, stream, seed,
+            )  # fmt: skip
+        return lines * np.float32(0.7 + 0.6 * old)
+
+    def pigmented() -> tuple[F32, F32]:
+        spots = np.zeros(shape, np.float32)
+        _spots(spots, int(area / 100 * (0.4 + 6 * old)), texel, *size, 100, seed)
+        melanin = 0.5 * field(1.0, 18) + 0.8 * field(2.4, 19) + 0.6 * field(6.0, 20)
+        # Small veins show where a slow field crosses zero: thin, branching, rare, and more of them with age.
+        wide = field(4.0, 22)
+        veins = np.exp(-((field(8.0, 23) / 0.10) ** 2)) * np.clip(wide, 0, None)
+        blood = 0.5 * field(1.6, 21) + 0.8 * wide + 1.6 * old * veins
+        return melanin / melanin.std() + 2.2 * spots, (blood - blood.mean()) / blood.std()
+
+    def roughness() -> F32:
+        rough = _over(zones, 0.9, 1.0, 1.0, 0.7, 1.0, 0.8) * np.clip(np.exp(0.4 * patchy), 0.4, 2.0)
+        height = (9 * field(0.40, 10) + 13 * field(0.75, 11)) * _widened(rough, shape)
+        bumps = _over(zones, 0.75, 0.7, 1.0, 0.5, 1.15, 0.6) * np.float32(0.75 + 0.5 * old)
+        height += (22 * field(1.4, 12) + 16 * (1 + old) * field(2.6, 13)) * _widened(bumps, shape)
+        return np.asarray(height, np.float32)
+
+    def warped() -> F32:
+        return np.stack([0.1 * field(1.1, 14 + n) + 0.2 * field(3.5, 16 + n) for n in range(2)], -1)
 
     spacing = _over(zones, 0.46, 0.50, 0.55, 0.42, 0.52, 0.60) * (1 + 0.25 * old) * (1 + 0.12 * patchy)
-    density = _over(zones, 0.8, 2.0, 0.85, 0.3, 1.0, 0.4) * denser * np.clip(np.exp(0.75 * patchy_pores), 0.18, 2.8)
-    # Least distances of cells (two sizes) and of pores, and how many darts per mm2 are thrown for them.
-    layouts = (
-        (np.maximum(0.25, spacing * 0.80), 45.0, 30),
-        (np.maximum(0.25, spacing * 1.75 * 0.80), 45.0 / 1.75**2, 40),
-        (0.78 / np.sqrt(np.maximum(density, 0.05)), 14.0, 80),
-    )
-    furrows = (
-        ((0.9, 0.15, 0.65, 1.0, 0.5, 0.9), 0.0, 1.9, 1.0, 4.2, 0.085, 36.0, 0.28, 50),
-        ((0.5, 0.2, 0.6, 0.6, 0.5, 0.4), 1.05, 1.3, 0.6, 2.4, 0.07, 26.0, 0.35, 60),
-        (tuple(old * v for v in (0.9, 0.05, 0.2, 0.9, 0.1, 0.7)), 0.0, 0.22, 5.0, 22.0, 0.16, 55.0, 0.12, 70),
-    )
+    turns, squeeze = (np.cos(angle), np.sin(angle)), 1 / (1.35 + 0.35 * old)
+    planes = np.empty((*shape, 4), np.float32)
     with ThreadPoolExecutor(2, thread_name_prefix="grainkit-bake") as pool:
-        scattered = [
-            pool.submit(_scatter, radius.astype(np.float32), width_mm, height_mm, int(area * throws), stream, seed)
-            for radius, throws, stream in layouts
+        sizes = ((1.0, 34.0, 16.0, patchy, 30), (1.75, 30.0, 20.0, patchy_pores, 40))
+        cells = [
+            pool.submit(scattered, np.maximum(0.25, spacing * scale * 0.80), 16.0 / scale**2, stream)
+            for scale, _, _, _, stream in sizes
         ]
-        lines = [np.zeros(shape, np.float32) for _ in furrows]
-        drawn = [
-            pool.submit(
-                _strokes, plane, int(area * per_mm2), zones, np.array(share, np.float32), angle, turn, texel, width_mm,
-                height_mm, shortest, longest, max(thick, 0.5 * texel), depth, unrest, stream, seed,
-            )
-            for plane, (share, turn, per_mm2, shortest, longest, thick, depth, unrest, stream) in zip(
-                lines, furrows, strict=True
-            )
-        ]  # fmt: skip
-        fields = {
-            name: pool.submit(_field, shape, period, texel, seed, 10 + n)
-            for n, (name, period) in enumerate(FIELDS.items())
-        }
-        f = {name: job.result() for name, job in fields.items()}
-        warp = np.stack([0.1 * f["warp x"] + 0.2 * f["drift x"], 0.1 * f["warp y"] + 0.2 * f["drift y"]], -1)
-        height = np.zeros(shape, np.float32)
-        for n, (scale, depth, dome, patch) in enumerate(((1.0, 34.0, 16.0, patchy), (1.75, 30.0, 20.0, patchy_pores))):
-            points, stream = scattered[n].result(), layouts[n][2]
-            cell = float(layouts[n][0].mean() * 1.25)
-            columns, rows = int(width_mm / cell) + 2, int(height_mm / cell) + 2
-            starts, order = _bucketed(points, cell, columns, rows)
+        warping, lining, pitting = pool.submit(warped), pool.submit(lined), pool.submit(pitted)
+        roughening, tinting = pool.submit(roughness), pool.submit(pigmented)
+        height, warp = np.zeros(shape, np.float32), warping.result()
+        for points, (scale, depth, dome, patch, stream) in zip(cells, sizes, strict=True):
+            cell = float(spacing.mean() * scale)
+            columns, rows = int(size[0] / cell) + 2, int(size[1] / cell) + 2
+            placed = points.result()
+            starts, order = _bucketed(placed, cell, columns, rows)
+            placed = _with_heights(placed[order], stream + 2, seed)
+            near = np.full((columns * rows, MOST_NEAR), -1, np.int32)
+            _within_reach(placed, starts, columns, rows, cell, np.float32(squeeze), near)
             relief = np.zeros(shape, np.float32)
             jobs = [
                 pool.submit(
-                    _cells, relief, a, b, points, starts, order, columns, rows, cell, texel, angle, warp,
-                    1.35 + 0.7 * old, 0.075 * scale, depth, dome, stream, seed,
+                    _cells, relief, a, b, placed, near, columns, rows, cell, texel, *turns, warp,
+                    np.float32(squeeze), 0.075 * scale, depth, dome, stream, seed,
                 )
                 for a, b in pairwise(np.linspace(0, shape[0], 9).astype(int))
             ]  # fmt: skip
@@ -399,32 +485,11 @@ def bake(seed: int, age: str, texel: float) -> Atlas:
                 job.result()
             amount = _over(zones, 0.75, 0.55, 0.95, 0.9, 0.85, 0.9) * np.clip(np.exp(0.5 * patch), 0.3, 2.2)
             height += relief * _widened(amount, shape)
-        for stroke, plane in zip(drawn, lines, strict=True):
-            stroke.result()
-            height += plane * np.float32(0.7 + 0.6 * old)
-        points = scattered[2].result()
-    rough = _over(zones, 0.9, 1.0, 1.0, 0.7, 1.0, 0.8) * np.clip(np.exp(0.4 * patchy), 0.4, 2.0)
-    height += (9 * f["fine"] + 13 * f["less fine"]) * _widened(rough, shape)
-    bumps = _over(zones, 0.75, 0.7, 1.0, 0.5, 1.15, 0.6) * np.float32(0.75 + 0.5 * old)
-    height += (22 * f["meso"] + 16 * (1 + old) * f["meso wide"]) * _widened(bumps, shape)
-
-    cavity, pits = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    _pores(
-        pits, cavity, points, zones, angle, texel, np.array([0.20, 0.29, 0.26, 0.13, 0.25, 0.16], np.float32),
-        np.array([34.0, 58.0, 52.0, 14.0, 50.0, 16.0], np.float32), old, 90, seed,
-    )  # fmt: skip
-
-    spots = np.zeros(shape, np.float32)
-    _spots(spots, int(area / 100 * (0.4 + 6 * old)), texel, width_mm, height_mm, 100, seed)
-    melanin = 0.5 * f["melanin"] + 0.8 * f["melanin mid"] + 0.6 * f["melanin wide"]
-    # Small veins show where a slow field crosses zero: thin, branching, rare, and more of them with age.
-    veins = np.exp(-((f["veins"] / 0.10) ** 2)) * np.clip(f["blood wide"], 0, None)
-    blood = 0.5 * f["blood"] + 0.8 * f["blood wide"] + 1.6 * old * veins
-    first = np.stack(
-        [height + pits, cavity, melanin / melanin.std() + 2.2 * spots, (blood - blood.mean()) / blood.std()], -1
-    )
+        pits, planes[..., CAVITY] = pitting.result()
+        planes[..., MELANIN], planes[..., BLOOD] = tinting.result()
+        planes[..., HEIGHT] = height + lining.result() + roughening.result() + pits
     # Half floats are what the cache keeps: rounded at once, a baked atlas and a cached one are the same skin.
-    return Atlas(_mips(first.astype(np.float16).astype(np.float32)), texel)
+    return Atlas(_mips(planes.astype(np.float16).astype(np.float32)), texel)
 
 
 def _mips(first: F32) -> tuple[F32, ...]:

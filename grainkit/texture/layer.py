@@ -32,8 +32,10 @@ TARGETS = (
     (0.0045, 0.0062, 0.0090, 0.0105),
 )  # fmt: skip
 AGE_CONTRAST = {"child": 0.30, "young": 0.80, "adult": 1.0, "mature": 1.35, "senior": 1.5}
-#: How far each band is filled: fine bands wholly, shapes hardly.
-BAND_SHARE = (1.0, 1.1, 0.75, 0.25)
+#: Old skin is uneven rather than grainy: powers of that contrast per band, above an adult's.
+AGE_SLOPE = (0.5, 0.9, 1.5, 1.5)
+#: How far each band is filled: fine bands wholly (and what the short bright tail takes), shapes hardly.
+BAND_SHARE = (1.06, 1.25, 0.75, 0.25)
 #: R, G and B change by these powers of the luminance change (median of real portraits; 1 in speculars).
 CHANNEL_POWER = (0.79, 1.09, 1.28)
 #: What melanin and blood take from R, G and B, relative.
@@ -46,8 +48,9 @@ ENCODING = 0.45
 SHARP_RATIO = 0.62
 #: Below this many px per mm less is filled in.
 SMALL = 2.15
-#: Largest change of a pixel, in deviations of the texture asked for.
-TAIL = 4.5
+#: Largest change of a pixel, in deviations of the texture asked for: skin has a long dark tail (pores, furrows)
+#: and a short bright one; its bands are skewed by -0.2 to -0.5 (ALGORITHMS.md 1).
+DARK_TAIL, BRIGHT_TAIL = 4.5, 2.0
 _DARK = np.float32(0.004)
 _LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
 
@@ -170,6 +173,12 @@ def target(px_per_mm: float) -> npt.NDArray[np.float64]:
     return np.array([np.interp(at, np.log2(TARGET_SCALES), table[:, k]) for k in range(BANDS)])
 
 
+def _ageing(age: str) -> npt.NDArray[np.float64]:
+    """Contrast of this age relative to an adult's, per band."""
+    contrast = AGE_CONTRAST[age]
+    return contrast ** np.array(AGE_SLOPE if contrast > 1 else (1.0,) * BANDS)
+
+
 def _parts(skin: Skin, light: Light, px_per_mm: float, low: F32, scale: float) -> tuple[F32, F32, F32]:
     """(relief, cavity, pores): shaded relief, hollows and pore openings, each in its own units.
 
@@ -263,7 +272,7 @@ def skin_layer(
     spread = (statistics.relief, statistics.cavity, statistics.pores)
     total = _mixed(parts, spread, statistics.light, parameters)
 
-    wanted = target(s) * AGE_CONTRAST[parameters.age] * np.array(BAND_SHARE)
+    wanted = target(s) * _ageing(parameters.age) * np.array(BAND_SHARE)
     # Frontal light hides texture, side light shows it.
     wanted *= float(np.clip(0.72 + 0.55 * statistics.light.grazing, 0.72, 1.15))
     # Small faces: a few px hold all of it, and filled up wholly they read as stippled.
@@ -284,8 +293,9 @@ def skin_layer(
     # Makeup edges and lashes: where the picture has strong edges of its own, texture steps back.
     edge = sure.blur(np.abs(have[2]) + np.abs(have[3]), 0.8 * s)
     out *= np.clip(1.6 - edge / 0.06, 0.25, 1)
-    # Pores are the tail of the distribution: kept dark, but not as holes.
-    limit = np.float32(min(parameters.max_contrast, TAIL * parameters.strength * float(np.sqrt(np.sum(wanted**2)))))
+    usual = parameters.strength * float(np.sqrt(np.sum(wanted**2)))
+    dark, bright = (np.float32(min(parameters.max_contrast, tail * usual)) for tail in (DARK_TAIL, BRIGHT_TAIL))
+    limit = np.where(out < 0, dark, bright)
     out = limit * np.tanh(out / limit)
     shine = _shine(light_rgb, low, sure, statistics)
     out *= 1 + np.float32(parameters.sparkle) * shine
