@@ -21,6 +21,7 @@ from grainkit.analysis.light import estimate_light
 from grainkit.analysis.matte import SkinColour, filled, skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
+from grainkit.analysis.source_noise import source_noise
 from grainkit.analysis.uv import normals_at, uv_fields
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.frame import Frame
@@ -30,6 +31,7 @@ from grainkit.texture.layer import (
     Layer,
     Skin,
     SkinStatistics,
+    bands_of,
     linear,
     luminance,
     masked_blur,
@@ -144,10 +146,11 @@ class TextureStage:
         rgb = rgb_of(frame, (region.top, region.left, region.height, region.width), size)
         own = face.scaled(shrink, region.left, region.top)
         known = self._known.get(face.track)
-        colour = known.colour if known else skin_colour(rgb, own)
+        work = VIDEO_MATTE if self._moving else STILL_MATTE
+        colour = known.colour if known else skin_colour(rgb, own, work_scale=work)
         if colour is None:
             return None
-        matte = self._matte(rgb, own, colour, _part(person, region, size, frame))
+        matte = skin_matte(rgb, own, colour, _part(person, region, size, frame), work_scale=work)
         if float(matte.max()) < 0.2:
             return None
         if known is not None and known.anchor is not None:
@@ -171,20 +174,13 @@ class TextureStage:
         whole = (region.height, region.width)
         return Layer(*(_fitted(plane, whole) for plane in (layer.gain, layer.cb, layer.cr)))
 
-    def _matte(self, rgb: F32, face: Face, colour: SkinColour, person: F32) -> F32:
-        """The matte of a region, worked out no larger than it needs: its edge is soft."""
-        shrink = (VIDEO_MATTE if self._moving else STILL_MATTE) / face.px_per_mm
-        if shrink > 0.8:
-            return skin_matte(rgb, face, colour, person)
-        size = (max(1, round(rgb.shape[1] * shrink)), max(1, round(rgb.shape[0] * shrink)))
-        small, people = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (rgb, person))
-        return np.clip(_fitted(skin_matte(small, face.scaled(shrink), colour, people), rgb.shape[:2]), 0, 1)
-
     def _measured(self, skin: Skin, face: Face) -> SkinStatistics:
         sure = (skin.matte > 0.5).astype(np.float32)
         low = masked_blur(luminance(linear(skin.rgb)), sure, KEEP_MM * face.px_per_mm)
         light = estimate_light(low, skin.normals, skin.matte)
-        return measure(skin, light, face.px_per_mm, self._parameters)
+        brightness = np.log(luminance(linear(skin.rgb)) + np.float32(0.004))
+        noise = source_noise(bands_of(brightness), brightness, skin.matte)
+        return measure(skin, light, face.px_per_mm, self._parameters, noise)
 
 
 def _normals(uv: F32, face: Face) -> F32:
