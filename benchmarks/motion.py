@@ -40,7 +40,7 @@ from grainkit.convert import planes_from_rgb
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.frame import Frame
 from grainkit.texture.atlas import HEIGHT, Atlas, load_atlas, texel_for
-from grainkit.texture.layer import bands_of, luminance
+from grainkit.texture.layer import bands_of
 from grainkit.texture.sample import sample
 from grainkit.texture.stage import TextureStage
 from grainkit.texture.term import LUMA_ONE
@@ -137,11 +137,13 @@ def known(still: F32, frames: int) -> Iterator[str]:
     for t in range(frames):
         rgb = motion.frame(t)
         face = max(tracker.track(rgb), key=lambda f: f.width)
-        luma = luminance(rgb)
+        frame = Frame(planes_from_rgb(rgb, FLOAT), FLOAT, t)
         began = time.process_time()
-        anchor = Anchor.start(luma, face) if anchor is None else anchor.follow(luma, face)
+        anchor = Anchor.start(frame, face) if anchor is None else anchor.follow(frame, face)
+        assert anchor is not None
+        lattice = anchor.uv()
         cost += time.process_time() - began
-        uv = anchor.uv(0, 0, SIDE, SIDE)
+        uv = lattice.on(SIDE, SIDE)
         if t == 0:
             first, atlas = uv, load_atlas(1, "adult", texel_for(face.px_per_mm))
             ours, oracle = (Followed(face.px_per_mm, atlas) for _ in range(2))
@@ -176,7 +178,8 @@ def finished(still: F32, frames: int) -> str:
     seen = np.array(values)
     level = seen.std(1)
     ratio = float(np.sqrt(seen.var(0).mean()) / level.mean())
-    return f"finished layer, {frames} frames: over time / over the face {ratio:.3f}, level +-{level.std() / level.mean():.1%}"
+    wobble = level.std() / level.mean()
+    return f"finished layer, {frames} frames: over time / over the face {ratio:.3f}, level +-{wobble:.1%}"
 
 
 def real(path: Path, frames: int = 48) -> str:
@@ -184,22 +187,25 @@ def real(path: Path, frames: int = 48) -> str:
     with gk.open_source(path) as source:
         pictures = list(islice(iter(source), frames))
     networks = FaceNetworks()
-    tracker, anchors, cost = FaceTracker(networks), {}, 0.0
+    tracker, cost = FaceTracker(networks), 0.0
+    anchors: dict[int, Anchor] = {}
     before: tuple[npt.NDArray[np.uint8], dict[int, tuple[Face, F32]]] | None = None
     slips, moves, count = [], [], 0
     for frame in pictures:
         small = rgb_of(frame, size=reduced_size(frame, 1280))
         scale = small.shape[1] / frame.width
-        luma = luma_of(frame)
-        codes = np.clip(luma * 255, 0, 255).astype(np.uint8)
+        codes = np.clip(luma_of(frame) * 255, 0, 255).astype(np.uint8)
         now: dict[int, tuple[Face, F32]] = {}
         for small_face in tracker.track(small):
             face = small_face.scaled(1 / scale)
             began = time.process_time()
             anchor = anchors.get(face.track)
-            anchors[face.track] = Anchor.start(luma, face) if anchor is None else anchor.follow(luma, face)
+            anchor = Anchor.start(frame, face) if anchor is None else anchor.follow(frame, face)
             cost += time.process_time() - began
-            now[face.track] = (face, anchors[face.track].uv(0, 0, frame.height, frame.width))
+            if anchor is None:
+                continue
+            anchors[face.track] = anchor
+            now[face.track] = (face, anchor.uv().on(frame.height, frame.width))
         if before is not None:
             for track in now.keys() & before[1].keys():
                 (was, uv_was), (face, uv) = before[1][track], now[track]

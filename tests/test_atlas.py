@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grainkit.analysis.face import mean_face
-from grainkit.analysis.uv import enlarged, face_uv
+from grainkit.analysis.uv import face_uv
 from grainkit.texture.atlas import EXTENT, HEIGHT, PLAIN_FROM, bake, cache_folder, load_atlas, texel_for, zone_maps
 from grainkit.texture.sample import sample
 from tests.skin import atlas, found
@@ -99,16 +99,6 @@ def test_coordinates_run_at_the_faces_own_scale_and_on_past_it():
     turn = np.gradient(f.uv[..., 0], axis=1) * np.gradient(f.uv[..., 1], axis=0)
     turn -= np.gradient(f.uv[..., 0], axis=0) * np.gradient(f.uv[..., 1], axis=1)
     assert (turn[f.matte > 0.5] > 0).mean() > 0.995
-
-
-def test_a_slope_stays_a_slope_when_it_is_enlarged():
-    """A ripple at the grid's spacing would show as a lattice in the texture."""
-    rows, columns = np.mgrid[-1:8, -1:11].astype(np.float32)
-    plane = np.stack([3 * columns + 2 * rows, columns - rows], -1) * 7
-    out = enlarged(plane, 7, 40, 60)
-    y, x = np.mgrid[:40, :60]
-    assert out[..., 0] == pytest.approx(3 * x + 2 * y, abs=1e-3)
-    assert out[..., 1] == pytest.approx(x - y, abs=1e-3)
 
 
 def test_the_sampler_reads_texels_and_what_lies_between():

@@ -1,8 +1,8 @@
 """What holds texture to a moving face: coordinates that travel with the skin, registered to a key frame.
 
-Motion from frame to frame is added up (the way of every pixel back to the key frame), and each sum is
-nudged towards a direct match with the key frame, which takes out drift. Landmarks give the coordinates of
-the key frame and nothing after it: their jitter would slide the texture (ALGORITHMS.md 3, method iv).
+Motion from frame to frame is added up (the way of every place back to the key frame), and each sum is nudged
+towards a direct match with the key frame, which takes out drift. Landmarks give the coordinates of the key frame
+and a first guess of motion, and nothing else: their jitter would slide the texture (ALGORITHMS.md 3, method iv).
 """
 
 from __future__ import annotations
@@ -16,209 +16,194 @@ import numpy.typing as npt
 from numba import njit
 
 from grainkit.analysis.face import Face
-from grainkit.analysis.flow import FIELD, U8, Motion, matcher, motion, prepared
-from grainkit.analysis.uv import uv_fields
+from grainkit.analysis.flow import CELL, Picture, match, middles
+from grainkit.analysis.lattice import Lattice, read
+from grainkit.analysis.picture import luma_shrunk
+from grainkit.analysis.uv import uv_lattice
+from grainkit.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 
-#: Width of the face in the pictures that are matched, px.
-FACE_PX = 160.0
-#: Surroundings of the face that are matched, in face widths.
-MARGIN = 0.25
+#: Width of the face in the pictures that are matched, px; smaller faces are matched as they are.
+FACE_PX = 190.0
+#: Coordinates are known every so many matched px: at the rim of a face and on the nose they bend within a cell.
+FINE = 2
+#: Surroundings that are followed, in face widths: to the sides, above, below.
+MARGIN = (0.30, 0.30, 0.55)
+#: Blur of the pictures before matching, px, and the width over which brightness is evened out, mm.
+PRE_BLUR, EVEN_MM = 0.9, 8.0
+#: Added to luma before its logarithm: noise in the dark counts for less.
+FLOOR = 0.08
+#: Gauss-Newton steps at half size, at full size, and towards the key frame.
+ROUNDS = (1, 2, 1)
 #: Share of the distance to the key frame that is made up per frame, its limit and its reach, matched px.
-PULL, PULL_LIMIT, PULL_REACH = 0.20, 0.15, 4.0
+PULL, PULL_LIMIT, PULL_REACH = 0.5, 0.3, 2.5
 #: A face that has grown or shrunk by this much since the key frame gets a new one.
 RESCALE = 1.22
-#: Frames after which a key frame is replaced when the match to it has become poor, and what poor is, px.
-POOR = 6.0
-#: Width over which brightness is evened out before pictures are compared with the key frame, mm.
-EVEN_MM = 8.0
+#: So does one that has come to look otherwise: correlation with the key frame below this.
+ALIKE = 0.4
+#: A match to the frame before that is worse than this failed: landmarks alone say how the face moved.
+LOST = 0.2
+#: Share of the frames before in what the next one is matched with: it averages their noise.
+KEEP = np.float32(0.5)
+#: Weight of what lies beside the face.
+BESIDE = 0.3
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_jit
-def _cubic(t: Any) -> Any:
-    """Catmull-Rom weights."""
-    half = np.float32(0.5)
-    a = half * (-t + np.float32(2.0) * t * t - t * t * t)
-    b = half * (np.float32(2.0) - np.float32(5.0) * t * t + np.float32(3.0) * t * t * t)
-    c = half * (t + np.float32(4.0) * t * t - np.float32(3.0) * t * t * t)
-    return a, b, c, np.float32(1.0) - a - b - c
+def _composed(way: Any, down: Any, across: Any, step: Any, out: Any) -> None:
+    """out(x) = step(x) + way(x + step(x)): two motions one after the other.
 
-
-@_jit
-def _read(field: Any, x: Any, y: Any, out: Any) -> None:
-    """Two planes of a field at (x, y), cubic, in float throughout; edges go on."""
-    height, width = field.shape[0], field.shape[1]
-    x = min(max(x, np.float32(0.0)), np.float32(width - 1))
-    y = min(max(y, np.float32(0.0)), np.float32(height - 1))
-    i, j = min(int(x), width - 2), min(int(y), height - 2)
-    wx, wy = _cubic(x - np.float32(i)), _cubic(y - np.float32(j))
-    out[0], out[1] = np.float32(0.0), np.float32(0.0)
-    for k in range(4):
-        row = min(max(j + k - 1, 0), height - 1)
-        for m in range(4):
-            column = min(max(i + m - 1, 0), width - 1)
-            weight = wy[k] * wx[m]
-            out[0] += weight * field[row, column, 0]
-            out[1] += weight * field[row, column, 1]
-
-
-@_jit
-def _composed(way: Any, step: Any, unit: Any, out: Any) -> None:
-    """out(x) = step(x) + way(x + step(x)): two motions one after the other; unit: field samples per px."""
+    step, out: (rows, columns, 2) px per cell. Cell (0, 0) of theirs is cell (down, across) of way's.
+    """
+    per = np.float32(1.0 / CELL)
     value = np.zeros(2, np.float32)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             dx, dy = step[y, x, 0], step[y, x, 1]
-            _read(way, np.float32(x) + dx * unit, np.float32(y) + dy * unit, value)
+            read(way, np.float32(y + down) + dy * per, np.float32(x + across) + dx * per, value)
             out[y, x, 0], out[y, x, 1] = dx + value[0], dy + value[1]
 
 
 @_jit
-def _looked_up(field: Any, way: Any, unit: Any, top: Any, left: Any, scale: Any, out: Any) -> None:
-    """field at x + way(x) for every px of a region, both read at `scale` field samples per frame px."""
-    moved, value = np.zeros(2, np.float32), np.zeros(2, np.float32)
-    half = np.float32(0.5)
+def _looked_up(field: Any, down: Any, across: Any, way: Any, out: Any) -> None:
+    """out(x) = field(x + way(x)), all of them FINE px apart; point (0, 0) of way's is (down, across) of the field's."""
+    per = np.float32(1.0 / FINE)
     for y in range(out.shape[0]):
-        v = (np.float32(top + y) + half) * scale - half
         for x in range(out.shape[1]):
-            u = (np.float32(left + x) + half) * scale - half
-            _read(way, u, v, moved)
-            _read(field, u + moved[0] * unit, v + moved[1] * unit, value)
-            out[y, x, 0], out[y, x, 1] = value[0], value[1]
+            u, v = np.float32(x + across) + way[y, x, 0] * per, np.float32(y + down) + way[y, x, 1] * per
+            read(field, v, u, out[y, x])
 
 
 @dataclass(frozen=True, eq=False)
 class Anchor:
     """Coordinates that travel with one face. `start` it on the first frame it is seen in, then `follow`.
 
-    scale: px of the matched pictures per px of the frame. px_per_mm: of the matched pictures.
-    key: matched picture of the key frame. coordinates: (h, w, 2) mm of the key frame, at 1 / FIELD of it.
-    way: (h, w, 2) px from every place now back to the key frame, same size. before: the last picture.
-    age: frames since the key frame.
+    scale: px of the matched pictures per px of the frame.
+    key: the key frame. coordinates: (h, w, 2) mm on the key frame, FINE px apart.
+    now: the last frame. way: (rows, columns, 2) px from the cells of `now` back to the key frame.
+    face: where it is now. speed: px of the frame that it moves per frame, 95th percentile over the face.
     """
 
     scale: float
-    px_per_mm: float
-    key: U8
+    key: Picture
     coordinates: F32
+    now: Picture
     way: F32
-    before: U8
     face: Face
-    age: int = 0
+    speed: float = 0.0
 
     @staticmethod
-    def start(luma: F32, face: Face) -> Anchor:
-        """The anchor of a face on its first frame; luma: the whole frame's, float32 0..1."""
+    def start(frame: Frame, face: Face) -> Anchor | None:
+        """The anchor of a face on its first frame; None where too little of it is in the frame."""
         scale = min(1.0, FACE_PX / max(face.width, 1.0))
-        picture = _matched(luma, scale)
-        height, width = (n // FIELD for n in picture.shape)
-        coordinates, _ = uv_fields(face.scaled(scale / FIELD), height, width)
-        way = np.zeros((height, width, 2), np.float32)
-        return Anchor(scale, face.px_per_mm * scale, picture, coordinates, way, picture, face)
+        picture = _matched(frame, face, scale)
+        if picture is None:
+            return None
+        height, width = picture.values.shape
+        own = uv_lattice(face.scaled(scale).scaled(1, picture.left, picture.top), height, width)
+        coordinates = own.on(height // FINE, width // FINE, FINE)
+        return Anchor(scale, picture, coordinates, picture, np.zeros((*picture.cells, 2), np.float32), face)
 
-    def follow(self, luma: F32, face: Face) -> Anchor:
-        """The anchor one frame later. face: where the face is now; only the crop comes from it."""
-        now = _matched(luma, self.scale)
-        crop = _crop(face, self.scale, now.shape)
-        if crop is None:
-            return replace(self, before=now, face=face)
-        dis = matcher()
-        part = np.s_[crop[0] : crop[2], crop[1] : crop[3]]
-        weight = _oval(face, self.scale, crop)
-        step = motion(dis, self.before[part], now[part], crop[:2], self.px_per_mm, weight)
-        way = np.empty_like(self.way)
-        _composed(self.way, self._spread(step, crop), np.float32(1 / FIELD), way)
-        nudge, poor = self._nudge(dis, now, way, crop, weight)
-        if nudge is not None:
-            nudged = np.empty_like(way)
-            _composed(way, nudge, np.float32(1 / FIELD), nudged)
-            way = nudged
-        followed = replace(self, way=way, before=now, face=face, age=self.age + 1)
-        return followed._rekeyed() if poor or followed._rescaled(crop) else followed
+    def follow(self, frame: Frame, face: Face) -> Anchor:
+        """The anchor one frame later. face: where the face is now."""
+        now = _matched(frame, face, self.scale)
+        if now is None:
+            return replace(self, face=face)
+        mm = face.px_per_mm * self.scale
+        weight = _oval(face, self.scale, now)
+        guess = _guess(self.face, face, self.scale, now)
+        step, now = _motion(now, self.now, guess, weight, mm)
+        way = np.empty((*now.cells, 2), np.float32)
+        down, across = (now.top - self.now.top) // CELL, (now.left - self.now.left) // CELL
+        _composed(self.way, down, across, step, way)
+        to_key = match(now, self.key, way, weight, mm, ROUNDS[2])
+        if to_key.likeness > ALIKE:
+            rest = to_key.field - way
+            length = np.linalg.norm(rest, axis=-1, keepdims=True)
+            share = PULL * np.exp(-((length / PULL_REACH) ** 2))
+            way += rest * np.minimum(share, PULL_LIMIT / np.maximum(length, 1e-6))
+        inside = weight > 0.5
+        speed = float(np.percentile(np.linalg.norm(step, axis=-1)[inside], 95)) if inside.any() else 0.0
+        followed = replace(self, now=now, way=way, face=face, speed=speed / self.scale)
+        return followed._rekeyed() if to_key.likeness <= ALIKE or followed._rescaled(inside) else followed
 
-    def _spread(self, found: Motion, crop: tuple[int, int, int, int]) -> F32:
-        """A crop's motion over the whole field: affine everywhere, the residual inside the crop."""
-        height, width = self.way.shape[:2]
-        x, y = ((np.arange(n) + 0.5) * FIELD - 0.5 for n in (width, height))
-        a = found.affine
+    def uv(self) -> Lattice:
+        """Atlas coordinates in mm over the frame."""
+        height, width = (n // FINE for n in self.now.values.shape)
+        first = (CELL - 1) / 2
+        way = Lattice(self.way, first, first, CELL).on(height, width, FINE)
         out = np.empty((height, width, 2), np.float32)
-        for k in range(2):
-            out[..., k] = a[0, k] + a[1, k] * x[None] + a[2, k] * y[:, None]
-        top, left = crop[0] // FIELD, crop[1] // FIELD
-        rows, columns = found.residual.shape[:2]
-        out[top : top + rows, left : left + columns] += found.residual[: height - top, : width - left]
-        return out
+        down, across = (self.now.top - self.key.top) // FINE, (self.now.left - self.key.left) // FINE
+        _looked_up(self.coordinates, down, across, way, out)
+        first = (FINE - 1) / 2
+        return Lattice(out, self.now.top + first, self.now.left + first, FINE).scaled(1 / self.scale)
 
-    def _nudge(
-        self, dis: Any, now: U8, way: F32, crop: tuple[int, int, int, int], weight: F32
-    ) -> tuple[F32 | None, bool]:
-        """A small step towards the key frame, and whether the match to it was poor."""
-        part = np.s_[crop[0] : crop[2], crop[1] : crop[3]]
-        shape = (crop[2] - crop[0], crop[3] - crop[1])
-        back = np.empty((*shape, 2), np.float32)
-        _looked_up(way, np.zeros_like(way), np.float32(0), crop[0], crop[1], np.float32(1 / FIELD), back)
-        x, y = np.meshgrid(np.arange(crop[1], crop[3], dtype=np.float32), np.arange(crop[0], crop[2], dtype=np.float32))
-        key = cv2.remap(self.key, x + back[..., 0], y + back[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        here, there = now[part].astype(np.float32), key.astype(np.float32)
-        sigma = EVEN_MM * self.px_per_mm
-        even = there * (cv2.GaussianBlur(here, (0, 0), sigma) + 2) / (cv2.GaussianBlur(there, (0, 0), sigma) + 2)
-        found = motion(dis, np.clip(even, 0, 255).astype(np.uint8), now[part], crop[:2], self.px_per_mm, weight)
-        if found.wobble > POOR:
-            return None, True
-        whole = self._spread(found, crop)
-        length = np.linalg.norm(whole, axis=-1, keepdims=True)
-        share = PULL * np.exp(-((length / PULL_REACH) ** 2))
-        share = np.minimum(share, PULL_LIMIT / np.maximum(length, 1e-6))
-        return (whole * share).astype(np.float32), False
-
-    def _rescaled(self, crop: tuple[int, int, int, int]) -> bool:
+    def _rescaled(self, inside: npt.NDArray[np.bool_]) -> bool:
         """Whether the face has changed size too much since the key frame."""
-        inside = self.way[crop[0] // FIELD : crop[2] // FIELD : 4, crop[1] // FIELD : crop[3] // FIELD : 4]
-        if min(inside.shape[:2]) < 3:
+        if not inside.any():
             return False
-        unit = 4 * FIELD
-        across, down = np.gradient(inside[..., 0], unit, axis=1), np.gradient(inside[..., 1], unit, axis=0)
-        size = float(np.median(np.sqrt(np.abs((1 + across) * (1 + down)))))
+        across, down = np.gradient(self.way[..., 0], CELL, axis=1), np.gradient(self.way[..., 1], CELL, axis=0)
+        size = float(np.median(np.sqrt(np.abs((1 + across) * (1 + down)))[inside]))
         return not 1 / RESCALE < size < RESCALE
 
     def _rekeyed(self) -> Anchor:
-        """This frame becomes the key frame; coordinates go on as they are."""
-        height, width = self.way.shape[:2]
-        coordinates = np.empty_like(self.coordinates)
-        _looked_up(self.coordinates, self.way, np.float32(1 / FIELD), 0, 0, np.float32(1), coordinates)
-        way = np.zeros((height, width, 2), np.float32)
-        return replace(self, key=self.before, coordinates=coordinates, way=way, age=0)
-
-    def uv(self, top: int, left: int, height: int, width: int) -> F32:
-        """Atlas coordinates (height, width, 2) in mm of a region of the frame."""
-        out = np.empty((height, width, 2), np.float32)
-        scale = np.float32(self.scale / FIELD)
-        _looked_up(self.coordinates, self.way, np.float32(1 / FIELD), top, left, scale, out)
-        return out
+        """This frame becomes the key frame; coordinates at its points are what they were, exactly."""
+        return replace(self, key=self.now, coordinates=self.uv().values, way=np.zeros((*self.now.cells, 2), np.float32))
 
 
-def _matched(luma: F32, scale: float) -> U8:
-    """A frame's luma as the picture that is matched; sides are whole multiples of FIELD."""
-    height, width = (max(16, round(n * scale) // FIELD * FIELD) for n in luma.shape)
-    small = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
-    return prepared(small)
-
-
-def _crop(face: Face, scale: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """(top, left, bottom, right) around the face in the matched picture, on FIELD's grid; None where it is outside."""
+def _matched(frame: Frame, face: Face, scale: float) -> Picture | None:
+    """The surroundings of a face, reduced and evened out; None where little of it is in the frame."""
     left, top, right, bottom = (v * scale for v in face.box)
-    margin = MARGIN * face.width * scale
-    y0, x0 = (max(0, int(v - margin) // FIELD * FIELD) for v in (top, left))
-    y1, x1 = (min(n, -(-int(v + margin) // FIELD) * FIELD) for n, v in zip(shape, (bottom, right), strict=True))
-    return (y0, x0, y1, x1) if y1 - y0 >= 48 and x1 - x0 >= 48 else None
+    size = face.width * scale
+    unit = 2 * CELL
+    x0, y0 = max(0, int(left - MARGIN[0] * size) // unit), max(0, int(top - MARGIN[1] * size) // unit)
+    x1 = min(int(frame.width * scale), int(right + MARGIN[0] * size)) // unit
+    y1 = min(int(frame.height * scale), int(bottom + MARGIN[2] * size)) // unit
+    if x1 - x0 < 4 or y1 - y0 < 4:
+        return None
+    luma = luma_shrunk(frame, scale, y0 * unit, x0 * unit, (y1 - y0) * unit, (x1 - x0) * unit)
+    values = cv2.GaussianBlur(cv2.log(cv2.max(luma, 0) + np.float32(FLOOR)), (0, 0), PRE_BLUR)
+    window = (2 * round(EVEN_MM * face.px_per_mm * scale) + 1,) * 2
+    even = values - cv2.blur(values, window)
+    return Picture(np.asarray(even, np.float32), y0 * unit, x0 * unit)
 
 
-def _oval(face: Face, scale: float, crop: tuple[int, int, int, int]) -> F32:
-    """1 on the face, 0 beside it, within the crop."""
-    out = np.zeros((crop[2] - crop[0], crop[3] - crop[1]), np.uint8)
-    points = face.scaled(scale).hull() - np.array([crop[1], crop[0]], np.float32)
-    cv2.fillPoly(out, [np.round(points).astype(np.int32)], 255)
-    return np.asarray(cv2.GaussianBlur(out, (0, 0), 3), np.float32) / np.float32(255)
+def _motion(now: Picture, before: Picture, guess: F32, weight: F32, mm: float) -> tuple[F32, Picture]:
+    """Motion from the frame before, coarse to fine; and this frame with the noise of the last few averaged out."""
+    half_now, half_before = _halved(now), _halved(before)
+    size = half_now.cells[::-1]
+    small = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (guess * np.float32(0.5), weight)]
+    coarse = match(half_now, half_before, small[0], small[1], mm / 2, ROUNDS[0])
+    start = cv2.resize(coarse.field * np.float32(2), now.cells[::-1], interpolation=cv2.INTER_LINEAR)
+    found = match(now, before, np.asarray(start, np.float32), weight, mm, ROUNDS[1])
+    if found.likeness <= LOST:
+        return guess, now
+    kept = KEEP * found.inside
+    return found.field, replace(now, values=now.values + kept * (found.moved - now.values))
+
+
+def _halved(picture: Picture) -> Picture:
+    values = cv2.resize(picture.values, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return Picture(np.asarray(values, np.float32), picture.top // 2, picture.left // 2)
+
+
+def _guess(before: Face, now: Face, scale: float, picture: Picture) -> F32:
+    """The affine motion of the landmarks, px per cell."""
+    then, here = (f.scaled(scale).points[:, :2].astype(np.float64) for f in (before, now))
+    basis = np.column_stack([np.ones(len(here)), here])
+    found, *_ = np.linalg.lstsq(basis, then - here, rcond=None)
+    x, y = middles(picture)
+    out: F32 = (found[0] + x[None, :, None] * found[1] + y[:, None, None] * found[2]).astype(np.float32)
+    return out
+
+
+def _oval(face: Face, scale: float, picture: Picture) -> F32:
+    """Per cell: 1 on the face, BESIDE elsewhere."""
+    rows, columns = picture.cells
+    out = np.zeros((rows, columns), np.uint8)
+    points = (face.scaled(scale).hull() - np.array([picture.left, picture.top], np.float32) + 0.5) / CELL - 0.5
+    cv2.fillPoly(out, [np.round(points * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return np.asarray(np.maximum(out / np.float32(255), BESIDE), np.float32)

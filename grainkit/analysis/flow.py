@@ -1,9 +1,10 @@
-"""How a face moves from one picture to the next: dense flow made robust on soft skin.
+"""How a face moves from one picture to another: a smooth field of motion, found by Gauss-Newton.
 
-Skin has little to hold on to, so raw flow wobbles. DIS patches (mean-normalised, so that light may change)
-on pre-blurred pictures give a first field; a robust affine motion plus a residual that is smoothed over
-several widths in mm, each trusted only where there is texture enough, takes the error from .37 px to
-about .1 (ALGORITHMS.md 3).
+Skin has little to hold on to, so no place is matched alone. Every px says how far along its own gradient the
+other picture lies (Lucas & Kanade 1981, with the gradient of both pictures: Benhimane & Malis 2004); what they say
+is added up as information, a 2 x 2 matrix and a vector per cell, and solved for an affine motion first and for
+what is left over Gaussian windows of 12, 6 and 3 mm after it, each held to the one before as far as its window has
+gathered less information than noise. Edges so steer the motion across them and nothing along them.
 """
 
 from __future__ import annotations
@@ -14,119 +15,266 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
+F64 = npt.NDArray[np.float64]
 
-#: Blur of the pictures before matching, px.
-PRE_BLUR = 1.5
-PATCH, STRIDE = 16, 5
-ALPHA, ITERATIONS = 60.0, 10
-#: Widths over which the residual is smoothed, mm, coarse to fine.
-SMOOTH_MM = (12.0, 6.0, 3.0)
-#: Confidence that a fine width must gather before it is trusted.
-TRUST = 6.0
-#: Structure (squared gradient) at which a place counts half.
-STRUCTURE = 60.0
-#: The field is kept at half the pictures' resolution.
-FIELD = 2
+#: Side of a cell, px of the pictures that are matched: motion is known at the middle of each.
+CELL = 4
+#: Windows of the residual motion, mm, and how far it usually goes in each: px, and a share of what is found so far.
+WINDOWS_MM, LEAST, SHARE = (12.0, 6.0, 3.0), (1.0, 0.05, 0.02), (0.0, 0.8, 0.6)
+#: Noise of neighbouring px is not independent, which its variance is raised for.
+CORRELATED = 12.0
+#: Differences beyond this many deviations count less (Cauchy weights).
+OUTLYING = 2.0
+
+_jit = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
-    """Backward motion: what is at x now was at x + v(x) then.
+class Picture:
+    """Part of a frame, reduced, ready to be matched: ln luma without its local mean, so that light may change.
 
-    affine: (3, 2) float64; v = (1, x, y) @ affine in px, x and y px of the whole picture.
-    residual: (h, w, 2) float32 px to add inside the crop, at 1 / FIELD of its resolution, 0 at its rim.
-    wobble: weighted mean of what the affine motion leaves, px; large where the match failed.
+    values: (h, w) float32, sides whole multiples of CELL. top, left: whole px of the reduced frame, multiples of CELL.
     """
 
-    affine: npt.NDArray[np.float64]
-    residual: F32
-    wobble: float
+    values: F32
+    top: int
+    left: int
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        return self.values.shape[0] // CELL, self.values.shape[1] // CELL
 
 
-def matcher() -> Any:
-    """OpenCV's DIS flow, set up for skin."""
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    dis.setPatchSize(PATCH)
-    dis.setPatchStride(STRIDE)
-    dis.setVariationalRefinementAlpha(ALPHA)
-    dis.setVariationalRefinementIterations(ITERATIONS)
-    dis.setUseMeanNormalization(True)
-    return dis
+@_jit
+def _gather(values: Any, from_top: Any, from_left: Any, field: Any, out: Any, inside: Any) -> None:
+    """out(x) = values(x + field(x)), bilinear as the field is between cell middles; inside: whether it lay within."""
+    zero, one = np.float32(0.0), np.float32(1.0)
+    rows, columns = field.shape[0], field.shape[1]
+    right, bottom = np.float32(values.shape[1] - 1), np.float32(values.shape[0] - 1)
+    per, half = np.float32(1.0 / CELL), np.float32((CELL - 1) / 2)
+    line = np.empty((columns + 2, 2), np.float32)
+    for y in range(out.shape[0]):
+        v = (np.float32(y) - half) * per
+        j = min(max(int(np.floor(v)), 0), rows - 2)
+        t = v - np.float32(j)
+        for i in range(columns):
+            line[i + 1, 0] = (one - t) * field[j, i, 0] + t * field[j + 1, i, 0]
+            line[i + 1, 1] = (one - t) * field[j, i, 1] + t * field[j + 1, i, 1]
+        for n in range(2):
+            line[0, n], line[columns + 1, n] = line[1, n] * 2 - line[2, n], line[columns, n] * 2 - line[columns - 1, n]
+        # Between the middles of two cells the field is straight.
+        for i in range(columns + 1):
+            first = i * CELL - CELL // 2
+            du, dv = (line[i + 1, 0] - line[i, 0]) * per, (line[i + 1, 1] - line[i, 1]) * per
+            u = line[i, 0] + du * np.float32(0.5) + np.float32(first + from_left)
+            w = line[i, 1] + dv * np.float32(0.5) + np.float32(y + from_top)
+            for k in range(max(-first, 0), min(CELL, out.shape[1] - first)):
+                px, py = u + np.float32(k) * (du + one), w + np.float32(k) * dv
+                fits = px >= zero and py >= zero and px < right and py < bottom
+                a, b = (int(px), int(py)) if fits else (0, 0)
+                fx, fy = px - np.float32(a), py - np.float32(b)
+                near = values[b, a] + fx * (values[b, a + 1] - values[b, a])
+                far = values[b + 1, a] + fx * (values[b + 1, a + 1] - values[b + 1, a])
+                out[y, first + k] = near + fy * (far - near) if fits else zero
+                inside[y, first + k] = one if fits else zero
 
 
-def prepared(luma: F32) -> U8:
-    """A picture to match: luma 0..1 as 8 bit, blurred."""
-    codes = np.clip(luma * 255, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.GaussianBlur(codes, (0, 0), PRE_BLUR), np.uint8)
-
-
-def motion(dis: Any, then: U8, now: U8, corner: tuple[int, int], px_per_mm: float, weight: F32) -> Motion:
-    """Motion of the crop `now` (h, w) against `then`, both at `corner` (top, left) of the picture.
-
-    px_per_mm: of these pictures. weight: (h, w) 0..1, where the face is.
-    """
+@_jit
+def _gather_information(now: Any, then: Any, inside: Any, limit: Any, out: Any) -> None:
+    """Per cell (xx, xy, yy, x e, y e, w, w e e): information that its px have on how far `then` is to move."""
+    half, one = np.float32(0.5), np.float32(1.0)
     height, width = now.shape
-    raw = dis.calc(np.ascontiguousarray(now), np.ascontiguousarray(then), None)
-    size = (max(2, width // FIELD), max(2, height // FIELD))
-    field = cv2.resize(raw, size, interpolation=cv2.INTER_AREA)
-    trust = cv2.resize(_structure(now) * (0.02 + weight), size, interpolation=cv2.INTER_AREA)
-    x = (np.arange(size[0]) + 0.5) * (width / size[0]) - 0.5 + corner[1]
-    y = (np.arange(size[1]) + 0.5) * (height / size[1]) - 0.5 + corner[0]
-    places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-    affine = _affine(places, field.reshape(-1, 2).astype(np.float64), trust.ravel().astype(np.float64))
-    basis = np.column_stack([np.ones(len(places)), places])
-    rest = field - (basis @ affine).reshape(field.shape).astype(np.float32)
-    residual = _smoothed(rest, trust, px_per_mm / FIELD) * _rim(size)[..., None]
-    wobble = float(np.average(np.abs(rest).sum(-1), weights=trust + 1e-9))
-    return Motion(affine, residual.astype(np.float32), wobble)
+    out[:] = np.float32(0.0)
+    gx, gy = np.empty(width, np.float32), np.empty(width, np.float32)
+    for y in range(height):
+        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        row = out[y // CELL]
+        for x in range(1, width - 1):
+            gx[x] = half * half * (now[y, x + 1] - now[y, x - 1] + then[y, x + 1] - then[y, x - 1])
+        gx[0], gx[width - 1] = np.float32(0.0), np.float32(0.0)
+        for x in range(width):
+            gy[x] = half * half * (now[below, x] - now[above, x] + then[below, x] - then[above, x])
+        for i in range(width // CELL):
+            xx, xy, yy, xe, ye, ww, ee = half * 0, half * 0, half * 0, half * 0, half * 0, half * 0, half * 0
+            for x in range(i * CELL, i * CELL + CELL):
+                e = now[y, x] - then[y, x]
+                w = inside[y, x] / (one + e * e * limit)
+                a, b = gx[x] * w, gy[x] * w
+                xx, xy, yy = xx + a * gx[x], xy + a * gy[x], yy + b * gy[x]
+                xe, ye = xe + a * e, ye + b * e
+                ww, ee = ww + w, ee + w * e * e
+            cell = row[i]
+            cell[0] += xx
+            cell[1] += xy
+            cell[2] += yy
+            cell[3] += xe
+            cell[4] += ye
+            cell[5] += ww
+            cell[6] += ee
 
 
-def _structure(picture: U8) -> F32:
-    """0..1: how much there is to match, from the smaller eigenvalue of the structure tensor."""
-    gx, gy = cv2.Sobel(picture, cv2.CV_32F, 1, 0), cv2.Sobel(picture, cv2.CV_32F, 0, 1)
-    xx, yy, xy = (cv2.GaussianBlur(p, (0, 0), 4.5) for p in (gx * gx, gy * gy, gx * gy))
-    smaller = 0.5 * (xx + yy - np.sqrt((xx - yy) ** 2 + 4 * xy * xy))
-    return np.asarray(smaller / (smaller + STRUCTURE) + 0.003, np.float32)
+@_jit
+def _about(information: Any, motion: Any, weight: Any) -> Any:
+    """Weighs information on what is left of a motion, and turns it into such on all of it: b + H v.
+
+    Returns the variance of what the pictures differ by.
+    """
+    total, square = 1e-6, 0.0
+    for y in range(information.shape[0]):
+        for x in range(information.shape[1]):
+            cell, w = information[y, x], weight[y, x]
+            u, v = motion[y, x, 0], motion[y, x, 1]
+            cell[3] += cell[0] * u + cell[1] * v
+            cell[4] += cell[1] * u + cell[2] * v
+            for n in range(7):
+                cell[n] *= w
+            total, square = total + cell[5], square + cell[6]
+    return square / total
 
 
-def _affine(
-    places: npt.NDArray[np.float64], field: npt.NDArray[np.float64], trust: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Affine motion by iteratively reweighted least squares: what moves otherwise is left out."""
-    middle, spread = places.mean(0), max(float(places.std()), 1e-6)
-    basis = np.column_stack([np.ones(len(places)), (places - middle) / spread])
-    weights = trust.copy()
-    for _ in range(5):
-        weighted = basis * weights[:, None]
-        found = np.linalg.solve(weighted.T @ basis + 1e-6 * np.eye(3), weighted.T @ field)
-        error = np.linalg.norm(field - basis @ found, axis=1)
-        scale = 1.48 * float(np.median(error[trust > 0.05 * trust.max()])) + 0.05
-        weights = trust / (1 + (error / (2 * scale)) ** 2)
-    out = np.empty((3, 2))
-    out[1:] = found[1:] / spread
-    out[0] = found[0] - middle @ out[1:]
+@_jit
+def _solve(information: Any, count: Any, noise: Any, least: Any, share: Any, affine: Any, rest: Any) -> None:
+    """rest += (count H + hold)^-1 count b for every cell.
+
+    hold: noise over the square of how far it may go: `least` px and a share of what is found beyond the affine motion.
+    """
+    for y in range(rest.shape[0]):
+        for x in range(rest.shape[1]):
+            cell = information[y, x]
+            u, v = rest[y, x, 0] - affine[y, x, 0], rest[y, x, 1] - affine[y, x, 1]
+            reach = least + share * np.sqrt(u * u + v * v)
+            hold = noise / (reach * reach)
+            xx, xy, yy = cell[0] * count + hold, cell[1] * count, cell[2] * count + hold
+            bx, by = cell[3] * count, cell[4] * count
+            scale = np.float32(1.0) / (xx * yy - xy * xy)
+            rest[y, x, 0] += (yy * bx - xy * by) * scale
+            rest[y, x, 1] += (xx * by - xy * bx) * scale
+
+
+@_jit
+def _left_over(information: Any, motion: Any, out: Any) -> None:
+    """Information on what a motion leaves: H, b - H v."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            cell = information[y, x]
+            u, v = motion[y, x, 0], motion[y, x, 1]
+            out[y, x, 0], out[y, x, 1], out[y, x, 2] = cell[0], cell[1], cell[2]
+            out[y, x, 3] = cell[3] - cell[0] * u - cell[1] * v
+            out[y, x, 4] = cell[4] - cell[1] * u - cell[2] * v
+
+
+def middles(picture: Picture) -> tuple[F32, F32]:
+    """(x (columns,), y (rows,)) px of the reduced frame at the middles of a picture's cells."""
+    rows, columns = picture.cells
+    first = (CELL - 1) / 2
+    x = np.arange(columns, dtype=np.float32) * CELL + np.float32(picture.left + first)
+    return x, np.arange(rows, dtype=np.float32) * CELL + np.float32(picture.top + first)
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Motion of one picture against another.
+
+    field: (rows, columns, 2) px per cell: what is at x now was at x + field there.
+    likeness: correlation of the two pictures when moved, where the weight is, -1..1.
+    moved: (h, w) the other picture, moved onto this one. inside: (h, w) 1 where it reached, else 0.
+    """
+
+    field: F32
+    likeness: float
+    moved: F32
+    inside: F32
+
+
+def match(now: Picture, then: Picture, start: F32, weight: F32, px_per_mm: float, rounds: int) -> Match:
+    """Motion of `now` against `then`, from a first guess.
+
+    start: (rows, columns, 2) px per cell of `now`. weight: (rows, columns) 0..1, where the face is.
+    px_per_mm: of the pictures. rounds: Gauss-Newton steps.
+    """
+    field = np.array(start, np.float32)
+    shape = now.values.shape
+    moved, inside = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    information = np.empty((*now.cells, 7), np.float32)
+    rest = np.empty((*now.cells, 5), np.float32)
+    x, y = middles(now)
+    spread = max(float(x[-1] - x[0]), 1.0)
+    basis_x, basis_y = (x - x.mean()) / spread, (y - y.mean()) / spread
+    limit = np.float32(0.0)
+    for _ in range(rounds):
+        _gather(then.values, now.top - then.top, now.left - then.left, field, moved, inside)
+        _gather_information(now.values, moved, inside, limit, information)
+        # All that has been found since the first guess is found anew: what is held, is held to the guess.
+        noise = _about(information, field - start, weight)
+        limit = np.float32(1 / (OUTLYING**2 * max(noise, 1e-9)))
+        affine = _affine(information, basis_x, basis_y)
+        step = affine.copy()
+        for mm, least, share in zip(WINDOWS_MM, LEAST, SHARE, strict=True):
+            sigma = max(0.7, mm * px_per_mm / CELL)
+            _left_over(information, step, rest)
+            gathered = cv2.GaussianBlur(rest, (0, 0), sigma)
+            count = np.float32(2 * np.pi * sigma**2)
+            _solve(gathered, count, np.float32(CORRELATED * noise), np.float32(least), np.float32(share), affine, step)
+        np.add(start, step, out=field)
+    # Moved as of the last round but one, which is the same to a hundredth of a px.
+    return Match(field, float(_likeness(now.values, moved, inside, weight)), moved, inside)
+
+
+@_jit
+def _likeness(now: Any, moved: Any, inside: Any, weight: Any) -> Any:
+    both, own, other = 0.0, 1e-9, 1e-9
+    for y in range(now.shape[0]):
+        a, b, c = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+        for i in range(weight.shape[1]):
+            for x in range(i * CELL, i * CELL + CELL):
+                w = weight[y // CELL, i] * inside[y, x]
+                a += w * now[y, x] * moved[y, x]
+                b += w * now[y, x] * now[y, x]
+                c += w * moved[y, x] * moved[y, x]
+        both += float(a)
+        own += float(b)
+        other += float(c)
+    return both / np.sqrt(own * other)
+
+
+def _affine(information: F32, x: F32, y: F32) -> F32:
+    """The affine motion (rows, columns, 2) that fits all cells' information best."""
+    system, right = np.zeros((6, 6)), np.zeros(6)
+    _normal_equations(information, x, y, system, right)
+    hold = 1e-6 * float(np.trace(system)) + 1e-9
+    found = np.linalg.solve(system + hold * np.eye(6), right).astype(np.float32)
+    out = np.empty((*information.shape[:2], 2), np.float32)
+    for k in range(2):
+        a, b, c = found[3 * k : 3 * k + 3]
+        out[..., k] = a + b * x[None] + c * y[:, None]
     return out
 
 
-def _smoothed(rest: F32, trust: F32, px_per_mm: float) -> F32:
-    """The residual smoothed coarse to fine, each finer width trusted where it has gathered confidence enough."""
-    found: F32 | None = None
-    for width in SMOOTH_MM:
-        sigma = max(0.7, width * px_per_mm)
-        mass = cv2.GaussianBlur(trust, (0, 0), sigma)[..., None]
-        if found is None:
-            found = cv2.GaussianBlur(rest * trust[..., None], (0, 0), sigma) / (mass + 1e-5)
-            continue
-        needed = TRUST / (2 * np.pi * sigma * sigma) * 4
-        found = found + cv2.GaussianBlur((rest - found) * trust[..., None], (0, 0), sigma) / (mass + needed)
-    return np.asarray(found, np.float32)
-
-
-def _rim(size: tuple[int, int]) -> F32:
-    """1 inside, falling to 0 over the outer eighth: beyond the crop the affine motion stands alone."""
-    across, down = (np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / (n / 8) for n in size)
-    fade = np.clip(np.minimum(across[None], down[:, None]), 0, 1)
-    return np.asarray(fade * fade * (3 - 2 * fade), np.float32)
+@_jit
+def _normal_equations(information: Any, x: Any, y: Any, system: Any, right: Any) -> None:
+    for j in range(information.shape[0]):
+        row = np.zeros((5, 6))
+        for i in range(information.shape[1]):
+            cell = information[j, i]
+            u = float(x[i])
+            for n in range(3):
+                row[n, 0] += cell[n]
+                row[n, 1] += u * cell[n]
+                row[n, 2] += u * u * cell[n]
+            for n in range(3, 5):
+                row[n, 0] += cell[n]
+                row[n, 1] += u * cell[n]
+        v = float(y[j])
+        for k in range(2):
+            for m in range(2):
+                r = row[k + m]
+                own = ((r[0], r[1], v * r[0]), (r[1], r[2], v * r[1]), (v * r[0], v * r[1], v * v * r[0]))
+                for p in range(3):
+                    for q in range(3):
+                        system[3 * k + p, 3 * m + q] += own[p][q]
+            right[3 * k] += row[3 + k, 0]
+            right[3 * k + 1] += row[3 + k, 1]
+            right[3 * k + 2] += v * row[3 + k, 0]

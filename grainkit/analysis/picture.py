@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from grainkit.color import chroma_codes, luma_codes
 from grainkit.frame import Frame, Plane
@@ -26,6 +29,53 @@ def luma_of(frame: Frame, area: Area | None = None, size: tuple[int, int] | None
         return plane
     black, white = luma_codes(frame.color.depth, frame.color.range)
     return (plane - np.float32(black)) * np.float32(1 / (white - black))
+
+
+def luma_shrunk(frame: Frame, scale: float, top: int, left: int, height: int, width: int) -> F32:
+    """Y' as `luma_of`, of the frame reduced by `scale` (at most 1): a rectangle of it, in px of the reduced frame.
+
+    Every px is the mean of what it covers; pixel centres are aligned.
+    """
+    plane = frame.planes[0]
+    out = np.empty((height, width), np.float32)
+    down, across = (
+        _covers(n, at, scale, size) for n, at, size in ((height, top, plane.shape[0]), (width, left, plane.shape[1]))
+    )
+    _shrink(plane, *down, *across, out)
+    if frame.color.is_float:
+        return out
+    black, white = luma_codes(frame.color.depth, frame.color.range)
+    return (out - np.float32(black)) * np.float32(1 / (white - black))
+
+
+def _covers(count: int, start: int, scale: float, size: int) -> tuple[npt.NDArray[np.int64], F32]:
+    """For `count` px of a reduced axis from `start`: the first px that each covers, and the weights (count, taps)."""
+    edges = np.clip(np.arange(start, start + count + 1) / scale, 0, size)
+    first = np.minimum(edges[:-1].astype(np.int64), size - 1)
+    taps = int(np.ceil(1 / scale)) + 1
+    px = first[:, None] + np.arange(taps)
+    cover = np.minimum(edges[1:, None], px + 1) - np.maximum(edges[:-1, None], px)
+    weights = np.maximum(cover, 0) / np.maximum(edges[1:] - edges[:-1], 1e-6)[:, None]
+    weights[px >= size] = 0
+    return first, weights.astype(np.float32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shrink(plane: Any, rows: Any, down: Any, columns: Any, across: Any, out: Any) -> None:
+    height, width = plane.shape
+    low, high = columns[0], min(columns[-1] + across.shape[1], width)
+    line = np.empty(high - low, np.float32)
+    for y in range(out.shape[0]):
+        line[:] = np.float32(0.0)
+        for k in range(down.shape[1]):
+            weight, row = down[y, k], plane[min(rows[y] + k, height - 1)]
+            for x in range(high - low):
+                line[x] += weight * np.float32(row[low + x])
+        for x in range(out.shape[1]):
+            total = np.float32(0.0)
+            for k in range(across.shape[1]):
+                total += across[x, k] * line[min(columns[x] + k, high - 1) - low]
+            out[y, x] = total
 
 
 def rgb_of(frame: Frame, area: Area | None = None, size: tuple[int, int] | None = None) -> F32:

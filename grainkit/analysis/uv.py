@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.analysis.face import FACE_WIDTH_MM, Face, mean_face
+from grainkit.analysis.lattice import Lattice
 
 F32 = npt.NDArray[np.float32]
 
@@ -40,6 +42,26 @@ def uv_fields(face: Face, height: int, width: int) -> tuple[F32, F32]:
     A thin-plate field through the landmarks that face the camera. Outside their outline it is led on as a flat
     board of the face's scale, so that neck, ears and shoulders get the same material at the right size.
     """
+    fine = _lattice(face, height, width).on(height, width)
+    unit = fine[..., 2:] / np.maximum(np.linalg.norm(fine[..., 2:], axis=-1, keepdims=True), 1e-6)
+    return np.ascontiguousarray(fine[..., :2]), np.ascontiguousarray(unit, np.float32)
+
+
+def uv_lattice(face: Face, height: int, width: int) -> Lattice:
+    """Atlas coordinates in mm over a picture in whose px `face` is."""
+    found = _lattice(face, height, width)
+    return replace(found, values=np.ascontiguousarray(found.values[..., :2]))
+
+
+def _lattice(face: Face, height: int, width: int) -> Lattice:
+    """Coordinates and normals, GRID_MM apart."""
+    step = int(np.clip(round(face.px_per_mm * GRID_MM), 2, 96))
+    x, y = ((np.arange(-(-n // step) + 3, dtype=np.float32) - 1) * step for n in (width, height))
+    return Lattice(_fields_at(face, x, y), -step, -step, step)
+
+
+def _fields_at(face: Face, x: F32, y: F32) -> F32:
+    """Coordinates and normals (rows, columns, 5) at the crossings of columns x and rows y, px."""
     normals = face.normals()
     keep = normals[:, 2] > FACING
     if keep.sum() < 16:
@@ -51,16 +73,9 @@ def uv_fields(face: Face, height: int, width: int) -> tuple[F32, F32]:
     points = np.concatenate([inner, outer])
     values = np.concatenate([np.column_stack([inner_uv, normals[keep]]), np.column_stack([outer_uv, away])])
     size = max(face.width, 1e-3)
-    weights = _thin_plate(points / size, values)
-
-    step = int(np.clip(round(face.px_per_mm * GRID_MM), 2, 96))
-    rows, columns = -(-height // step) + 3, -(-width // step) + 3
-    x, y = ((np.arange(n) - 1) * step for n in (columns, rows))
-    grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2) / size
-    coarse = _evaluate(grid, points / size, weights).reshape(rows, columns, 5).astype(np.float32)
-    fine = enlarged(coarse, step, height, width)
-    unit = fine[..., 2:] / np.maximum(np.linalg.norm(fine[..., 2:], axis=-1, keepdims=True), 1e-6)
-    return np.ascontiguousarray(fine[..., :2]), np.ascontiguousarray(unit, np.float32)
+    grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float64) / size
+    found = _evaluate(grid, points / size, _thin_plate(points / size, values))
+    return found.reshape(len(y), len(x), 5).astype(np.float32)
 
 
 @cache
@@ -112,29 +127,6 @@ def _roll(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> n
     a, b = source - source.mean(0), target - target.mean(0)
     u, _, vt = np.linalg.svd(b.T @ a)
     return np.asarray(u @ np.diag([1.0, np.sign(np.linalg.det(u @ vt)) or 1.0]) @ vt)
-
-
-def enlarged(coarse: F32, step: int, height: int, width: int) -> F32:
-    """A grid (rows, columns, n) whose sample (1, 1) lies on px (0, 0), `step` px apart, as (height, width, n).
-
-    Catmull-Rom: cubics that keep straight lines straight. Library cubics (a = -0.75) do not, and their ripple
-    would lay the texture out on a lattice of the grid's spacing.
-    """
-    down, across = _catmull_rom(height, step, coarse.shape[0]), _catmull_rom(width, step, coarse.shape[1])
-    planes = [down @ np.ascontiguousarray(coarse[..., k]) @ across.T for k in range(coarse.shape[-1])]
-    return np.stack(planes, -1)
-
-
-def _catmull_rom(size: int, step: int, samples: int) -> F32:
-    """(size, samples) float32 weights of each px on the samples of one axis."""
-    place = np.arange(size) / step + 1
-    base = np.minimum(place.astype(int), samples - 3)
-    t = (place - base)[:, None]
-    taps = np.hstack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]) / 2
-    out = np.zeros((size, samples), np.float32)
-    for k in range(4):
-        out[np.arange(size), base + k - 1] = taps[:, k]
-    return out
 
 
 def _thin_plate(points: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -20,7 +20,7 @@ from grainkit.analysis.faces import FaceTracker
 from grainkit.analysis.light import estimate_light
 from grainkit.analysis.matte import SkinColour, filled, skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
+from grainkit.analysis.picture import reduced_size, rgb_of
 from grainkit.analysis.source_noise import source_noise
 from grainkit.analysis.uv import normals_at, uv_fields
 from grainkit.effects.skin_texture import SkinTexture
@@ -154,11 +154,8 @@ class TextureStage:
         if float(matte.max()) < 0.2:
             return None
         if known is not None and known.anchor is not None:
-            known.anchor = known.anchor.follow(luma_of(frame), face)
-            uv = known.anchor.uv(region.top, region.left, region.height, region.width)
-            if uv.shape[:2] != size:
-                # Linear: library cubics ripple on a slope, which coordinates are.
-                uv = cv2.resize(uv, size[::-1], interpolation=cv2.INTER_LINEAR)
+            known.anchor = known.anchor.follow(frame, face)
+            uv = known.anchor.uv().scaled(shrink, region.left, region.top).on(*size)
             normals = _normals(uv, own)
         else:
             uv, normals = uv_fields(own, *rgb.shape[:2])
@@ -168,7 +165,7 @@ class TextureStage:
         skin = Skin(rgb, matte, _sharp(own, rgb.shape[:2]), normals, planes, uv)
         if known is None:
             statistics = self._measured(skin, own)
-            anchor = Anchor.start(luma_of(frame), face) if self._moving else None
+            anchor = Anchor.start(frame, face) if self._moving else None
             known = self._known[face.track] = _Known(colour, statistics, atlas, anchor)
         layer = skin_layer(skin, known.statistics, self._parameters)
         whole = (region.height, region.width)

@@ -1,0 +1,101 @@
+"""A smooth field over the frame, known at the points of a regular lattice and a cubic between them.
+
+Catmull-Rom: cubics that keep straight lines straight. Library cubics (a = -0.75) do not, and on coordinates their
+ripple would lay texture out on a lattice of the points' spacing. Beyond the lattice fields go on straight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+F32 = npt.NDArray[np.float32]
+
+_jit = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """A field of n values.
+
+    values: (rows, columns, n) float32, at least 2 x 2 points.
+    top, left: px of the frame (centres of px are whole numbers) that point (0, 0) lies on. step: px between points.
+    """
+
+    values: F32
+    top: float
+    left: float
+    step: float
+
+    def scaled(self, scale: float, left: float = 0.0, top: float = 0.0) -> Lattice:
+        """The field over a picture cut at (left, top) px and then resized by `scale` (pixel centres aligned)."""
+        x, y = ((at - cut + 0.5) * scale - 0.5 for at, cut in ((self.left, left), (self.top, top)))
+        return replace(self, left=x, top=y, step=self.step * scale)
+
+    def on(self, height: int, width: int, step: int = 1) -> F32:
+        """(height, width, n): the field on every px of a picture, or with `step` at the middles of its squares."""
+        first = (step - 1) / 2
+        out = np.empty((height, width, self.values.shape[2]), np.float32)
+        _enlarge(
+            self.values,
+            np.float32((first - self.top) / self.step),
+            np.float32((first - self.left) / self.step),
+            np.float32(step / self.step),
+            out,
+        )
+        return out
+
+
+@_jit
+def _taps(place: Any, count: Any) -> Any:
+    """(i, weights of points i - 1 .. i + 2) at a place along an axis; straight between the last two and beyond them."""
+    zero, one, half = np.float32(0.0), np.float32(1.0), np.float32(0.5)
+    i = min(max(int(np.floor(place)), 0), count - 2)
+    t = place - np.float32(i)
+    if i == 0 or i == count - 2:
+        return i, zero, one - t, t, zero
+    a = half * (-t + np.float32(2.0) * t * t - t * t * t)
+    b = half * (np.float32(2.0) - np.float32(5.0) * t * t + np.float32(3.0) * t * t * t)
+    c = half * (t + np.float32(4.0) * t * t - np.float32(3.0) * t * t * t)
+    return i, a, b, c, one - a - b - c
+
+
+@_jit
+def read(values: Any, y: Any, x: Any, out: Any) -> None:
+    """Values at the place (y, x), in points of the lattice, into out (n,)."""
+    rows, columns = values.shape[0], values.shape[1]
+    j, a0, a1, a2, a3 = _taps(y, rows)
+    i, b0, b1, b2, b3 = _taps(x, columns)
+    j0, j3, i0, i3 = max(j - 1, 0), min(j + 2, rows - 1), max(i - 1, 0), min(i + 2, columns - 1)
+    for n in range(values.shape[2]):
+        top = b0 * values[j0, i0, n] + b1 * values[j0, i, n] + b2 * values[j0, i + 1, n] + b3 * values[j0, i3, n]
+        one = b0 * values[j, i0, n] + b1 * values[j, i, n] + b2 * values[j, i + 1, n] + b3 * values[j, i3, n]
+        two = (
+            b0 * values[j + 1, i0, n] + b1 * values[j + 1, i, n] + b2 * values[j + 1, i + 1, n]
+            + b3 * values[j + 1, i3, n]
+        )  # fmt: skip
+        low = b0 * values[j3, i0, n] + b1 * values[j3, i, n] + b2 * values[j3, i + 1, n] + b3 * values[j3, i3, n]
+        out[n] = a0 * top + a1 * one + a2 * two + a3 * low
+
+
+@_jit
+def _enlarge(values: Any, top: Any, left: Any, unit: Any, out: Any) -> None:
+    rows, columns, count = values.shape
+    line = np.empty((columns, count), np.float32)
+    for y in range(out.shape[0]):
+        j, a0, a1, a2, a3 = _taps(top + np.float32(y) * unit, rows)
+        j0, j3 = max(j - 1, 0), min(j + 2, rows - 1)
+        for i in range(columns):
+            for n in range(count):
+                line[i, n] = (
+                    a0 * values[j0, i, n] + a1 * values[j, i, n] + a2 * values[j + 1, i, n] + a3 * values[j3, i, n]
+                )
+        for x in range(out.shape[1]):
+            i, b0, b1, b2, b3 = _taps(left + np.float32(x) * unit, columns)
+            i0, i3 = max(i - 1, 0), min(i + 2, columns - 1)
+            for n in range(count):
+                out[y, x, n] = b0 * line[i0, n] + b1 * line[i, n] + b2 * line[i + 1, n] + b3 * line[i3, n]
