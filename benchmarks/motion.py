@@ -196,8 +196,7 @@ def real(path: Path, frames: int = 48) -> str:
         scale = small.shape[1] / frame.width
         codes = np.clip(luma_of(frame) * 255, 0, 255).astype(np.uint8)
         now: dict[int, tuple[Face, F32]] = {}
-        for small_face in tracker.track(small):
-            face = small_face.scaled(1 / scale)
+        for face in tracker.track(small, scale):
             began = time.process_time()
             anchor = anchors.get(face.track)
             anchor = Anchor.start(frame, face) if anchor is None else anchor.follow(frame, face)

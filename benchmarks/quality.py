@@ -28,24 +28,16 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 import grainkit as gk
 from grainkit.analysis.faces import find_faces
+from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import Light, estimate_light
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.analysis.uv import uv_fields
+from grainkit.analysis.uv import uv_and_normals
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.texture.atlas import load_atlas, texel_for
-from grainkit.texture.layer import (
-    KEEP_MM,
-    Skin,
-    bands_of,
-    deviation,
-    linear,
-    luminance,
-    masked_blur,
-    measure,
-    skin_layer,
-    target,
-)
+from grainkit.texture.blocks import BLOCK, masked_blur, means, padded
+from grainkit.texture.energy import bands_of, deviation, energy_of, linear, local_energy, luminance
+from grainkit.texture.layer import KEEP_MM, Skin, SkinStatistics, measure, skin_layer, target
 from grainkit.texture.sample import sample
 from grainkit.texture.stage import TextureStage
 from samples.compare import side_by_side
@@ -126,29 +118,36 @@ def _lamps(rgb: F32, matte: F32, networks: FaceNetworks) -> tuple[float, float]:
     """The layer under a lamp at the camera: its deviation relative to that under the picture's own light;
     and under the lamp mirrored about the camera's axis: its correlation with the picture's own."""
     face = max(find_faces(networks, rgb), key=lambda f: f.width)
-    uv, normals = uv_fields(face, *rgb.shape[:2])
+    rgb, matte = padded(rgb), padded(matte)
+    uv, field = uv_and_normals(face, *matte.shape)
+    normals = field.on(matte.shape[0] // BLOCK, matte.shape[1] // BLOCK, BLOCK)
     planes = sample(load_atlas(1, "adult", texel_for(face.px_per_mm)), uv, matte > 0, -0.5)
-    skin = Skin(rgb, matte, np.zeros_like(matte), normals, planes, uv)
-    sure = (matte > 0.5).astype(np.float32)
-    light = estimate_light(masked_blur(luminance(linear(rgb)), sure, KEEP_MM * face.px_per_mm), normals, matte)
-    parameters = SkinTexture(strength=1.0)
-    own = measure(skin, light, face.px_per_mm, parameters)
+    skin = Skin(luminance(rgb), means(rgb), matte, normals, uv)
+    sure, small = (matte > 0.5).astype(np.float32), means(matte)
+    low = masked_blur(means(luminance(linear(rgb))), means(sure), KEEP_MM * face.px_per_mm / BLOCK)
+    light = estimate_light(low, normals, small)
+    own = measure(skin, planes, light, face.px_per_mm, SkinTexture(strength=1.0))
     x, y, z = light.direction
-    layers = []
-    for direction in ((x, y, z), (0.0, 0.0, 1.0), (-x, -y, z)):
-        statistics = replace(own, light=replace(light, direction=direction))
-        layers.append(skin_layer(skin, statistics, parameters).gain)
+    layers = [
+        _gain(skin, planes, replace(own, light=replace(light, direction=direction)))
+        for direction in ((x, y, z), (0.0, 0.0, 1.0), (-x, -y, z))
+    ]
     side, front = (deviation(layer, sure) for layer in layers[:2])
     return front / max(side, 1e-9), float(np.corrcoef(layers[0][sure > 0], layers[2][sure > 0])[0, 1])
+
+
+def _gain(skin: Skin, planes: F32, statistics: SkinStatistics) -> F32:
+    energy = local_energy(energy_of(skin.luma, skin.matte), statistics.px_per_mm)
+    return skin_layer(skin, planes, energy, statistics, SkinTexture(strength=1.0)).gain
 
 
 def lattice(age: str = "adult", px_per_mm: float = 4.0, side: int = 240) -> dict[str, float]:
     """Per zone: peak of the layer's autocorrelation 3..25 mm away over the median peak of surrogate noise."""
     atlas, parameters = load_atlas(1, age, texel_for(px_per_mm)), SkinTexture(strength=1.0, age=age)
     light = Light((-0.6, -0.2, 0.775), 0.3, 0.1)
-    grey, ones = np.full((side, side, 3), 0.6, np.float32), np.ones((side, side), np.float32)
-    normals = np.zeros_like(grey)
-    normals[..., 2] = 1.0
+    ones = np.ones((side, side), np.float32)
+    grey, normals = (np.zeros((side // BLOCK, side // BLOCK, 3), np.float32) for _ in range(2))
+    grey[:], normals[..., 2] = 0.6, 1.0
     run = (np.arange(side, dtype=np.float32) - side / 2) / np.float32(px_per_mm)
     found = {}
     for zone, place in {
@@ -159,8 +158,9 @@ def lattice(age: str = "adult", px_per_mm: float = 4.0, side: int = 240) -> dict
         "below": (0, 178),
     }.items():
         uv = np.ascontiguousarray(np.stack(np.meshgrid(run, run), -1) + np.array(place, np.float32), np.float32)
-        skin = Skin(grey, ones, np.zeros_like(ones), normals, sample(atlas, uv, ones > 0, -0.5), uv)
-        layer = skin_layer(skin, measure(skin, light, px_per_mm, parameters), parameters).gain
+        skin = Skin(0.6 * ones, grey, ones, normals, Lattice(uv, 0.0, 0.0, 1.0))
+        planes = sample(atlas, skin.uv, ones > 0, -0.5)
+        layer = _gain(skin, planes, measure(skin, planes, light, px_per_mm, parameters))
         found[zone] = _peak(layer, px_per_mm) / float(np.median([_peak(p, px_per_mm) for p in _surrogates(layer)]))
     return found
 

@@ -8,19 +8,22 @@ from functools import cache
 import cv2
 import numpy as np
 
-from grainkit.analysis.face import BROWS, EYES, LIPS, Face
+from grainkit.analysis.face import EYES, LIPS, Face
 from grainkit.analysis.faces import find_faces
+from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import Light, estimate_light
 from grainkit.analysis.matte import SkinColour, filled, skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.analysis.uv import uv_fields
+from grainkit.analysis.uv import uv_and_normals
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.texture.atlas import Atlas, bake
-from grainkit.texture.layer import KEEP_MM, Skin, linear, luminance, masked_blur
+from grainkit.texture.blocks import BLOCK, masked_blur, means
+from grainkit.texture.energy import energy_of, linear, local_energy, luminance
+from grainkit.texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, skin_layer
 from grainkit.texture.sample import sample
 from samples.draw import portrait
 
-WIDTH, HEIGHT = 450, 600
+WIDTH, HEIGHT = 452, 600
 PLAIN = SkinTexture(strength=1.0)
 
 
@@ -41,7 +44,14 @@ class Found:
     uv: np.ndarray
     normals: np.ndarray
     skin: Skin
+    planes: np.ndarray
     light: Light
+
+    def layer(self, statistics: SkinStatistics, parameters: SkinTexture, skin: Skin | None = None) -> Layer:
+        """The layer of this picture, or of another of the same face."""
+        skin = skin or self.skin
+        energy = local_energy(energy_of(skin.luma, skin.matte), statistics.px_per_mm)
+        return skin_layer(skin, self.planes, energy, statistics, parameters)
 
     def cover(self, *groups: tuple[int, ...]) -> np.ndarray:
         """True inside the polygons of these landmark groups."""
@@ -60,15 +70,19 @@ def found() -> Found:
     colour = skin_colour(rgb, face)
     assert colour is not None
     matte = skin_matte(rgb, face, colour, person)
-    uv, normals = uv_fields(face, HEIGHT, WIDTH)
-    sharp = np.zeros(matte.shape, np.float32)
-    for group in (*EYES, *BROWS):
-        sharp = np.maximum(sharp, filled(matte.shape, face.points[list(group), :2]))
+    uv, normals = uv_and_normals(face, HEIGHT, WIDTH)
+    skin = skin_of(rgb, matte, uv, normals)
     planes = sample(atlas(), uv, matte > 0, -0.5)
-    skin = Skin(rgb, matte, (sharp > 0.5).astype(np.float32), normals, planes, uv)
     low = masked_blur(luminance(linear(rgb)), (matte > 0.5).astype(np.float32), KEEP_MM * face.px_per_mm)
-    light = estimate_light(low, normals, matte)
-    return Found(rgb, face, person, colour, matte, uv, normals, skin, light)
+    fine = normals.on(HEIGHT, WIDTH)
+    light = estimate_light(low, fine, matte)
+    return Found(rgb, face, person, colour, matte, uv.on(HEIGHT, WIDTH), fine, skin, planes, light)
+
+
+def skin_of(rgb: np.ndarray, matte: np.ndarray, uv: Lattice, normals: Lattice) -> Skin:
+    """A picture (h, w, 3) whose sides are whole multiples of BLOCK, ready to be textured."""
+    height, width = matte.shape
+    return Skin(luminance(rgb), means(rgb), matte, normals.on(height // BLOCK, width // BLOCK, BLOCK), uv)
 
 
 FEATURES = (*EYES, LIPS)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from grainkit.analysis.face import mean_face
+from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.uv import face_uv
+from grainkit.texture import sample as sampler
 from grainkit.texture.atlas import EXTENT, HEIGHT, PLAIN_FROM, bake, cache_folder, load_atlas, texel_for, zone_maps
-from grainkit.texture.sample import sample
 from tests.skin import atlas, found
 
 
@@ -99,6 +100,11 @@ def test_coordinates_run_at_the_faces_own_scale_and_on_past_it():
     turn = np.gradient(f.uv[..., 0], axis=1) * np.gradient(f.uv[..., 1], axis=0)
     turn -= np.gradient(f.uv[..., 0], axis=0) * np.gradient(f.uv[..., 1], axis=1)
     assert (turn[f.matte > 0.5] > 0).mean() > 0.995
+
+
+def sample(a, uv, wanted, bias):
+    """(h, w, 4) of the atlas at coordinates (h, w, 2) of every px."""
+    return np.moveaxis(sampler.sample(a, Lattice(uv, 0.0, 0.0, 1.0), wanted, bias), 0, -1)
 
 
 def test_the_sampler_reads_texels_and_what_lies_between():

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from grainkit.texture.layer import bands_of, deviation, linear, luminance, masked_blur, measure, skin_layer, target
+from grainkit.texture.blocks import masked_blur, means
+from grainkit.texture.energy import bands_of, deviation, linear, luminance
+from grainkit.texture.layer import measure, target
 from tests.skin import FEATURES, PLAIN, found
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -31,8 +33,8 @@ def contrast(rgb, sure):
 @pytest.fixture(scope="module")
 def made():
     f = found()
-    statistics = measure(f.skin, f.light, f.face.px_per_mm, PLAIN)
-    return f, statistics, skin_layer(f.skin, statistics, PLAIN)
+    statistics = measure(f.skin, f.planes, f.light, f.face.px_per_mm, PLAIN)
+    return f, statistics, f.layer(statistics, PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +57,9 @@ def test_waxy_skin_is_filled_up_to_what_a_photograph_shows(made, cheek):
 
 def test_skin_that_is_textured_already_gets_next_to_nothing(made, cheek):
     f, statistics, layer = made
-    rich = textured(f, skin_layer(f.skin, statistics, replace(PLAIN, strength=2.0)))
-    again = skin_layer(replace(f.skin, rgb=np.clip(rich, 0, 1)), statistics, PLAIN)
+    rich = textured(f, f.layer(statistics, replace(PLAIN, strength=2.0)))
+    rich = np.clip(rich, 0, 1)
+    again = f.layer(statistics, PLAIN, replace(f.skin, luma=luminance(rich), rgb=means(rich)))
     assert deviation(again.gain, cheek) < 0.45 * deviation(layer.gain, cheek)
 
 
@@ -87,7 +90,7 @@ def test_nothing_happens_outside_the_matte_or_on_eyes_and_lips(made):
 
 def test_zero_strength_is_nothing(made):
     f, statistics, _ = made
-    layer = skin_layer(f.skin, statistics, replace(PLAIN, strength=0.0))
+    layer = f.layer(statistics, replace(PLAIN, strength=0.0))
     assert not layer.gain.any()
     assert not layer.cb.any()
 
@@ -100,7 +103,7 @@ def test_texture_follows_the_light(made, cheek):
     def lit(direction):
         light = replace(f.light, direction=direction)
         relief = replace(PLAIN, cavity=0.0, pores=0.0, pigment=0.0)
-        return skin_layer(f.skin, replace(statistics, light=light), relief).gain
+        return f.layer(replace(statistics, light=light), relief).gain
 
     same, mirrored, frontal = lit((x, y, z)), lit((-x, y, z)), lit((0.0, 0.0, 1.0))
     inside = cheek > 0
@@ -110,6 +113,6 @@ def test_texture_follows_the_light(made, cheek):
 
 def test_one_frame_is_one_layer(made):
     f, statistics, layer = made
-    again = skin_layer(f.skin, statistics, PLAIN)
+    again = f.layer(statistics, PLAIN)
     assert np.array_equal(layer.gain, again.gain)
     assert np.array_equal(layer.cr, again.cr)

@@ -84,7 +84,7 @@ class Anchor:
     scale: px of the matched pictures per px of the frame.
     key: the key frame. coordinates: (h, w, 2) mm on the key frame, FINE px apart.
     now: the last frame. way: (rows, columns, 2) px from the cells of `now` back to the key frame.
-    face: where it is now. speed: px of the frame that it moves per frame, 95th percentile over the face.
+    face: where it is now. speed: px of the frame that it moves per frame, median over the face.
     """
 
     scale: float
@@ -126,7 +126,7 @@ class Anchor:
             share = PULL * np.exp(-((length / PULL_REACH) ** 2))
             way += rest * np.minimum(share, PULL_LIMIT / np.maximum(length, 1e-6))
         inside = weight > 0.5
-        speed = float(np.percentile(np.linalg.norm(step, axis=-1)[inside], 95)) if inside.any() else 0.0
+        speed = float(np.median(np.linalg.norm(step, axis=-1)[inside])) if inside.any() else 0.0
         followed = replace(self, now=now, way=way, face=face, speed=speed / self.scale)
         return followed._rekeyed() if to_key.likeness <= ALIKE or followed._rescaled(inside) else followed
 

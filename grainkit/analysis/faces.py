@@ -38,27 +38,42 @@ class FaceTracker:
         self._lost: list[tuple[Face, int]] = []
         self._seen = 0
         self._next = 0
+        self._missing = False
 
-    def track(self, picture: npt.NDArray[Any]) -> tuple[Face, ...]:
-        """Faces of the next frame, ordered by track, in px of `picture` (h, w, 3), uint8 or float32 R'G'B'.
+    @property
+    def looks(self) -> bool:
+        """Whether the next picture is searched for newcomers, and so has to be of the whole frame."""
+        return self._missing or self._seen % self._every == 0
 
-        The picture may be a reduced one, as long as all are of one size.
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """Faces of the last frame, in px of the frame."""
+        return self._faces
+
+    def track(
+        self, picture: npt.NDArray[Any], scale: float = 1.0, left: float = 0.0, top: float = 0.0
+    ) -> tuple[Face, ...]:
+        """Faces of the next frame, ordered by track, in px of the frame.
+
+        picture: (h, w, 3), uint8 or float32 R'G'B': the frame, cut at (left, top) px and reduced by `scale`. Where it
+        `looks` for newcomers, it is to be the whole frame.
         """
         kept: list[Face] = []
-        for face in self._faces:
+        for face in (face.scaled(scale, left, top) for face in self._faces):
             found = self._networks.mesh(picture, face, passes=1)
             if found is not None and _continues(face, found) and not _taken(found, kept):
                 kept.append(found)
             else:
-                self._lost.append((face, self._seen))
-        first, missing = self._seen == 0, len(kept) < len(self._faces)
-        if first or missing or self._seen % self._every == 0:
-            kept += self._newcomers(picture, kept, thorough=first)
+                self._lost.append((_back(face, scale, left, top), self._seen))
+        missing = len(kept) < len(self._faces)
+        if self.looks:
+            kept += self._newcomers(picture, kept, scale, thorough=self._seen == 0)
+        self._missing = missing and not self.looks
         self._seen += 1
-        self._faces = tuple(sorted(kept, key=lambda face: face.track))
+        self._faces = tuple(_back(face, scale, left, top) for face in sorted(kept, key=lambda face: face.track))
         return self._faces
 
-    def _newcomers(self, picture: npt.NDArray[Any], known: list[Face], *, thorough: bool) -> list[Face]:
+    def _newcomers(self, picture: npt.NDArray[Any], known: list[Face], scale: float, *, thorough: bool) -> list[Face]:
         self._lost = [(face, since) for face, since in self._lost if self._seen - since <= REMEMBERED * self._every]
         new: list[Face] = []
         for box in self._networks.detect(picture, thorough=thorough):
@@ -67,7 +82,7 @@ class FaceTracker:
             face = self._networks.mesh(picture, box)
             if face is None or face.score < NEWCOMER_GATE or not _plausible(face, box) or _taken(face, known + new):
                 continue
-            new.append(replace(face, track=self._number(face)))
+            new.append(replace(face, track=self._number(face.scaled(1 / scale))))
         return new
 
     def _number(self, face: Face) -> int:
@@ -77,6 +92,11 @@ class FaceTracker:
                 return self._lost.pop(i)[0].track
         self._next += 1
         return self._next - 1
+
+
+def _back(face: Face, scale: float, left: float, top: float) -> Face:
+    """A face of a picture cut at (left, top) and reduced by `scale`, in px of the whole."""
+    return face.scaled(1 / scale).scaled(1.0, -left, -top)
 
 
 def find_faces(networks: FaceNetworks, picture: npt.NDArray[Any]) -> tuple[Face, ...]:

@@ -36,6 +36,10 @@ class Lattice:
         x, y = ((at - cut + 0.5) * scale - 0.5 for at, cut in ((self.left, left), (self.top, top)))
         return replace(self, left=x, top=y, step=self.step * scale)
 
+    def on_squares(self, shape: tuple[int, ...], side: int) -> F32:
+        """(*shape[:2], n): the field at the middles of squares of a picture."""
+        return self.on(shape[0], shape[1], side)
+
     def on(self, height: int, width: int, step: int = 1) -> F32:
         """(height, width, n): the field on every px of a picture, or with `step` at the middles of its squares."""
         first = (step - 1) / 2

@@ -7,10 +7,12 @@ size of the picture along the picture's own edges.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from grainkit.analysis.face import (
     BEARD,
@@ -150,6 +152,17 @@ def skin_matte(
     work_scale: px per mm to work at; half the default is a third of the cost and does for video.
     """
     small, own, scale = _working(rgb, face, work_scale)
+    if person is not None and scale != 1:
+        person = cv2.resize(person, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return matte_over(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), small, own, colour, person)
+
+
+def matte_over(guide: F32, small: F32, own: Face, colour: SkinColour, person: F32 | None) -> F32:
+    """`skin_matte` of a picture of which `small`, a reduced copy, is looked at.
+
+    guide: (h, w) luma 0..1 of the picture, whose edges the matte follows. own: the face in px of `small`.
+    person: matte of people at the size of `small`, or None.
+    """
     mm, shape = own.px_per_mm, small.shape[:2]
     lab = _lab(small, mm)
     cell = ((lab - _FIRST) * (1 / _CELL)).astype(np.int32)
@@ -175,20 +188,29 @@ def skin_matte(
     far *= body * np.clip(2 - rough / _CLOTH, 0, 1)
     matte = np.maximum(near, _patches(far, near, mm))
     if person is not None:
-        people = cv2.resize(person, shape[::-1], interpolation=cv2.INTER_AREA) if scale != 1 else person
-        matte *= np.clip((people - 0.25) / 0.4, 0, 1)
+        matte *= np.clip((person - 0.25) / 0.4, 0, 1)
     bare = _featureless(shape, own)
     matte *= bare
     matte = cv2.erode(matte, _disk(0.5 * mm))
-    guide = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    gain, offset = _guided(guide, np.asarray(matte, np.float32), 2.0 * mm)
+    gain, offset = _guided(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.asarray(matte, np.float32), 2.0 * mm)
     limit = _blur(bare, 0.4 * mm) * (cv2.dilate(matte, _disk(2.5 * mm)) > 0.05)
-    size = rgb.shape[1::-1]
-    if scale != 1:
-        guide = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        gain, offset, limit = (cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in (gain, offset, limit))
-    out = cv2.multiply(gain, guide) + offset
-    return np.asarray(_smoothstep(out, 0.2, 0.8) * limit, np.float32)
+    if guide.shape != shape:
+        gain, offset, limit = (
+            cv2.resize(p, guide.shape[::-1], interpolation=cv2.INTER_LINEAR) for p in (gain, offset, limit)
+        )
+    out = np.empty(guide.shape, np.float32)
+    _soft(gain, offset, limit, guide, out)
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _soft(gain: Any, offset: Any, limit: Any, guide: Any, out: Any) -> None:
+    low, per = np.float32(0.2), np.float32(1 / 0.6)
+    zero, one = np.float32(0.0), np.float32(1.0)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            t = min(max((gain[y, x] * guide[y, x] + offset[y, x] - low) * per, zero), one)
+            out[y, x] = t * t * (np.float32(3.0) - np.float32(2.0) * t) * limit[y, x]
 
 
 def _without_beard(near: F32, face: Face, rough: F32, lab: F32, colour: SkinColour) -> None:

@@ -114,6 +114,9 @@ def _resized(plane: Plane, shape: tuple[int, int]) -> F32:
     """float32 samples of the plane at `shape`; its scale is left as it is."""
     if plane.shape == shape:
         return plane.astype(np.float32)
-    shrinks = shape[0] <= plane.shape[0] and shape[1] <= plane.shape[1]
-    resized = cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32)
+    if shape[0] > plane.shape[0] or shape[1] > plane.shape[1]:
+        return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    out = np.empty(shape, np.float32)
+    down, across = (_covers(n, 0, n / size, size) for n, size in zip(shape, plane.shape, strict=True))
+    _shrink(plane, *down, *across, out)
+    return out

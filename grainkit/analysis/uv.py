@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
@@ -36,28 +35,22 @@ def face_uv() -> F32:
     return uv
 
 
-def uv_fields(face: Face, height: int, width: int) -> tuple[F32, F32]:
-    """Atlas coordinates (h, w, 2) in mm and unit normals (h, w, 3) of a picture in whose px `face` is.
+def uv_lattice(face: Face, height: int, width: int) -> Lattice:
+    """Atlas coordinates in mm over a picture in whose px `face` is.
 
     A thin-plate field through the landmarks that face the camera. Outside their outline it is led on as a flat
     board of the face's scale, so that neck, ears and shoulders get the same material at the right size.
     """
-    fine = _lattice(face, height, width).on(height, width)
-    unit = fine[..., 2:] / np.maximum(np.linalg.norm(fine[..., 2:], axis=-1, keepdims=True), 1e-6)
-    return np.ascontiguousarray(fine[..., :2]), np.ascontiguousarray(unit, np.float32)
+    return uv_and_normals(face, height, width)[0]
 
 
-def uv_lattice(face: Face, height: int, width: int) -> Lattice:
-    """Atlas coordinates in mm over a picture in whose px `face` is."""
-    found = _lattice(face, height, width)
-    return replace(found, values=np.ascontiguousarray(found.values[..., :2]))
-
-
-def _lattice(face: Face, height: int, width: int) -> Lattice:
-    """Coordinates and normals, GRID_MM apart."""
+def uv_and_normals(face: Face, height: int, width: int) -> tuple[Lattice, Lattice]:
+    """Atlas coordinates as `uv_lattice`, and normals (of about unit length) by the same means."""
     step = int(np.clip(round(face.px_per_mm * GRID_MM), 2, 96))
     x, y = ((np.arange(-(-n // step) + 3, dtype=np.float32) - 1) * step for n in (width, height))
-    return Lattice(_fields_at(face, x, y), -step, -step, step)
+    found = _fields_at(face, x, y)
+    uv, normals = (Lattice(np.ascontiguousarray(p), -step, -step, step) for p in (found[..., :2], found[..., 2:]))
+    return uv, normals
 
 
 def _fields_at(face: Face, x: F32, y: F32) -> F32:

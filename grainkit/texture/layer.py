@@ -5,25 +5,30 @@ relief, shading and pigment multiply (ALGORITHMS.md 1). Band k lies between blur
 SIGMAS[k + 1] px. What a photograph of skin shows at s px/mm is TARGETS; what the picture has is measured
 locally, and each band is filled up to the difference of energies. So waxy skin gets more, photographed
 skin next to nothing, and nothing gets shapes (the widest bands are hardly touched).
+
+Light, shine, what is missing and all else that is smooth is worked out on squares of BLOCK px and read between
+their middles; only relief, its blurs and their sum are worked out per px.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
+from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import Light
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.texture.atlas import BLOOD, CAVITY, HEIGHT, MELANIN
+from grainkit.texture.blocks import BLOCK, Under, blur, blurred_means, expand, means
+from grainkit.texture.energy import BANDS, SIGMAS, bands_of, brightness_of, deviation, linear, luminance
 
 F32 = npt.NDArray[np.float32]
 
-SIGMAS = (0.0, 0.8, 1.6, 3.2, 6.4)
-BANDS = 4
 #: Photographic contrast of adult cheek and forehead per band, by px per mm (ALGORITHMS.md 1; 17.2 is extrapolated).
 TARGET_SCALES = (1.1, 1.45, 2.15, 2.9, 4.3, 8.6, 17.2)
 TARGETS = (
@@ -44,15 +49,17 @@ MELANIN_TINT, BLOOD_TINT = (0.55, 1.0, 1.35), (0.1, 1.0, 0.8)
 KEEP_MM = 3.0
 #: ln(display code) per ln(linear light): the slope of sRGB and BT.1886 on a logarithmic scale.
 ENCODING = 0.45
-#: Band ratio b0 / b1 of a lens-sharp picture; texture is never crisper than the lashes.
-SHARP_RATIO = 0.62
 #: Below this many px per mm less is filled in.
 SMALL = 2.15
 #: Largest change of a pixel, in deviations of the texture asked for: skin has a long dark tail (pores, furrows)
 #: and a short bright one; its bands are skewed by -0.2 to -0.5 (ALGORITHMS.md 1).
 DARK_TAIL, BRIGHT_TAIL = 4.5, 2.0
-_DARK = np.float32(0.004)
-_LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
+#: Share of a frame's time that a shutter is open, and the period that each band is about, px.
+SHUTTER, PERIODS = 0.5, (3.5, 7.0, 14.0, 28.0)
+#: What full pigment takes from ln light.
+MELANIN_AMOUNT, BLOOD_AMOUNT = 0.009, 0.008
+
+_jit = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,84 +95,6 @@ class Layer:
     cr: F32
 
 
-@dataclass(frozen=True, eq=False)
-class Skin:
-    """One face's surroundings, ready to be textured; all (h, w[, n]) float32 of one region.
-
-    rgb: display-encoded R'G'B' 0..1. matte: 0..1. sharp: cover of eyes and brows.
-    uv: atlas coordinates, mm. normals: unit. atlas: sampled atlas planes.
-    """
-
-    rgb: F32
-    matte: F32
-    sharp: F32
-    normals: F32
-    atlas: F32
-    uv: F32
-
-
-def blur(plane: F32, sigma: float) -> F32:
-    """Gaussian blur; wide ones at a reduced size, which they cannot tell from the full."""
-    if sigma <= 0:
-        return plane
-    step = int(min(8, sigma // 3))
-    if step < 2:
-        return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
-    height, width = plane.shape[:2]
-    size = (max(1, -(-width // step)), max(1, -(-height // step)))
-    small = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma / step)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-class Under:
-    """Blurs of what lies under a mask alone: hair and background do not leak in. Blurred masks are kept."""
-
-    def __init__(self, mask: F32) -> None:
-        self.mask = mask
-        self._blurred: dict[float, F32] = {}
-
-    def blur(self, plane: F32, sigma: float) -> F32:
-        if sigma <= 0:
-            return plane
-        if sigma not in self._blurred:
-            self._blurred[sigma] = blur(self.mask, sigma) + np.float32(1e-4)
-        return np.asarray(blur(plane * self.mask, sigma) / self._blurred[sigma], np.float32)
-
-
-def masked_blur(plane: F32, mask: F32, sigma: float) -> F32:
-    """One blur under a mask."""
-    return Under(mask).blur(plane, sigma)
-
-
-def linear(rgb: F32) -> F32:
-    """Linear light of sRGB-encoded values 0..1 (IEC 61966-2-1)."""
-    curved = cv2.pow((np.maximum(rgb, 0) + np.float32(0.055)) * np.float32(1 / 1.055), 2.4)
-    return np.asarray(np.where(rgb <= 0.04045, rgb * np.float32(1 / 12.92), curved), np.float32)
-
-
-def luminance(light: F32) -> F32:
-    """Y of linear BT.709 light (h, w, 3); of encoded values, luma."""
-    return np.asarray(cv2.transform(light, _LUMA), np.float32)
-
-
-def bands_of(plane: F32, mask: F32 | Under | None = None) -> list[F32]:
-    """The difference-of-Gaussians bands of a plane; under a mask only, where one is given."""
-    if mask is None:
-        steps = [blur(plane, s) for s in SIGMAS]
-    else:
-        under = mask if isinstance(mask, Under) else Under(mask)
-        steps = [under.blur(plane, s) for s in SIGMAS]
-    return [steps[k] - steps[k + 1] for k in range(BANDS)]
-
-
-def deviation(plane: F32, mask: F32) -> float:
-    """Standard deviation under a mask."""
-    weight = float(mask.sum()) + 1e-6
-    mean = float((plane * mask).sum()) / weight
-    return float(np.sqrt((np.square(plane - np.float32(mean)) * mask).sum() / weight))
-
-
 def target(px_per_mm: float) -> npt.NDArray[np.float64]:
     """Photographic contrast per band at this scale."""
     at = np.log2(np.clip(px_per_mm, TARGET_SCALES[0], TARGET_SCALES[-1]))
@@ -179,16 +108,39 @@ def _ageing(age: str) -> npt.NDArray[np.float64]:
     return contrast ** np.array(AGE_SLOPE if contrast > 1 else (1.0,) * BANDS)
 
 
-def _parts(skin: Skin, light: Light, px_per_mm: float, low: F32, scale: float) -> tuple[F32, F32, F32]:
-    """(relief, cavity, pores): shaded relief, hollows and pore openings, each in its own units.
+@dataclass(frozen=True, eq=False)
+class Skin:
+    """One face's surroundings, ready to be textured. Sides are whole multiples of BLOCK.
 
-    Relief is shaded by the lamp as far as the picture itself is lit there: its low-passed luminance says
-    where cast shadow lies, in which nothing directional may appear.
+    luma: (h, w) float32 Y' 0..1. rgb: (h / BLOCK, w / BLOCK, 3) means of display-encoded R'G'B'.
+    matte: (h, w) 0..1. normals: (h / BLOCK, w / BLOCK, 3) unit. uv: atlas coordinates over it, mm.
+    weights: (Kr, Kg, Kb) of luma.
     """
-    height = skin.atlas[..., HEIGHT]
-    slope = np.float32(px_per_mm * scale / 1000)
-    across = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=1) * (0.5 * slope)
-    down = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=1) * (0.5 * slope)
+
+    luma: F32
+    rgb: F32
+    matte: F32
+    normals: F32
+    uv: Lattice
+    weights: tuple[float, float, float] = (0.2126, 0.7152, 0.0722)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lit:
+    """How a face is lit, per square: what relief is shaded by."""
+
+    sure: Under
+    low: F32
+    along_x: F32
+    along_y: F32
+    lit: F32
+
+
+def _lit(skin: Skin, light: Light, px_per_mm: float) -> _Lit:
+    """The lamp on this face, as far as the picture itself is lit there: its low-passed luminance says where cast
+    shadow lies, in which nothing directional may appear."""
+    sure = Under(means((skin.matte > 0.5).astype(np.float32)))
+    low = sure.blur(luminance(linear(skin.rgb)), KEEP_MM * px_per_mm / BLOCK)
     lamp = np.array(light.direction, np.float32)
     facing = skin.normals @ lamp
     seen = np.clip((low - np.float32(light.ambient)) / np.float32(light.key), 0, 1.15)
@@ -196,54 +148,78 @@ def _parts(skin: Skin, light: Light, px_per_mm: float, low: F32, scale: float) -
     lit = np.clip(seen / 0.18, 0, 1)
     lit = lit * lit * (3 - 2 * lit)
     strength = light.key / (light.key * incidence + light.ambient) * (0.25 + 0.75 * lit)
-    along_x = lamp[0] - facing * skin.normals[..., 0]
-    along_y = lamp[1] - facing * skin.normals[..., 1]
-    relief = -(across * along_x + down * along_y) * strength
-    hollow = (height - blur(height, 0.8 * px_per_mm)) * (0.55 + 0.45 * lit)
-    pores = -skin.atlas[..., CAVITY] * (0.6 + 0.4 * lit)
-    return relief.astype(np.float32), hollow.astype(np.float32), pores.astype(np.float32)
+    along_x = (lamp[0] - facing * skin.normals[..., 0]) * strength
+    along_y = (lamp[1] - facing * skin.normals[..., 1]) * strength
+    return _Lit(sure, low, *(np.asarray(p, np.float32) for p in (along_x, along_y, lit)))
 
 
-def _mixed(parts: tuple[F32, F32, F32], spread: tuple[float, ...], light: Light, parameters: SkinTexture) -> F32:
-    """The parts added, each brought to unit deviation first: grazing light favours relief, frontal light hollows."""
-    directional = parameters.relief * float(np.clip(0.4 + 0.9 * light.grazing, 0.4, 1.1))
-    weights = (directional, parameters.cavity, parameters.pores)
-    total = np.zeros_like(parts[0])
-    for part, deviated, weight in zip(parts, spread, weights, strict=True):
-        total += part * np.float32(weight / max(deviated, 1e-6))
-    return total
+def _shaded(planes: F32, lit: _Lit, px_per_mm: float, scale: float, weights: tuple[float, float, float]) -> F32:
+    """Relief shaded by the lamp, hollows and pore openings, (h, w): the sum of each times its weight."""
+    directional, cavity, pores = weights
+    height = planes[HEIGHT]
+    slope = np.float32(directional * px_per_mm * scale / 1000)
+    hollow = np.float32(cavity) * (np.float32(0.55) + np.float32(0.45) * lit.lit)
+    pore = np.float32(pores) * (np.float32(0.6) + np.float32(0.4) * lit.lit)
+    out = np.empty(height.shape, np.float32)
+    level = blur(height, 0.8 * px_per_mm)
+    _shade(height, level, planes[CAVITY], lit.along_x * slope, lit.along_y * slope, hollow, pore, out)
+    return out
+
+
+@_jit
+def _shade(height: Any, level: Any, cavity: Any, along_x: Any, along_y: Any, hollow: Any, pores: Any, out: Any) -> None:
+    rows, columns = height.shape
+    line, room = np.empty(along_x.shape[1], np.float32), np.empty((4, columns), np.float32)
+    half = np.float32(0.5)
+    for y in range(rows):
+        expand(along_x, y, line, room[0])
+        expand(along_y, y, line, room[1])
+        expand(hollow, y, line, room[2])
+        expand(pores, y, line, room[3])
+        above, below = height[max(y - 1, 0)], height[min(y + 1, rows - 1)]
+        here, flat, deep, to = height[y], level[y], cavity[y], out[y]
+        ax, ay, hol, por = room[0], room[1], room[2], room[3]
+        to[0] = to[columns - 1] = np.float32(0.0)
+        for x in range(1, columns - 1):
+            across, down = half * (here[x + 1] - here[x - 1]), half * (below[x] - above[x])
+            to[x] = (here[x] - flat[x]) * hol[x] - deep[x] * por[x] - across * ax[x] - down * ay[x]
+
+
+def _weights(statistics: SkinStatistics, parameters: SkinTexture) -> tuple[float, float, float]:
+    """What each part is multiplied by: brought to unit deviation; grazing light favours relief, frontal hollows."""
+    directional = parameters.relief * float(np.clip(0.4 + 0.9 * statistics.light.grazing, 0.4, 1.1))
+    asked = (directional, parameters.cavity, parameters.pores)
+    found = (statistics.relief, statistics.cavity, statistics.pores)
+    return tuple(a / f for a, f in zip(asked, found, strict=True))  # type: ignore[return-value]
 
 
 def measure(
-    skin: Skin, light: Light, px_per_mm: float, parameters: SkinTexture, noise: tuple[float, ...] = (0.0,) * BANDS
-) -> SkinStatistics:
+    skin: Skin, planes: F32, light: Light, px_per_mm: float, parameters: SkinTexture,
+    sharpness: float = 1.0, noise: tuple[float, ...] = (0.0,) * BANDS,
+) -> SkinStatistics:  # fmt: skip
     """The statistics of a shot, from its first frame (or a still).
 
+    planes: (4, h, w) of the atlas, sampled. sharpness: of the picture, from `sharpness_of`.
     noise: deviation per band of ln Y that the source has on surfaces without texture.
     """
-    light_rgb = linear(skin.rgb)
-    y = luminance(light_rgb)
     sure = (skin.matte > 0.5).astype(np.float32)
     if sure.sum() < 16:
         sure = np.ones_like(sure)
-    low = masked_blur(y, sure, KEEP_MM * px_per_mm)
-    parts = _parts(skin, light, px_per_mm, low, parameters.detail_scale)
-    spread = tuple(max(deviation(bands_of(p)[1], sure), 1e-6) for p in parts)
-    total = _mixed(parts, spread, light, parameters)
-    bands = tuple(max(deviation(b, sure), 1e-6) for b in bands_of(total))
-    fine = bands_of(np.log(y + _DARK))
-    if skin.sharp.sum() > 16:
-        ratio = deviation(fine[0], skin.sharp) / max(deviation(fine[1], skin.sharp), 1e-4)
-    else:
-        ratio = SHARP_RATIO
-    chosen = sure > 0
-    middle, bright = np.percentile(low[chosen], [55, 98])
-    saturation = masked_blur(_saturation(light_rgb), sure, 1.2 * px_per_mm)
-    return SkinStatistics(
-        px_per_mm, light, spread[0], spread[1], spread[2], bands,
-        float(np.clip(ratio / SHARP_RATIO, 0.15, 1.15)), noise,
-        float(np.percentile(saturation[chosen], 60)), float(middle), float(bright),
-    )  # fmt: skip
+    lit = _lit(skin, light, px_per_mm)
+    alone = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    parts = (_shaded(planes, lit, px_per_mm, parameters.detail_scale, only) for only in alone)
+    relief, cavity, pores = (max(deviation(bands_of(p)[1], sure), 1e-6) for p in parts)
+    chosen = means(sure) > 0.5
+    if not chosen.any():
+        chosen[:] = True
+    middle, bright = np.percentile(lit.low[chosen], [55, 98])
+    saturation = lit.sure.blur(_saturation(linear(skin.rgb)), 1.2 * px_per_mm / BLOCK)
+    chroma = float(np.percentile(saturation[chosen], 60))
+    found = SkinStatistics(
+        px_per_mm, light, relief, cavity, pores, (1.0,) * BANDS, sharpness, noise, chroma, float(middle), float(bright)
+    )
+    total = _shaded(planes, lit, px_per_mm, parameters.detail_scale, _weights(found, parameters))
+    return replace(found, bands=tuple(max(deviation(b, sure), 1e-6) for b in bands_of(total)))
 
 
 def _saturation(light_rgb: F32) -> F32:
@@ -252,89 +228,175 @@ def _saturation(light_rgb: F32) -> F32:
     return np.asarray(1 - low / np.maximum(high, np.float32(1e-3)), np.float32)
 
 
-def skin_layer(
-    skin: Skin, statistics: SkinStatistics, parameters: SkinTexture, blur_of_motion: tuple[float, ...] = (1.0,) * BANDS
-) -> Layer:
-    """The layer for one frame.
-
-    blur_of_motion: share of each band that motion blur leaves.
-    """
-    if parameters.strength == 0.0:
-        nothing = np.zeros(skin.matte.shape, np.float32)
-        return Layer(nothing, nothing, nothing)
-    s = statistics.px_per_mm
-    matte = skin.matte
-    sure = Under((matte > 0.5).astype(np.float32))
-    light_rgb = linear(skin.rgb)
-    y = luminance(light_rgb)
-    low = sure.blur(y, KEEP_MM * s)
-    parts = _parts(skin, statistics.light, s, low, parameters.detail_scale)
-    spread = (statistics.relief, statistics.cavity, statistics.pores)
-    total = _mixed(parts, spread, statistics.light, parameters)
-
-    wanted = target(s) * _ageing(parameters.age) * np.array(BAND_SHARE)
+def _wanted(statistics: SkinStatistics, parameters: SkinTexture) -> npt.NDArray[np.float64]:
+    """Contrast per band that skin of this age, size, light and sharpness should have."""
+    s, grazing = statistics.px_per_mm, statistics.light.grazing
+    wanted: npt.NDArray[np.float64] = target(s) * _ageing(parameters.age) * np.array(BAND_SHARE)
     # Frontal light hides texture, side light shows it.
-    wanted *= float(np.clip(0.72 + 0.55 * statistics.light.grazing, 0.72, 1.15))
+    wanted *= float(np.clip(0.72 + 0.55 * grazing, 0.72, 1.15))
     # Small faces: a few px hold all of it, and filled up wholly they read as stippled.
     wanted *= float(np.clip(s / SMALL, 0.4, 1) ** 0.5)
     wanted[0] *= min(1.0, statistics.sharpness)
     wanted[1] *= min(1.0, 0.5 + 0.5 * statistics.sharpness)
-    ax, v = np.abs(skin.uv[..., 0]), skin.uv[..., 1]
-    zone = 1 - 0.45 * np.exp(-(((ax - 40) / 24) ** 2 + ((v + 17) / 9) ** 2))
-    out = np.zeros_like(y)
-    have = bands_of(np.log(y + _DARK), sure)
-    for k, band in enumerate(bands_of(total)):
-        energy = sure.blur(np.minimum(np.abs(have[k]), np.float32(0.12)) ** 2, 5 * s)
-        energy = np.maximum(energy - np.float32(statistics.noise[k] ** 2), 0)
-        asked = np.float32(wanted[k]) * zone
-        missing = np.sqrt(np.maximum(asked**2 - energy, 0))
-        out += band * (missing * np.float32(blur_of_motion[k] / statistics.bands[k])).astype(np.float32)
-    out *= np.float32(parameters.strength)
-    # Makeup edges and lashes: where the picture has strong edges of its own, texture steps back.
-    edge = sure.blur(np.abs(have[2]) + np.abs(have[3]), 0.8 * s)
-    out *= np.clip(1.6 - edge / 0.06, 0.25, 1)
+    return wanted
+
+
+def motion_blur(speed: float) -> tuple[float, ...]:
+    """Share of each band that a shutter open for half the time leaves of what moves at `speed` px per frame."""
+    way = SHUTTER * speed
+    return tuple(float(1 / np.sqrt(1 + (1.5 * way / period) ** 2)) for period in PERIODS)
+
+
+def skin_layer(
+    skin: Skin, planes: F32, energy: F32, statistics: SkinStatistics, parameters: SkinTexture,
+    blur_of_motion: tuple[float, ...] = (1.0,) * BANDS,
+) -> Layer:  # fmt: skip
+    """The layer for one frame.
+
+    planes: (4, h, w) of the atlas, sampled. energy: per square and band, from `local_energy`.
+    blur_of_motion: share of each band that motion blur leaves.
+    """
+    shape = skin.matte.shape
+    if parameters.strength == 0.0:
+        nothing = np.zeros(shape, np.float32)
+        return Layer(nothing, nothing, nothing)
+    s = statistics.px_per_mm
+    lit = _lit(skin, statistics.light, s)
+    total = _shaded(planes, lit, s, parameters.detail_scale, _weights(statistics, parameters))
+    wanted = _wanted(statistics, parameters)
+    gains = _gains(skin, lit, energy, wanted, statistics, parameters) * np.array(blur_of_motion, np.float32)
+    # The sum of bands times gains, with every blur taken once; the wide ones on squares.
+    steps = [blur(total, SIGMAS[k]) for k in (1, 2)]
+    small = means(total)
+    wide = gains[..., 3] * (blurred_means(small, SIGMAS[3]) - blurred_means(small, SIGMAS[4]))
+    wide -= gains[..., 2] * blurred_means(small, SIGMAS[3])
     usual = parameters.strength * float(np.sqrt(np.sum(wanted**2)))
-    dark, bright = (np.float32(min(parameters.max_contrast, tail * usual)) for tail in (DARK_TAIL, BRIGHT_TAIL))
-    limit = np.where(out < 0, dark, bright)
-    out = limit * np.tanh(out / limit)
-    shine = _shine(light_rgb, low, sure, statistics)
-    out *= 1 + np.float32(parameters.sparkle) * shine
+    limits = np.array([min(parameters.max_contrast, tail * usual) for tail in (DARK_TAIL, BRIGHT_TAIL)], np.float32)
 
-    r, g, b = cv2.split(skin.rgb)
-    top = blur(cv2.max(cv2.max(r, g), b), 1.0)
-    weight = matte * (1 - np.clip((top - 0.90) / 0.09, 0, 1)) * np.clip(blur(y, 2.0) / 0.012, 0, 1)
+    light_rgb = linear(skin.rgb)
+    shine = _shine(light_rgb, lit, statistics)
+    dark = np.clip(blur(luminance(light_rgb), 2.0 / BLOCK) / 0.012, 0, 1).astype(np.float32)
+    luma = np.maximum(skin.rgb @ np.array(skin.weights, np.float32), np.float32(0.02))
+    ratios = skin.rgb / luma[..., None]
+    pigments = [means(planes[k]) for k in (MELANIN, BLOOD)]
+    pigments = [(p - blur(p, 2.2 * s / BLOCK)) for p in pigments]
     tint = parameters.pigment * parameters.strength
-    return _encoded(skin, out, weight.astype(np.float32), shine, float(tint), sure, s)
+    fields = np.stack(
+        [
+            gains[..., 0], gains[..., 1] - gains[..., 0], gains[..., 2] - gains[..., 1], wide, shine,
+            ratios[..., 0], ratios[..., 1], ratios[..., 2], dark,
+            pigments[0] * np.float32(MELANIN_AMOUNT * tint), pigments[1] * np.float32(BLOOD_AMOUNT * tint),
+        ]
+    ).astype(np.float32)  # fmt: skip
+    gain, cb, cr = (np.empty(shape, np.float32) for _ in range(3))
+    sums = np.empty((3, *energy.shape[:2]), np.float32)
+    _compose(
+        total, steps[0], steps[1], skin.luma, skin.matte, fields, limits, np.float32(parameters.sparkle),
+        np.array(skin.weights, np.float32), gain, cb, cr, sums,
+    )  # fmt: skip
+    low = [lit.sure.share(p * np.float32(1 / BLOCK**2), KEEP_MM * s / BLOCK) for p in sums]
+    _keep_low(gain, cb, cr, skin.matte, np.stack(low))
+    return Layer(gain, cb, cr)
 
 
-def _shine(light_rgb: F32, low: F32, sure: Under, statistics: SkinStatistics) -> F32:
-    """0..1: how specular the skin is there: bright, and paler than the rest of it."""
-    pale = sure.blur(_saturation(light_rgb), 1.2 * statistics.px_per_mm)
+def _gains(
+    skin: Skin, lit: _Lit, energy: F32, wanted: npt.NDArray[np.float64], statistics: SkinStatistics,
+    parameters: SkinTexture,
+) -> F32:  # fmt: skip
+    """(h, w, BANDS) per square: what each band of the shaded atlas is multiplied by to fill what is missing."""
+    s = statistics.px_per_mm
+    uv = skin.uv.on_squares(energy.shape, BLOCK)
+    ax, v = np.abs(uv[..., 0]), uv[..., 1]
+    # Under the eyes skin is thin and smooth.
+    zone = 1 - 0.45 * np.exp(-(((ax - 40) / 24) ** 2 + ((v + 17) / 9) ** 2))
+    # Makeup edges and lashes: where the picture has strong edges of its own, texture steps back.
+    level = brightness_of(luminance(skin.rgb))
+    edge = lit.sure.blur(np.abs(level - lit.sure.blur(level, SIGMAS[4] / BLOCK)), 0.8 * s / BLOCK)
+    stepped = np.clip(1.6 - edge / 0.06, 0.25, 1) * parameters.strength
+    own = np.maximum(energy - np.square(np.array(statistics.noise, np.float32)), 0)
+    asked = np.square(np.array(wanted, np.float32) * zone[..., None].astype(np.float32))
+    missing = np.sqrt(np.maximum(asked - own, 0)) / np.array(statistics.bands, np.float32)
+    return np.asarray(missing * stepped[..., None], np.float32)
+
+
+def _shine(light_rgb: F32, lit: _Lit, statistics: SkinStatistics) -> F32:
+    """0..1 per square: how specular the skin is there: bright, and paler than the rest of it."""
+    s = statistics.px_per_mm / BLOCK
+    pale = lit.sure.blur(_saturation(light_rgb), 1.2 * s)
     paler = np.clip((statistics.chroma - pale) / (0.35 * max(statistics.chroma, 1e-3)), 0, 1)
-    brighter = np.clip((low - statistics.middle) / (statistics.bright - statistics.middle + 1e-4), 0, 1)
-    return blur((paler * brighter).astype(np.float32), statistics.px_per_mm)
+    brighter = np.clip((lit.low - statistics.middle) / (statistics.bright - statistics.middle + 1e-4), 0, 1)
+    return blur((paler * brighter).astype(np.float32), s)
 
 
-def _encoded(skin: Skin, texture: F32, weight: F32, shine: F32, tint: float, sure: Under, s: float) -> Layer:
-    """Luma gain and chroma change of ln-light texture on this picture; low frequencies of all three stay."""
-    pigments: list[tuple[F32, tuple[float, float, float], float]] = []
-    if tint > 0:
-        for plane, colours, amount in ((MELANIN, MELANIN_TINT, 0.009), (BLOOD, BLOOD_TINT, 0.008)):
-            field = skin.atlas[..., plane]
-            pigments.append((field - blur(field, 2.2 * s), colours, amount * tint))
-    change = []
-    for c in range(3):
-        power = CHANNEL_POWER[c] * (1 - shine) + shine
-        x = texture * power
-        for field, colours, amount in pigments:
-            x = x - field * np.float32(amount * colours[c])
-        x = x * weight * np.float32(ENCODING)
-        change.append(skin.rgb[..., c] * (x + 0.5 * x * x))
-    dr, dg, db = change
-    dy = 0.2126 * dr + 0.7152 * dg + 0.0722 * db
-    luma = luminance(skin.rgb)
-    gain = dy / np.maximum(luma, np.float32(0.02))
-    planes: list[Any] = [gain, (db - dy) / 1.8556, (dr - dy) / 1.5748]
-    covered = np.minimum(weight * 4, 1)
-    kept = [(p - sure.blur(p, KEEP_MM * s)) * covered for p in planes]
-    return Layer(*(np.asarray(p, np.float32) for p in kept))
+@_jit
+def _compose(
+    total: Any, first: Any, second: Any, luma: Any, matte: Any, fields: Any, limits: Any, sparkle: Any, weights: Any,
+    gain: Any, cb: Any, cr: Any, sums: Any,
+) -> None:  # fmt: skip
+    """Luma gain and chroma change of the texture on this picture, and their sums per square of sure skin.
+
+    fields: per square, three gains, the wide bands, shine, R/G/B over luma, 1 where not black, melanin, blood.
+    """
+    rows, columns = total.shape
+    zero, one, half = np.float32(0.0), np.float32(1.0), np.float32(0.5)
+    line, room = np.empty(fields.shape[2], np.float32), np.empty((fields.shape[0], columns), np.float32)
+    to_cb, to_cr = half / (one - weights[2]), half / (one - weights[0])
+    kr, kg, kb = weights[0], weights[1], weights[2]
+    power_r, power_g, power_b = np.float32(CHANNEL_POWER[0]), np.float32(CHANNEL_POWER[1]), np.float32(CHANNEL_POWER[2])
+    melanin_r, melanin_g, melanin_b = (
+        np.float32(MELANIN_TINT[0]),
+        np.float32(MELANIN_TINT[1]),
+        np.float32(MELANIN_TINT[2]),
+    )
+    blood_r, blood_g, blood_b = np.float32(BLOOD_TINT[0]), np.float32(BLOOD_TINT[1]), np.float32(BLOOD_TINT[2])
+    sums[:] = zero
+    for y in range(rows):
+        for n in range(fields.shape[0]):
+            expand(fields[n], y, line, room[n])
+        g0, g1, g2, wide, shine = room[0], room[1], room[2], room[3], room[4]
+        red, green, blue, dark, melanin, blood = room[5], room[6], room[7], room[8], room[9], room[10]
+        t0, t1, t2, own, cover = total[y], first[y], second[y], luma[y], matte[y]
+        to, to_b, to_r = gain[y], cb[y], cr[y]
+        for x in range(columns):
+            value = g0[x] * t0[x] + g1[x] * t1[x] + g2[x] * t2[x] + wide[x]
+            limit = limits[0] if value < zero else limits[1]
+            value = min(max(value / limit, np.float32(-3.0)), np.float32(3.0))
+            # tanh to 2 %: a soft limit asks for no more.
+            square = value * value
+            value = limit * value * (np.float32(27.0) + square) / (np.float32(27.0) + np.float32(9.0) * square)
+            value *= one + sparkle * shine[x]
+            top = own[x] * max(max(red[x], green[x]), blue[x])
+            weight = cover[x] * dark[x] * (one - min(max((top - np.float32(0.90)) / np.float32(0.09), zero), one))
+            weight *= np.float32(ENCODING)
+            plain = one - shine[x]
+            a = (value * (power_r * plain + shine[x]) - melanin[x] * melanin_r - blood[x] * blood_r) * weight
+            b = (value * (power_g * plain + shine[x]) - melanin[x] * melanin_g - blood[x] * blood_g) * weight
+            c = (value * (power_b * plain + shine[x]) - melanin[x] * melanin_b - blood[x] * blood_b) * weight
+            a, b, c = red[x] * (a + half * a * a), green[x] * (b + half * b * b), blue[x] * (c + half * c * c)
+            grown = kr * a + kg * b + kb * c
+            to[x] = grown
+            to_b[x] = own[x] * (c - grown) * to_cb
+            to_r[x] = own[x] * (a - grown) * to_cr
+        j = y // BLOCK
+        for i in range(sums.shape[2]):
+            for k in range(i * BLOCK, i * BLOCK + BLOCK):
+                sure = one if cover[k] > half else zero
+                sums[0, j, i] += sure * to[k]
+                sums[1, j, i] += sure * to_b[k]
+                sums[2, j, i] += sure * to_r[k]
+
+
+@_jit
+def _keep_low(gain: Any, cb: Any, cr: Any, matte: Any, low: Any) -> None:
+    """Takes the low frequencies out again, where there is skin."""
+    columns = gain.shape[1]
+    line, room = np.empty(low.shape[2], np.float32), np.empty((3, columns), np.float32)
+    for y in range(gain.shape[0]):
+        for n in range(3):
+            expand(low[n], y, line, room[n])
+        to, to_b, to_r, cover = gain[y], cb[y], cr[y], matte[y]
+        for x in range(columns):
+            share = min(np.float32(4.0) * cover[x], np.float32(1.0))
+            to[x] -= share * room[0, x]
+            to_b[x] -= share * room[1, x]
+            to_r[x] -= share * room[2, x]

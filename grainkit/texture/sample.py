@@ -1,4 +1,4 @@
-"""Reading the atlas: a float sampler with a level of detail per pixel.
+"""Reading the atlas: a float sampler with a level of detail per place.
 
 Library warps work in 1/32 px fixed point, which scintillates on texture near the Nyquist limit when it
 moves by parts of a pixel (ALGORITHMS.md 3); this one is float throughout.
@@ -12,12 +12,18 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from grainkit.analysis.lattice import Lattice
 from grainkit.texture.atlas import PLAIN_FROM, Atlas
+from grainkit.texture.blocks import BLOCK
 
 F32 = npt.NDArray[np.float32]
 
 #: Most reads along the long axis of a foreshortened place.
 MOST_PROBES = 4
+#: Coordinates are worked out every so many px and are straight in between.
+STEP = 2
+#: A level of detail this close to a whole one is that one: half the reads.
+CLOSE = 0.12
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -36,40 +42,33 @@ def _folded(x: Any, last: Any, low: Any) -> Any:
 
 
 @_jit
-def _probe(level: Any, x: Any, y: Any) -> Any:
-    """Bilinear sample of four planes at (x, y) texels."""
-    i, j = min(max(int(x), 0), level.shape[1] - 2), min(max(int(y), 0), level.shape[0] - 2)
+def _add_probe(level: Any, x: Any, y: Any, weight: Any, out: Any) -> None:
+    """out (4,) += weight times the bilinear sample of four planes at (x, y) texels."""
+    i, j = min(int(x), level.shape[1] - 2), min(int(y), level.shape[0] - 2)
     fx, fy = x - np.float32(i), y - np.float32(j)
-    gx, gy = np.float32(1.0) - fx, np.float32(1.0) - fy
-    a, b, c, d = gx * gy, fx * gy, gx * fy, fx * fy
-    near, far = level[j], level[j + 1]
-    return (
-        a * near[i, 0] + b * near[i + 1, 0] + c * far[i, 0] + d * far[i + 1, 0],
-        a * near[i, 1] + b * near[i + 1, 1] + c * far[i, 1] + d * far[i + 1, 1],
-        a * near[i, 2] + b * near[i + 1, 2] + c * far[i, 2] + d * far[i + 1, 2],
-        a * near[i, 3] + b * near[i + 1, 3] + c * far[i, 3] + d * far[i + 1, 3],
-    )
+    far_y, far_x = weight * fy, fx
+    near_y, near_x = weight - far_y, np.float32(1.0) - fx
+    a, b, c, d = near_x * near_y, far_x * near_y, near_x * far_y, far_x * far_y
+    for k in range(4):
+        out[k] += a * level[j, i, k] + b * level[j, i + 1, k] + c * level[j + 1, i, k] + d * level[j + 1, i + 1, k]
 
 
 @_jit
-def _sample(
-    levels: Any, left: Any, top: Any, texel: Any, plain: Any, uv: Any, wanted: Any, bias: Any, out: Any
-) -> None:
-    height, width = wanted.shape
+def _details(uv: Any, texel: Any, bias: Any, last: Any, out: Any) -> None:
+    """Per square of coordinates (level of detail, probes, u and v from one end of the long axis of a px to the other).
+
+    uv: coordinates STEP px apart.
+    """
     half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
-    last = np.float32(len(levels) - 1)
-    right, bottom = np.float32(levels[0].shape[1] - 2) * texel, np.float32(levels[0].shape[0] - 2) * texel
-    for y in range(height):
-        before_y, after_y = max(y - 1, 0), min(y + 1, height - 1)
-        per_y = one / np.float32(max(after_y - before_y, 1))
-        for x in range(width):
-            if not wanted[y, x]:
-                out[y, x] = zero
-                continue
-            before_x, after_x = max(x - 1, 0), min(x + 1, width - 1)
-            per_x = one / np.float32(max(after_x - before_x, 1))
-            ux, vx = (uv[y, after_x, 0] - uv[y, before_x, 0]) * per_x, (uv[y, after_x, 1] - uv[y, before_x, 1]) * per_x
-            uy, vy = (uv[after_y, x, 0] - uv[before_y, x, 0]) * per_y, (uv[after_y, x, 1] - uv[before_y, x, 1]) * per_y
+    height, width = uv.shape[0], uv.shape[1]
+    across = BLOCK // STEP
+    for j in range(out.shape[0]):
+        y0, y1 = min(j * across, height - 2), min(j * across + across, height - 1)
+        for i in range(out.shape[1]):
+            x0, x1 = min(i * across, width - 2), min(i * across + across, width - 1)
+            per_x, per_y = one / np.float32((x1 - x0) * STEP), one / np.float32((y1 - y0) * STEP)
+            ux, vx = (uv[y0, x1, 0] - uv[y0, x0, 0]) * per_x, (uv[y0, x1, 1] - uv[y0, x0, 1]) * per_x
+            uy, vy = (uv[y1, x0, 0] - uv[y0, x0, 0]) * per_y, (uv[y1, x0, 1] - uv[y0, x0, 1]) * per_y
             # Singular values of the Jacobian: the longest and the shortest step a pixel takes across the atlas.
             p, q, r = ux * ux + vx * vx, uy * uy + vy * vy, ux * uy + vx * vy
             root = np.sqrt(max(half * half * (p - q) * (p - q) + r * r, zero))
@@ -77,43 +76,77 @@ def _sample(
             # Foreshortened places are read several times along their long axis, not blurred along both.
             probes = min(max(int(np.sqrt(long2 / short2) + half), 1), MOST_PROBES)
             lod = half * np.log2(max(long2, np.float32(1e-12)) / np.float32(probes * probes)) - np.log2(texel) + bias
-            lod = min(max(lod, zero), last)
-            base = min(int(lod), len(levels) - 2)
-            part = lod - np.float32(base)
-            fine, coarse = levels[base], levels[base + 1]
-            per_fine = one / (texel * np.float32(1 << base))
             ax, ay = (r, long2 - p) if p < q else (long2 - q, r)
             norm = np.sqrt(ax * ax + ay * ay)
             if norm < np.float32(1e-9):
-                probes = 1
-            else:
-                ax, ay = ax / norm, ay / norm
-            h, c, m, b = zero, zero, zero, zero
-            for n in range(probes):
-                t = (np.float32(n) + half) / np.float32(probes) - half
-                u = uv[y, x, 0] + t * (ax * ux + ay * uy)
-                v = uv[y, x, 1] + t * (ax * vx + ay * vy)
-                u, v = _folded(u - left, right, zero), _folded(v - top, bottom, plain)
-                # Levels are made so that sample 0 of each lies on sample 0 of the one before.
-                f0, f1, f2, f3 = _probe(fine, u * per_fine, v * per_fine)
-                c0, c1, c2, c3 = _probe(coarse, u * per_fine * half, v * per_fine * half)
-                h, c = h + f0 + part * (c0 - f0), c + f1 + part * (c1 - f1)
-                m, b = m + f2 + part * (c2 - f2), b + f3 + part * (c3 - f3)
+                probes, norm = 1, one
+            ax, ay = ax / norm, ay / norm
+            cell = out[j, i]
+            cell[0], cell[1] = min(max(lod, zero), last), np.float32(probes)
+            cell[2], cell[3] = ax * ux + ay * uy, ax * vx + ay * vy
+
+
+@_jit
+def _sample(
+    levels: Any, left: Any, top: Any, texel: Any, plain: Any, uv: Any, details: Any, wanted: Any, out: Any
+) -> None:
+    height, width = wanted.shape
+    half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
+    right, bottom = np.float32(levels[0].shape[1] - 2) * texel, np.float32(levels[0].shape[0] - 2) * texel
+    value = np.empty(4, np.float32)
+    per = one / np.float32(STEP)
+    finest = one / texel
+    for y in range(height):
+        j = y // STEP
+        fy = np.float32(y - j * STEP) * per
+        for x in range(width):
+            if not wanted[y, x]:
+                for k in range(4):
+                    out[k, y, x] = zero
+                continue
+            i = x // STEP
+            fx = np.float32(x - i * STEP) * per
+            a, b, c, d = (one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy
+            u = a * uv[j, i, 0] + b * uv[j, i + 1, 0] + c * uv[j + 1, i, 0] + d * uv[j + 1, i + 1, 0] - left
+            v = a * uv[j, i, 1] + b * uv[j, i + 1, 1] + c * uv[j + 1, i, 1] + d * uv[j + 1, i + 1, 1] - top
+            detail = details[y // BLOCK, x // BLOCK]
+            base = min(int(detail[0]), len(levels) - 2)
+            part = (detail[0] - np.float32(base) - np.float32(CLOSE)) * np.float32(1 / (1 - 2 * CLOSE))
+            part = min(max(part, zero), one)
+            probes = int(detail[1])
             share = one / np.float32(probes)
-            out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = h * share, c * share, m * share, b * share
+            scale = finest / np.float32(1 << base)
+            value[:] = zero
+            for n in range(probes):
+                t = (np.float32(n) + half) * share - half
+                pu, pv = u + t * detail[2], v + t * detail[3]
+                if pu < zero or pv < zero or pu > right or pv > bottom:
+                    pu, pv = _folded(pu, right, zero), _folded(pv, bottom, plain)
+                # Levels are made so that sample 0 of each lies on sample 0 of the one before.
+                if part < one:
+                    _add_probe(levels[base], pu * scale, pv * scale, share * (one - part), value)
+                if part > zero:
+                    _add_probe(levels[base + 1], pu * scale * half, pv * scale * half, share * part, value)
+            for k in range(4):
+                out[k, y, x] = value[k]
 
 
-def sample(atlas: Atlas, uv: F32, wanted: npt.NDArray[np.bool_], bias: float, scale: float = 1.0) -> F32:
-    """The atlas planes (h, w, 4) at coordinates uv (h, w, 2) in mm; 0 where not wanted.
+def sample(atlas: Atlas, uv: Lattice, wanted: npt.NDArray[np.bool_], bias: float, scale: float = 1.0) -> F32:
+    """The atlas planes (4, h, w) at coordinates uv (over the picture, in mm); 0 where not wanted (h, w).
 
     bias: added to the level of detail; below 0 crisper (stills), above 0 calmer (video).
     scale: enlarges the relief about the atlas' origin.
     Beyond the atlas it is mirrored: to the sides and above as it is, below within its plain skin (from PLAIN_FROM).
     """
-    out = np.empty((*uv.shape[:2], 4), np.float32)
-    place = uv if scale == 1.0 else uv / np.float32(scale)
-    _sample(
-        atlas.levels, np.float32(atlas.left), np.float32(atlas.top), np.float32(atlas.texel),
-        np.float32(PLAIN_FROM - atlas.top), np.ascontiguousarray(place, np.float32), wanted, np.float32(bias), out,
-    )  # fmt: skip
+    height, width = wanted.shape
+    out = np.empty((4, height, width), np.float32)
+    corners = Lattice(uv.values, uv.top + (STEP - 1) / 2, uv.left + (STEP - 1) / 2, uv.step)
+    place = corners.on(-(-height // STEP) + 1, -(-width // STEP) + 1, STEP)
+    if scale != 1.0:
+        place *= np.float32(1 / scale)
+    details = np.empty((-(-height // BLOCK), -(-width // BLOCK), 4), np.float32)
+    texel, last = np.float32(atlas.texel), np.float32(len(atlas.levels) - 1)
+    _details(place, texel, np.float32(bias), last, details)
+    plain = np.float32(PLAIN_FROM - atlas.top)
+    _sample(atlas.levels, np.float32(atlas.left), np.float32(atlas.top), texel, plain, place, details, wanted, out)
     return out

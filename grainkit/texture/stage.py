@@ -8,36 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from grainkit.analysis.anchor import Anchor
 from grainkit.analysis.cuts import CutDetector
 from grainkit.analysis.face import BROWS, EYES, Face
 from grainkit.analysis.faces import FaceTracker
+from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import estimate_light
-from grainkit.analysis.matte import SkinColour, filled, skin_colour, skin_matte
+from grainkit.analysis.matte import SkinColour, filled, matte_over, skin_colour
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.analysis.picture import reduced_size, rgb_of
+from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
 from grainkit.analysis.source_noise import source_noise
-from grainkit.analysis.uv import normals_at, uv_fields
+from grainkit.analysis.uv import normals_at, uv_and_normals
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.frame import Frame
 from grainkit.texture.atlas import Atlas, load_atlas, texel_for
-from grainkit.texture.layer import (
-    KEEP_MM,
-    Layer,
-    Skin,
-    SkinStatistics,
+from grainkit.texture.blocks import BLOCK, masked_blur, padded
+from grainkit.texture.energy import (
+    EnergyMap,
     bands_of,
+    brightness_of,
+    energy_of,
     linear,
+    local_energy,
     luminance,
-    masked_blur,
-    measure,
-    skin_layer,
+    sharpness_of,
 )
+from grainkit.texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, measure, motion_blur, skin_layer
 from grainkit.texture.sample import sample
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
@@ -45,6 +48,16 @@ F32 = npt.NDArray[np.float32]
 
 #: Long side of the picture that faces are looked for in, px.
 LOOK_SIZE = 1280
+#: Video: between looks known faces are followed in a picture that shows the smallest at this width, px.
+FOLLOW_FACE = 110.0
+#: (height, width) of what people are found in; the network's own.
+PERSON_SIZE = (256, 256)
+#: Video: frames from one look at where people are, and at how much texture there is, to the next.
+PERSON_EVERY, ENERGY_EVERY = 3, 4
+#: Video: frames in which what is known of a face's own texture is renewed.
+ENERGY_FRAMES = 24.0
+#: Video: share of a face's speed that is taken over per frame.
+SPEED_SHARE = 0.4
 #: Faces smaller than this many px per mm have no room for texture (a face 60 px wide).
 SMALLEST = 0.45
 #: Most faces that are textured in a frame, largest first.
@@ -54,8 +67,6 @@ MOST_FACES = 20
 STILL_REACH, VIDEO_REACH = (1.6, 0.45, 3.5), (0.3, 0.3, 0.6)
 #: px per mm that a matte is worked out at.
 STILL_MATTE, VIDEO_MATTE = 2.2, 1.0
-#: Video: normals are worked out at this share of the size, they are smooth.
-COARSE = 0.25
 #: Faces larger than this many px per mm are textured at a reduced size and the layer is enlarged: the finest
 #: band of a photograph has next to nothing there, and memory stays bounded.
 FINEST = 6.0
@@ -90,12 +101,53 @@ class Region:
 
 @dataclass(eq=False)
 class _Known:
-    """What a shot knows of one face: fixed when it was first seen, but for the anchor, which follows."""
+    """What a shot knows of one face: fixed when it was first seen, but for what follows it (video)."""
 
     colour: SkinColour
     statistics: SkinStatistics
     atlas: Atlas
     anchor: Anchor | None
+    texture: EnergyMap
+    speed: float = 0.0
+    frames: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A region of a frame as one face's texture is worked out on it.
+
+    scale: px of it per px of the frame. face: in its px. luma: (h, w), sides whole multiples of BLOCK.
+    looked: (h', w', 3) R'G'B' that the matte is worked out on. rgb: means over squares.
+    """
+
+    region: Region
+    size: tuple[int, int]
+    scale: float
+    face: Face
+    luma: F32
+    looked: F32
+    rgb: F32
+
+    @staticmethod
+    def of(frame: Frame, face: Face, region: Region, matte_scale: float) -> _View:
+        scale = min(1.0, FINEST / face.px_per_mm)
+        size = (max(8, round(region.height * scale)), max(8, round(region.width * scale)))
+        area = (region.top, region.left, region.height, region.width)
+        own = face.scaled(scale, region.left, region.top)
+        luma = np.ascontiguousarray(padded(np.clip(luma_of(frame, area, size), 0, 1)))
+        look = min(1.0, matte_scale / own.px_per_mm)
+        looked = rgb_of(frame, area, (max(8, round(size[0] * look)), max(8, round(size[1] * look))))
+        squares = (luma.shape[0] // BLOCK, luma.shape[1] // BLOCK)
+        return _View(region, size, scale, own, luma, looked, rgb_of(frame, area, squares))
+
+    def matte(self, colour: SkinColour, person: F32 | None) -> F32:
+        """(h, w) 0..1, nothing in the padding."""
+        look = self.looked.shape[1] / self.size[1]
+        height, width = self.size
+        found = matte_over(self.luma[:height, :width], self.looked, self.face.scaled(look), colour, person)
+        out = np.zeros(self.luma.shape, np.float32)
+        out[:height, :width] = found
+        return out
 
 
 class TextureStage:
@@ -112,6 +164,8 @@ class TextureStage:
         self._cuts = CutDetector()
         self._tracker = FaceTracker(self._networks)
         self._known: dict[int, _Known] = {}
+        self._frames = 0
+        self._person: F32 | None = None
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, TextureTerm | None]]:
         """Each frame with its term, None where there is no skin to texture."""
@@ -125,70 +179,110 @@ class TextureStage:
         if self._moving and self._cuts.is_cut(frame):
             self._start_shot()
             self._cuts.is_cut(frame)
-        small = rgb_of(frame, size=reduced_size(frame, LOOK_SIZE))
-        scale = small.shape[1] / frame.width
-        found = [face.scaled(1 / scale) for face in self._tracker.track(small)]
-        faces = sorted((f for f in found if f.px_per_mm >= SMALLEST), key=lambda f: -f.width)[:MOST_FACES]
-        if not faces:
-            return None
-        person = self._networks.person(small)
+        faces = self._faces(frame)
         layers = []
         for face in faces:
             region = Region.around(face, frame, VIDEO_REACH if self._moving else STILL_REACH)
-            layer = None if region is None else self._layer(frame, face, region, person)
+            layer = None if region is None else self._layer(frame, face, region)
             if region is not None and layer is not None:
                 layers.append((region, layer))
+        self._frames += 1
         return _term(layers, frame) if layers else None
 
-    def _layer(self, frame: Frame, face: Face, region: Region, person: F32) -> Layer | None:
-        shrink = min(1.0, FINEST / face.px_per_mm)
-        size = (max(8, round(region.height * shrink)), max(8, round(region.width * shrink)))
-        rgb = rgb_of(frame, (region.top, region.left, region.height, region.width), size)
-        own = face.scaled(shrink, region.left, region.top)
+    def _faces(self, frame: Frame) -> list[Face]:
+        """Faces that have room for texture, largest first, in px of the frame."""
+        if self._tracker.looks:
+            small = rgb_of(frame, size=reduced_size(frame, LOOK_SIZE))
+            found = self._tracker.track(small, small.shape[1] / frame.width)
+        else:
+            found = self._followed(frame)
+        if self._frames % PERSON_EVERY == 0 or self._person is None:
+            self._person = self._networks.person(rgb_of(frame, size=PERSON_SIZE)) if found else None
+        return sorted((f for f in found if f.px_per_mm >= SMALLEST), key=lambda f: -f.width)[:MOST_FACES]
+
+    def _followed(self, frame: Frame) -> tuple[Face, ...]:
+        """Known faces, in a picture that is no larger than they need."""
+        known = self._tracker.faces
+        nothing = np.zeros((8, 8, 3), np.float32)
+        if not known:
+            return self._tracker.track(nothing)
+        boxes = np.array([face.box for face in known])
+        margin = max(face.width for face in known) * 0.6
+        left, top = (max(0, int(v) // 2 * 2) for v in boxes[:, :2].min(0) - margin)
+        right, bottom = (
+            min(n, int(v)) for v, n in zip(boxes[:, 2:].max(0) + margin, (frame.width, frame.height), strict=True)
+        )
+        scale = min(1.0, FOLLOW_FACE / min(face.width for face in known))
+        height, width = bottom - top, right - left
+        if min(height, width) < 8:
+            return self._tracker.track(nothing, 1.0, left, top)
+        size = (max(8, round(height * scale)), max(8, round(width * scale)))
+        return self._tracker.track(rgb_of(frame, (top, left, height, width), size), size[1] / width, left, top)
+
+    def _layer(self, frame: Frame, face: Face, region: Region) -> Layer | None:
         known = self._known.get(face.track)
         work = VIDEO_MATTE if self._moving else STILL_MATTE
-        colour = known.colour if known else skin_colour(rgb, own, work_scale=work)
+        view = _View.of(frame, face, region, work)
+        looked = view.face.scaled(view.looked.shape[1] / view.size[1])
+        colour = known.colour if known else skin_colour(view.looked, looked, work_scale=work)
         if colour is None:
             return None
-        matte = skin_matte(rgb, own, colour, _part(person, region, size, frame), work_scale=work)
+        person = None if self._person is None else _part(self._person, region, view.looked.shape[:2], frame)
+        matte = view.matte(colour, person)
         if float(matte.max()) < 0.2:
             return None
+        uv, normals = self._places(frame, face, view, known)
+        skin = Skin(view.luma, view.rgb, matte, normals, uv, frame.color.luma_weights())
+        atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(view.face.px_per_mm))
+        bias = VIDEO_BIAS if self._moving else STILL_BIAS
+        # A little beyond the matte, for slopes at its edge.
+        wanted = cv2.dilate((matte > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        planes = sample(atlas, uv, wanted, bias, self._parameters.detail_scale)
+        if known is None:
+            statistics = self._measured(skin, planes, view)
+            anchor = Anchor.start(frame, face) if self._moving else None
+            renewed = EnergyMap(float(np.exp(-ENERGY_EVERY / ENERGY_FRAMES)))
+            known = self._known[face.track] = _Known(colour, statistics, atlas, anchor, renewed)
+        energy, share = self._texture_there(skin, known, view)
+        known.frames += 1
+        layer = skin_layer(skin, planes, energy, known.statistics, self._parameters, share)
+        height, width = view.size
+        whole = (region.height, region.width)
+        return Layer(*(_fitted(plane[:height, :width], whole) for plane in (layer.gain, layer.cb, layer.cr)))
+
+    def _places(self, frame: Frame, face: Face, view: _View, known: _Known | None) -> tuple[Lattice, F32]:
+        """Atlas coordinates over the view, and normals (h, w, 3) of its squares."""
+        squares = view.rgb.shape[:2]
         if known is not None and known.anchor is not None:
             known.anchor = known.anchor.follow(frame, face)
-            uv = known.anchor.uv().scaled(shrink, region.left, region.top).on(*size)
-            normals = _normals(uv, own)
-        else:
-            uv, normals = uv_fields(own, *rgb.shape[:2])
-        atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(own.px_per_mm))
-        bias = VIDEO_BIAS if self._moving else STILL_BIAS
-        planes = sample(atlas, uv, matte > 0, bias, self._parameters.detail_scale)
-        skin = Skin(rgb, matte, _sharp(own, rgb.shape[:2]), normals, planes, uv)
-        if known is None:
-            statistics = self._measured(skin, own)
-            anchor = Anchor.start(frame, face) if self._moving else None
-            known = self._known[face.track] = _Known(colour, statistics, atlas, anchor)
-        layer = skin_layer(skin, known.statistics, self._parameters)
-        whole = (region.height, region.width)
-        return Layer(*(_fitted(plane, whole) for plane in (layer.gain, layer.cb, layer.cr)))
+            known.speed += SPEED_SHARE * (known.anchor.speed - known.speed)
+            uv = known.anchor.uv().scaled(view.scale, view.region.left, view.region.top)
+            return uv, normals_at(uv.on_squares(squares, BLOCK), face.rotation)
+        uv, field = uv_and_normals(view.face, *view.luma.shape)
+        normals = field.on_squares(squares, BLOCK)
+        return uv, normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), np.float32(1e-6))
 
-    def _measured(self, skin: Skin, face: Face) -> SkinStatistics:
-        sure = (skin.matte > 0.5).astype(np.float32)
-        low = masked_blur(luminance(linear(skin.rgb)), sure, KEEP_MM * face.px_per_mm)
-        light = estimate_light(low, skin.normals, skin.matte)
-        brightness = np.log(luminance(linear(skin.rgb)) + np.float32(0.004))
+    def _texture_there(self, skin: Skin, known: _Known, view: _View) -> tuple[F32, tuple[float, ...]]:
+        """Mean square per band and square that the picture has by itself; what motion leaves of each band."""
+        if not self._moving:
+            return local_energy(energy_of(skin.luma, skin.matte), view.face.px_per_mm), motion_blur(0.0)
+        uv = skin.uv.on_squares(skin.rgb.shape, BLOCK)
+        if known.frames % ENERGY_EVERY == 0:
+            known.texture.add(energy_of(skin.luma, skin.matte), uv)
+        return known.texture.at(uv), motion_blur(known.speed * view.scale)
+
+    def _measured(self, skin: Skin, planes: F32, view: _View) -> SkinStatistics:
+        mm = view.face.px_per_mm
+        small = cv2.resize(skin.matte, skin.rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
+        low = masked_blur(luminance(linear(skin.rgb)), (small > 0.5).astype(np.float32), KEEP_MM * mm / BLOCK)
+        light = estimate_light(low, skin.normals, small)
+        brightness = brightness_of(skin.luma)
         noise = source_noise(bands_of(brightness), brightness, skin.matte)
-        return measure(skin, light, face.px_per_mm, self._parameters, noise)
+        sharp = sharpness_of(skin.luma, _features(view.face, (skin.luma.shape[0], skin.luma.shape[1])))
+        return measure(skin, planes, light, mm, self._parameters, sharp, noise)
 
 
-def _normals(uv: F32, face: Face) -> F32:
-    """Normals of a region of video, looked up small: they are smooth."""
-    height, width = uv.shape[:2]
-    size = (max(2, int(width * COARSE)), max(2, int(height * COARSE)))
-    small = normals_at(cv2.resize(uv, size, interpolation=cv2.INTER_AREA), face.rotation)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _sharp(face: Face, shape: tuple[int, int]) -> F32:
+def _features(face: Face, shape: tuple[int, int]) -> F32:
     """Eyes and brows: what in a face is as sharp as the lens was."""
     out = np.zeros(shape, np.float32)
     for group in (*EYES, *BROWS):
@@ -217,19 +311,30 @@ def _term(layers: list[tuple[Region, Layer]], frame: Frame) -> TextureTerm:
     """The layers of all faces over one rectangle; where two overlap, the stronger stands."""
     top, left = min(r.top for r, _ in layers), min(r.left for r, _ in layers)
     bottom, right = max(r.top + r.height for r, _ in layers), max(r.left + r.width for r, _ in layers)
-    gain, cb, cr = (np.zeros((bottom - top, right - left), np.float32) for _ in range(3))
-    for region, layer in layers:
-        place = np.s_[region.top - top :, region.left - left :]
-        parts = [plane[place][: region.height, : region.width] for plane in (gain, cb, cr)]
-        stronger = np.abs(layer.gain) > np.abs(parts[0])
-        for part, own in zip(parts, (layer.gain, layer.cb, layer.cr), strict=True):
-            part[stronger] = own[stronger]
     across, down = frame.color.subsampling
-    size = (-(-gain.shape[1] // across), -(-gain.shape[0] // down))
-    if (across, down) != (1, 1):
-        cb, cr = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (cb, cr))
-    return TextureTerm(top, left, _fixed(gain, LUMA_ONE), _fixed(cb, CHROMA_ONE), _fixed(cr, CHROMA_ONE))
+    luma = np.zeros((bottom - top, right - left), np.int16)
+    cb, cr = (np.zeros((-(-luma.shape[0] // down), -(-luma.shape[1] // across)), np.int16) for _ in range(2))
+    for region, layer in layers:
+        y, x = region.top - top, region.left - left
+        _lay(layer.gain, np.float32(LUMA_ONE), luma[y:, x:])
+        for plane, to in ((layer.cb, cb), (layer.cr, cr)):
+            _lay(_halved(plane, across, down), np.float32(CHROMA_ONE), to[y // down :, x // across :])
+    return TextureTerm(top, left, luma, cb, cr)
 
 
-def _fixed(plane: F32, one: int) -> npt.NDArray[np.int16]:
-    return np.asarray(np.rint(np.clip(plane * np.float32(one), -32000, 32000)), np.int16)
+def _halved(plane: F32, across: int, down: int) -> F32:
+    if (across, down) == (1, 1):
+        return plane
+    size = (-(-plane.shape[1] // across), -(-plane.shape[0] // down))
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lay(plane: Any, one: Any, to: Any) -> None:
+    """Writes a plane, in fixed point, where it is stronger than what is there."""
+    most = np.float32(32000)
+    for y in range(plane.shape[0]):
+        for x in range(plane.shape[1]):
+            value = np.int16(np.rint(min(max(plane[y, x] * one, -most), most)))
+            if abs(value) > abs(to[y, x]):
+                to[y, x] = value
