@@ -75,6 +75,24 @@ def test_texture_moves_with_the_face(frames):
     assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.2
 
 
+def test_a_declared_light_stands_in_for_the_estimate():
+    """The drawn portrait is lit from the left: from the right its relief turns over, at the camera it is weaker."""
+    rgb = codes(portrait(450, 600), 8)
+
+    def layer(light):
+        settings = (*ONLY, f"skin_texture.light={light}", "skin_texture.pigment=0")
+        out = gk.finish_array(rgb, preset="social", settings=settings, seed=1)
+        return (out.astype(float) - rgb)[..., 1]
+
+    left, right, front = (layer(light) for light in ("-50/15", "50/15", "0/0"))
+    skin = (left != 0) | (right != 0)
+    assert (
+        np.corrcoef(layer("auto")[skin], left[skin])[0, 1] > np.corrcoef(layer("auto")[skin], right[skin])[0, 1] + 0.3
+    )
+    assert front.std() < 0.75 * left.std()
+    assert all(layer(end).any() for end in ("-90/0", "90/0", "0/90", "0/-90"))
+
+
 def test_any_part_of_a_clip_is_that_part_of_the_whole(samples, tmp_path):
     told = {"preset": "video", "settings": ONLY, "seed": 3}
     whole = gk.finish(samples / "clip.mp4", tmp_path / "whole.nut", frames=(0, 6), **told)

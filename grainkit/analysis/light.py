@@ -35,8 +35,18 @@ class Light:
         """0 for a lamp at the camera, 1 for one square to the side."""
         return float(np.hypot(self.direction[0], self.direction[1]))
 
+    @property
+    def azimuth(self) -> float:
+        """Degrees from the camera's axis: -90 square from the left of the picture, 0 in front, 90 from its right."""
+        return float(np.degrees(np.arctan2(self.direction[0], self.direction[2])))
+
+    @property
+    def elevation(self) -> float:
+        """Degrees above the camera's height: 90 straight from above, -90 from below."""
+        return float(np.degrees(np.arcsin(np.clip(-self.direction[1], -1, 1))))
+
     def words(self) -> str:
-        """For a person to read: 'from the left, above, soft side light'."""
+        """For a person to read: 'from the left and from above', 'from the front'."""
         x, y, _ = self.direction
         places = [
             *(["from the left" if x < 0 else "from the right"] if abs(x) > 0.25 else []),

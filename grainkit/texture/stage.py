@@ -7,7 +7,7 @@ statistics stay as they were measured on the first frame a face was seen in, so 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -175,6 +175,8 @@ class TextureStage:
         sure = (skin.matte > 0.5).astype(np.float32)
         low = masked_blur(luminance(linear(skin.rgb)), sure, KEEP_MM * face.px_per_mm)
         light = estimate_light(low, skin.normals, skin.matte)
+        if self._parameters.lamp is not None:
+            light = replace(light, direction=self._parameters.lamp)
         brightness = np.log(luminance(linear(skin.rgb)) + np.float32(0.004))
         noise = source_noise(bands_of(brightness), brightness, skin.matte)
         return measure(skin, light, face.px_per_mm, self._parameters, noise)
