@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
@@ -106,7 +107,8 @@ def finish_frame(
     frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: TextureTerm | None = None
 ) -> Frame:
     """One conformed frame with every effect applied, as R'G'B' where that is delivered."""
-    done = backend.finish(frame, tables, texture)
+    # The matte has done its work, and finished frames wait in queues.
+    done = backend.finish(replace(frame, matte=None), tables, texture)
     if not plan.rgb_depth:
         return done
     dtype = np.dtype(_TYPES[plan.rgb_depth])
@@ -116,18 +118,22 @@ def finish_frame(
 
 def finish_array(
     rgb: RGB, *, preset: str | Recipe = "social", seed: int | None = None, settings: tuple[str, ...] = (),
-    backend: str | Backend = "auto", index: int = 0,
+    backend: str | Backend = "auto", index: int = 0, matte: npt.NDArray[np.float32] | None = None,
 ) -> RGB:  # fmt: skip
     """The effects of a preset on one picture in memory; size and type stay.
 
     rgb: (H, W, 3) uint8, uint16 or float32 (1.0 is white), display-encoded like sRGB.
     seed: replaces the recipe's. settings: overrides such as 'cinema_grain.strength=1'.
-    index: the frame's number, which grain is drawn by. Raises InputError for another shape or type.
+    index: the frame's number, which grain is drawn by.
+    matte: (H, W) float32 0..1, where skin may be textured instead of where it is found.
+    Raises InputError for another shape or type.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype.type not in _TYPES.values() or 0 in rgb.shape:
         raise InputError(
             f"finish_array takes (height, width, 3) uint8, uint16 or float32, not {rgb.dtype} {tuple(rgb.shape)}"
         )
+    if matte is not None and (matte.shape != rgb.shape[:2] or matte.dtype != np.float32):
+        raise InputError(f"a matte for this picture is float32 {rgb.shape[:2]}, not {matte.dtype} {tuple(matte.shape)}")
     recipe = preset if isinstance(preset, Recipe) else load_recipe(preset)
     recipe = override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
     color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
@@ -136,7 +142,7 @@ def finish_array(
         rgb = rgb.copy()
     with Finisher(recipe, backend) as finisher:
         plan = own_format_plan(info, recipe)
-        frame = Frame(planes_from_rgb(rgb, color), plan.working, index, rgb=rgb)
+        frame = Frame(planes_from_rgb(rgb, color), plan.working, index, rgb=rgb, matte=matte)
         ((ready, texture),) = textured([frame], plan)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None

@@ -6,7 +6,7 @@ statistics stay as they were measured on the first frame a face was seen in, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -26,6 +26,7 @@ from grainkit.analysis.uv import normals_at, uv_fields
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.frame import Frame
 from grainkit.texture.atlas import Atlas, load_atlas, texel_for
+from grainkit.texture.given import given_matte
 from grainkit.texture.layer import (
     KEEP_MM,
     Layer,
@@ -90,9 +91,12 @@ class Region:
 
 @dataclass(eq=False)
 class _Known:
-    """What a shot knows of one face: fixed when it was first seen, but for the anchor, which follows."""
+    """What a shot knows of one face: fixed when it was first seen, but for the anchor, which follows.
 
-    colour: SkinColour
+    colour: None where the user's own matte makes it needless.
+    """
+
+    colour: SkinColour | None
     statistics: SkinStatistics
     atlas: Atlas
     anchor: Anchor | None
@@ -135,22 +139,26 @@ class TextureStage:
         layers = []
         for face in faces:
             region = Region.around(face, frame, VIDEO_REACH if self._moving else STILL_REACH)
-            layer = None if region is None else self._layer(frame, face, region, person)
+            layer = None if region is None else self._layer(frame, face, region, person, faces)
             if region is not None and layer is not None:
                 layers.append((region, layer))
         return _term(layers, frame) if layers else None
 
-    def _layer(self, frame: Frame, face: Face, region: Region, person: F32) -> Layer | None:
+    def _layer(self, frame: Frame, face: Face, region: Region, person: F32, faces: Sequence[Face]) -> Layer | None:
         shrink = min(1.0, FINEST / face.px_per_mm)
         size = (max(8, round(region.height * shrink)), max(8, round(region.width * shrink)))
         rgb = rgb_of(frame, (region.top, region.left, region.height, region.width), size)
         own = face.scaled(shrink, region.left, region.top)
         known = self._known.get(face.track)
         work = VIDEO_MATTE if self._moving else STILL_MATTE
-        colour = known.colour if known else skin_colour(rgb, own, work_scale=work)
-        if colour is None:
-            return None
-        matte = skin_matte(rgb, own, colour, _part(person, region, size, frame), work_scale=work)
+        if frame.matte is not None:
+            colour = None
+            matte = given_matte(frame.matte, (region.top, region.left, region.height, region.width), size, face, faces)
+        else:
+            colour = known.colour if known else skin_colour(rgb, own, work_scale=work)
+            if colour is None:
+                return None
+            matte = skin_matte(rgb, own, colour, _part(person, region, size, frame), work_scale=work)
         if float(matte.max()) < 0.2:
             return None
         if known is not None and known.anchor is not None:
