@@ -21,6 +21,7 @@ from grainkit.io import open_source
 from grainkit.io.base import Sink, Source, SourceInfo
 from grainkit.io.metadata import outgoing_source_type, xmp_packet
 from grainkit.io.pending import Pending, output_errors
+from grainkit.mattes import Mattes, matte_files, mattes_for
 from grainkit.outputs import input_files, new_folder, output_files, refuse_clobber, take_back
 from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
@@ -102,6 +103,7 @@ def finish(
     pilot: bool = False,
     overwrite: bool = False,
     allow_truncated: bool = False,
+    matte: str | Path | None = None,
     progress: Progress | None = None,
     stdin: BinaryIO | None = None,
     stdout: BinaryIO | None = None,
@@ -117,6 +119,7 @@ def finish(
     frames: (first, end) by absolute number, end excluded. rate: of a numbered sequence, frames per second.
     pilot: a still also gets a clean 16-bit picture of its own size, without grain.
     overwrite: an output that exists may be replaced. allow_truncated: make do with what decodes of a damaged clip.
+    matte: where skin may be textured, instead of where it is found; see `mattes_for` for what it may be.
     progress: called after each frame. stdin, stdout: streams that stand in for '-'.
 
     Raises a UserError where the input, the output or the recipe is at fault, another GrainkitError where an
@@ -124,11 +127,12 @@ def finish(
     """
     started = time.monotonic()
     asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-")
+    start = 0 if remembers(asked) else frames[0]
     with ExitStack() as stack:
         source = stack.enter_context(
             open_source(
                 input,
-                start=0 if remembers(asked) else frames[0],
+                start=start,
                 stop=frames[1],
                 allow_truncated=allow_truncated,
                 rate=rate,
@@ -139,30 +143,31 @@ def finish(
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         inputs = input_files(info)
+        mattes = None if matte is None else mattes_for(matte, info, inputs, start=start, stop=frames[1])
         for each in plans:
-            refuse_clobber(each, inputs, overwrite)
+            refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
         opened = stack.enter_context(_opened(backend))
         stack.enter_context(new_folder(plan.new_folder))
 
-        written = [_write(plan, source, opened, frames, progress, stdout)]
+        written = [_write(plan, source, mattes, opened, frames, progress, stdout)]
         stack.callback(written[0].sink.abort)
         if pilot:
             again = stack.enter_context(open_source(input))
-            written.append(_write(plans[1], again, opened, (0, None), None, None))
+            written.append(_write(plans[1], again, mattes, opened, (0, None), None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
             input=str(input), output=str(plan.output or "-"), sidecar="", pilot=str(plans[1].output) if pilot else "",
             preset=asked.name, kind=plan.kind, backend=opened.name, seed=asked.seed, frames=written[0].frames,
             seconds=0.0, width=plan.geometry.size[0], height=plan.geometry.size[1], pixel_format=plan.pixel_format,
             sha256="", digital_source_type=outgoing_source_type(info.digital_source_type),
-            notes=(*source.info.notes, *plan.notes, *written[0].notes),
+            notes=(*source.info.notes, *plan.notes, *_idle_matte(plan, mattes), *written[0].notes),
         )  # fmt: skip
         if plan.output is None:
             with output_errors("standard output"):
                 written[0].sink.commit()
         else:
-            options = _options(frames, rate if info.kind == "sequence" else None, allow_truncated)
-            told = _told(report, plan, asked, info, inputs, options)
+            options = _options(frames, rate if info.kind == "sequence" else None, allow_truncated, matte)
+            told = _told(report, plan, asked, info, inputs, mattes, options)
             report = _deliver(report, plan, written, told)
     return replace(report, seconds=time.monotonic() - started)
 
@@ -171,7 +176,8 @@ def dry_run(
     input: str | Path, output: str | Path | None = None, *, preset: str | None = None,
     recipe: str | Path | Recipe | None = None, seed: int | None = None, settings: Iterable[str] = (),
     frames: tuple[int, int | None] = (0, None), rate: Fraction | None = None, pilot: bool = False,
-    overwrite: bool = False, allow_truncated: bool = False, stdin: BinaryIO | None = None,
+    overwrite: bool = False, allow_truncated: bool = False, matte: str | Path | None = None,
+    stdin: BinaryIO | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
     asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-")
@@ -181,8 +187,10 @@ def dry_run(
         info = source.info
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
+        inputs = input_files(info)
+        mattes = None if matte is None else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1])
         for each in plans:
-            refuse_clobber(each, input_files(info), overwrite)
+            refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
     recipe_values = to_mapping(plan.recipe)
     delivered: dict[str, Any] = {
         "name": str(plan.output or "-"), "kind": plan.kind, "size": list(plan.geometry.size),
@@ -202,7 +210,7 @@ def dry_run(
         "preset": asked.name,
         "seed": asked.seed,
         "effects": recipe_values["effects"],
-        "notes": [*info.notes, *plan.notes],
+        "notes": [*info.notes, *plan.notes, *_idle_matte(plan, mattes)],
     }  # fmt: skip
 
 
@@ -257,8 +265,8 @@ class _Written:
 
 
 def _write(
-    plan: Plan, source: Source, backend: Backend, wanted: tuple[int, int | None], progress: Progress | None,
-    stdout: BinaryIO | None,
+    plan: Plan, source: Source, mattes: Mattes | None, backend: Backend, wanted: tuple[int, int | None],
+    progress: Progress | None, stdout: BinaryIO | None,
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
@@ -272,7 +280,7 @@ def _write(
     with (
         Finisher(plan.recipe, backend, plan=plan) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
-        Overlapped(finisher.frames(decoded, info, wanted[0]), QUEUE_DEPTH, patience) as finished,
+        Overlapped(finisher.frames(_matted(decoded, mattes, plan), info, wanted[0]), QUEUE_DEPTH, patience) as finished,
     ):
         try:
             for frame in finished:
@@ -344,6 +352,21 @@ def _lost(plan: Plan, info: SourceInfo) -> tuple[str, ...]:
     return lost_metadata(plan.still, info.still)
 
 
+def _matted(frames: Iterable[Frame], mattes: Mattes | None, plan: Plan) -> Iterable[Frame]:
+    return frames if mattes is None or not _textures(plan) else mattes.over(frames)
+
+
+def _textures(plan: Plan) -> bool:
+    return bool(plan.recipe.effects["skin_texture"].strength)  # type: ignore[attr-defined]
+
+
+def _idle_matte(plan: Plan, mattes: Mattes | None) -> tuple[str, ...]:
+    """That a matte says where there is nothing to put."""
+    if mattes is None or _textures(plan):
+        return ()
+    return ("the matte is not used: skin_texture.strength is 0",)
+
+
 def _summary(plan: Plan) -> str:
     done = [
         f"{name.replace('_', ' ')} {parameters.strength:g}"  # type: ignore[attr-defined]
@@ -354,17 +377,22 @@ def _summary(plan: Plan) -> str:
     return f"finished with grainkit, preset {recipe.name}: {', '.join(done) or 'no effect'}, seed {recipe.seed}"
 
 
-def _options(frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool) -> list[str]:
+def _options(
+    frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool, matte: str | Path | None
+) -> list[str]:
     """Words of the command, beside the recipe, that decide the output."""
     first, end = frames
     part = [] if frames == (0, None) else ["--frames", f"{first}:{'' if end is None else end}"]
     speed = [] if rate is None else ["--rate", str(rate)]
-    return [*part, *speed, *(["--allow-truncated"] if allow_truncated else [])]
+    # Of its place the name alone is told; a folder is named as one.
+    own = [] if matte is None else ["--matte", Path(matte).name + ("/" if Path(matte).is_dir() else "")]
+    return [*part, *speed, *(["--allow-truncated"] if allow_truncated else []), *own]
 
 
 def _told(
-    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, inputs: list[Path], options: list[str]
-) -> dict[str, Any]:
+    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, inputs: list[Path], mattes: Mattes | None,
+    options: list[str],
+) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
     return sidecar.job_report(
         plan.as_delivered(recipe),
@@ -373,6 +401,7 @@ def _told(
         input={
             "name": Path(info.name).name, "sha256": sidecar.sha256_files(inputs) if inputs else "", "kind": info.kind,
             "size": [info.width, info.height], "frames": info.frames if info.kind != "clip" else report.frames,
+            **({} if mattes is None else {"matte_sha256": sidecar.sha256_files(sorted(mattes.files))}),
         },
         output={
             "name": Path(report.output).name, "sha256": _NO_DIGEST, "frames": report.frames,
