@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.color import SRGB_STILL
@@ -32,12 +33,14 @@ _TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 class Finisher:
     """Applies a recipe's effects to frames.
 
+    light: what skin was shaded by in the first frame that was textured; None where none was, or not yet.
     backend: auto, cpu or cuda, or a backend that is open already (it is then left open at close()).
     Without a plan, frames keep the source's own size, sampling and depth.
     """
 
     def __init__(self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None) -> None:
         self.recipe = recipe
+        self.light: Light | None = None
         self._plan = plan
         self._owned = isinstance(backend, str)
         self.backend = open_backend(backend) if isinstance(backend, str) else backend
@@ -55,6 +58,8 @@ class Finisher:
         tables = plan_tables(plan)
         for frame, texture in textured((conformed(frame, plan) for frame in frames), plan):
             if frame.index >= first:
+                if texture is not None:
+                    self.light = self.light or texture.light
                 yield finish_frame(frame, plan, tables, self.backend, texture)
 
     def close(self) -> None:

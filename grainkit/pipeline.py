@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from grainkit import sidecar
+from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
+from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, RecipeError
 from grainkit.finisher import Finisher
 from grainkit.frame import Frame
@@ -48,6 +50,7 @@ class Report:
     kind: still, sequence, clip or pipe. frames: written. seconds: wall time.
     width, height, pixel_format: of what was delivered. sha256: of the output ('' for a pipe).
     digital_source_type: IPTC term of the output, '' where none is claimed.
+    light: what skin was shaded by where texture first went, in words; '' where it went nowhere.
     notes: what was assumed or done on the way, a sentence each.
     """
 
@@ -66,6 +69,7 @@ class Report:
     pixel_format: str
     sha256: str
     digital_source_type: str
+    light: str
     notes: tuple[str, ...]
 
     def as_mapping(self) -> dict[str, Any]:
@@ -160,14 +164,16 @@ def finish(
             preset=asked.name, kind=plan.kind, backend=opened.name, seed=asked.seed, frames=written[0].frames,
             seconds=0.0, width=plan.geometry.size[0], height=plan.geometry.size[1], pixel_format=plan.pixel_format,
             sha256="", digital_source_type=outgoing_source_type(info.digital_source_type),
-            notes=(*source.info.notes, *plan.notes, *_idle_matte(plan, mattes), *written[0].notes),
+            light=_lit(plan, written[0].light),
+            notes=(*source.info.notes, *plan.notes, *_idle_matte(plan, mattes), *_no_skin(plan, written[0].light),
+                *written[0].notes),
         )  # fmt: skip
         if plan.output is None:
             with output_errors("standard output"):
                 written[0].sink.commit()
         else:
             options = _options(frames, rate if info.kind == "sequence" else None, allow_truncated, matte)
-            told = _told(report, plan, asked, info, inputs, mattes, options)
+            told = _told(report, plan, asked, info, inputs, mattes, written[0].light, options)
             report = _deliver(report, plan, written, told)
     return replace(report, seconds=time.monotonic() - started)
 
@@ -255,12 +261,14 @@ def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: Plan) -> Plan:
 class _Written:
     """A sink that has all its frames and is not committed yet.
 
-    frames: how many. files: what it will become. notes: what was left out, a sentence each.
+    frames: how many. files: what it will become. light: what skin was shaded by, None where none was textured.
+    notes: what was left out, a sentence each.
     """
 
     sink: Sink
     frames: int
     files: tuple[Path, ...]
+    light: Light | None
     notes: tuple[str, ...]
 
 
@@ -304,7 +312,7 @@ def _write(
             decoded.stop()
     first += info.first_number
     files = tuple(output_files(plan, range(first, first + count)))
-    return _Written(sink, count, files, (*getattr(sink, "notes", ()), *_lost(plan, info)))
+    return _Written(sink, count, files, finisher.light, (*getattr(sink, "notes", ()), *_lost(plan, info)))
 
 
 def _open_sink(plan: Plan, info: SourceInfo, first: Frame, end: int | None, stdout: BinaryIO | None) -> Sink:
@@ -367,6 +375,25 @@ def _idle_matte(plan: Plan, mattes: Mattes | None) -> tuple[str, ...]:
     return ("the matte is not used: skin_texture.strength is 0",)
 
 
+def _no_skin(plan: Plan, light: Light | None) -> tuple[str, ...]:
+    """That skin texture had nowhere to go."""
+    return ("no skin was found to texture",) if light is None and _textures(plan) else ()
+
+
+def _lit(plan: Plan, light: Light | None) -> str:
+    if light is None:
+        return ""
+    texture = plan.recipe.effects["skin_texture"]
+    assert isinstance(texture, SkinTexture)
+    return f"{light.words()} ({'estimated' if texture.lamp is None else 'declared'})"
+
+
+def _angles(light: Light) -> dict[str, float]:
+    """Where it stands, degrees, and how far to the side: 0 at the camera, 1 square to it."""
+    values = {"azimuth": light.azimuth, "elevation": light.elevation, "grazing": light.grazing}
+    return {name: round(value, 2) for name, value in values.items()}
+
+
 def _summary(plan: Plan) -> str:
     done = [
         f"{name.replace('_', ' ')} {parameters.strength:g}"  # type: ignore[attr-defined]
@@ -391,7 +418,7 @@ def _options(
 
 def _told(
     report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, inputs: list[Path], mattes: Mattes | None,
-    options: list[str],
+    light: Light | None, options: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
     return sidecar.job_report(
@@ -409,6 +436,10 @@ def _told(
         },
         notes=report.notes,
         digital_source_type=report.digital_source_type,
+        measured={} if light is None else {"light": _angles(light)},
+        light=report.light,
+        generated=[] if light is None else ["skin_texture"],
+        idle=["skin_texture"] if light is None else [],
         upscaled=plan.geometry.scale > 1.0,
         options=options,
     )  # fmt: skip

@@ -86,6 +86,7 @@ def job_report(
     light: str = "",
     focal_length: str = "",
     generated: Iterable[str] = (),
+    idle: Iterable[str] = (),
     upscaled: bool = False,
     options: Iterable[str] = (),
 ) -> dict[str, Any]:
@@ -98,12 +99,14 @@ def job_report(
     notes: what was assumed or done on the way, a sentence each.
     digital_source_type: IPTC term of the output, '' where none is claimed.
     measured: figures by name. light, focal_length: estimates in words, '' where there are none.
-    generated: effects that put in detail which was not there. upscaled: whether the picture was enlarged.
+    generated: effects that put in detail which was not there. idle: effects that found nothing to do.
+    upscaled: whether the picture was enlarged.
     options: words of the command beside the recipe that decide the output, such as --frames 10:20.
     """
     applied = to_mapping(recipe.for_kind(kind))["effects"]
     made_up = [name for name in EFFECTS if name in set(generated)]
-    retouched = [name for name, values in applied.items() if values.get("strength") != 0 and name not in made_up]
+    passed = {*made_up, *idle}
+    retouched = [name for name, values in applied.items() if values.get("strength") != 0 and name not in passed]
     report = {
         "grainkit": FORMAT,
         "made_by": f"grainkit {version('grainkit')}",

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "updated": ["errors", "params"],
     "delivery": ["params"],
     "effects*": [*VALUES, "effects*"],
-    "texture.term": [],
+    "texture.term": ["analysis.light"],
     "texture*": [*VALUES, "analysis*", "texture*", "effects.skin_texture"],
     "analysis*": [*VALUES, "analysis*"],
     "backends*": [*VALUES, "backends*", "effects*", "texture.term"],

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from PIL import Image
 from skimage.data import coffee
 
 import grainkit as gk
@@ -93,6 +96,37 @@ def test_a_declared_light_stands_in_for_the_estimate():
     assert np.corrcoef(own, left[skin])[0, 1] > np.corrcoef(own, right[skin])[0, 1] + 0.3
     assert front.std() < 0.75 * left.std()
     assert all(layer(end).any() for end in ("-90/0", "0/90"))
+
+
+def test_the_sidecar_tells_the_light_and_what_was_generated(tmp_path):
+    Image.fromarray(codes(portrait(300, 400), 8)).save(tmp_path / "p.png")
+    told = []
+    for number, light in enumerate(("auto", "-60/20")):
+        settings = (*ONLY, f"skin_texture.light={light}", "skin_texture.age=mature")
+        report = gk.finish(tmp_path / "p.png", tmp_path / f"{number}.png", settings=settings, seed=1)
+        text = Path(report.sidecar).read_text()
+        told.append(yaml.safe_load(text))
+        assert f"# Light: {report.light}." in text
+        assert "age mature" in text
+    assert [t["touched"]["generated"] for t in told] == [["skin_texture"]] * 2
+    assert [t["touched"]["retouched"] for t in told] == [[]] * 2
+    assert told[0]["light"].startswith("from the left")
+    assert told[0]["light"].endswith("(estimated)")
+    assert told[0]["measured"]["light"]["azimuth"] < -15
+    assert told[1]["light"] == (
+        "from the left and from above: azimuth -60, elevation +20 degrees, grazing 0.88 (declared)"
+    )
+    assert told[1]["measured"] == {"light": {"azimuth": -60.0, "elevation": 20.0, "grazing": 0.88}}
+
+
+def test_where_no_skin_is_found_the_sidecar_claims_none(tmp_path):
+    Image.fromarray(coffee()[:200, :300]).save(tmp_path / "c.png")
+    report = gk.finish(tmp_path / "c.png", tmp_path / "o.png", settings=["skin_texture.strength=1"])
+    told = yaml.safe_load(Path(report.sidecar).read_text())
+    assert (told["light"], told["measured"]) == ("", {})
+    assert told["touched"]["generated"] == []
+    assert told["touched"]["retouched"] == ["highlight_guard", "cinema_grain"]
+    assert "no skin was found to texture" in told["notes"]
 
 
 def test_a_matte_of_ones_own_says_where_texture_goes():

@@ -46,13 +46,14 @@ class Light:
         return float(np.degrees(np.arcsin(np.clip(-self.direction[1], -1, 1))))
 
     def words(self) -> str:
-        """For a person to read: 'from the left and from above', 'from the front'."""
+        """For a person to read: 'from the left and from above: azimuth -50, elevation +20 degrees, grazing 0.80'."""
         x, y, _ = self.direction
         places = [
             *(["from the left" if x < 0 else "from the right"] if abs(x) > 0.25 else []),
             *(["from above" if y < 0 else "from below"] if abs(y) > 0.25 else []),
         ]
-        return " and ".join(places) or "from the front"
+        angles = f"azimuth {self.azimuth:+.0f}, elevation {self.elevation:+.0f} degrees, grazing {self.grazing:.2f}"
+        return f"{' and '.join(places) or 'from the front'}: {angles}"
 
 
 def estimate_light(brightness: F32, normals: F32, skin: F32) -> Light:

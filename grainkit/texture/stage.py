@@ -136,13 +136,14 @@ class TextureStage:
         if not faces:
             return None
         person = self._networks.person(small)
-        layers = []
+        layers, lights = [], []
         for face in faces:
             region = Region.around(face, frame, VIDEO_REACH if self._moving else STILL_REACH)
             layer = None if region is None else self._layer(frame, face, region, person, faces)
             if region is not None and layer is not None:
                 layers.append((region, layer))
-        return _term(layers, frame) if layers else None
+                lights.append(self._known[face.track].statistics.light)
+        return replace(_term(layers, frame), light=lights[0]) if layers else None
 
     def _layer(self, frame: Frame, face: Face, region: Region, person: F32, faces: Sequence[Face]) -> Layer | None:
         shrink = min(1.0, FINEST / face.px_per_mm)
