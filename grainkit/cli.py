@@ -122,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
                         help="file, pattern, folder/, or - (Y4M on stdout); without: beside INPUT")  # fmt: skip
     finish.add_argument("--preset", metavar="NAME", help="what to deliver (default: social; see `grainkit presets`)")
     finish.add_argument("--recipe", metavar="FILE", help="a .yaml recipe, or the .grainkit.txt of an earlier output")
+    finish.add_argument("--source", default="auto", metavar="NAME",
+                        help="where the picture comes from: flux, sdxl, midjourney, chatgpt, gemini or photo, which "
+                             "adjusts the preset and declares the origin where the file claims none (default: auto, "
+                             "neither)")  # fmt: skip
     finish.add_argument("--set", action="append", default=[], metavar="EFFECT.PARAM=VALUE", dest="settings",
                         help="change one value, e.g. cinema_grain.strength=1.5 or delivery.fit=cover")  # fmt: skip
     finish.add_argument("--seed", type=_seed, metavar="N", help="what all noise is drawn by")
@@ -228,7 +232,8 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
     from grainkit.pipeline import dry_run, finish
 
     told = {
-        "preset": options.preset, "recipe": options.recipe, "seed": options.seed, "settings": options.settings,
+        "preset": options.preset, "recipe": options.recipe, "source_profile": options.source,
+        "seed": options.seed, "settings": options.settings,
         "frames": options.frames, "rate": options.rate, "allow_truncated": options.allow_truncated,
         "overwrite": options.overwrite, "pilot": options.pilot, "matte": options.matte,
         "stdin": _standard_input() if input == "-" else None,

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "backends*": [*VALUES, "backends*", "effects*", "texture.term"],
     "io*": [*VALUES, "delivery", "io*"],
     "recipe": ["delivery", "effects", "errors", "params", "targets", "updated"],
+    "source_profile": ["errors", "params", "recipe", "updated"],
     "sidecar": ["effects", "errors", "io.pending", "params", "recipe"],
     "resample": ["color", "errors", "frame"],
     "fit": ["delivery", "errors", "io.base", "resample"],
