@@ -25,6 +25,7 @@ from grainkit.io.pixel_formats import rescale
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
 from grainkit.resample import alpha_top, conform
+from grainkit.source_profile import NO_PROFILE, load_source
 from grainkit.texture.term import TextureTerm
 
 _TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
@@ -122,12 +123,14 @@ def finish_frame(
 
 
 def finish_array(
-    rgb: RGB, *, preset: str | Recipe = "social", seed: int | None = None, settings: tuple[str, ...] = (),
-    backend: str | Backend = "auto", index: int = 0, matte: npt.NDArray[np.float32] | None = None,
+    rgb: RGB, *, preset: str | Recipe = "social", source_profile: str = NO_PROFILE, seed: int | None = None,
+    settings: tuple[str, ...] = (), backend: str | Backend = "auto", index: int = 0,
+    matte: npt.NDArray[np.float32] | None = None,
 ) -> RGB:  # fmt: skip
     """The effects of a preset on one picture in memory; size and type stay.
 
     rgb: (H, W, 3) uint8, uint16 or float32 (1.0 is white), display-encoded like sRGB.
+    source_profile: where the picture comes from (flux, photo, ...), which goes over a preset that is named.
     seed: replaces the recipe's. settings: overrides such as 'cinema_grain.strength=1'.
     index: the frame's number, which grain is drawn by.
     matte: (H, W) float32 0..1, where skin may be textured instead of where it is found.
@@ -139,7 +142,8 @@ def finish_array(
         )
     if matte is not None and (matte.shape != rgb.shape[:2] or matte.dtype != np.float32):
         raise InputError(f"a matte for this picture is float32 {rgb.shape[:2]}, not {matte.dtype} {tuple(matte.shape)}")
-    recipe = preset if isinstance(preset, Recipe) else load_recipe(preset)
+    profile = load_source(source_profile)
+    recipe = preset if isinstance(preset, Recipe) else load_recipe(preset, None if profile is None else profile.over)
     recipe = override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
     color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
     info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))

@@ -29,7 +29,7 @@ _NOTES = (".txt", ".json", ".yaml", ".yml", ".xml")
 class Mattes:
     """A matte for every frame of one input. Make it with `mattes_for`.
 
-    path: what is read: a still, a clip, a pattern or a folder of numbered stills. files: all of its files.
+    path: what is read: a still, a clip, a pattern or a folder of numbered stills. files: its files, in order.
     size: (width, height) that the frames have. shift: number of a frame's matte less that of the frame.
     start, stop: the range that is read, by the mattes' own numbers. first_number: in the name of the input's frame 0.
     """
@@ -88,7 +88,11 @@ def mattes_for(
             f"{path}: is {found.width}x{found.height}, and {info.name} is {info.width}x{info.height}; "
             "a matte has the same size, or the same shape and is scaled"
         )
-    files = tuple(matte_files(path))
+    files: tuple[Path, ...] = (path,)
+    if found.kind == "sequence":
+        from grainkit.io.sequence import sequence_files
+
+        files = tuple(sequence_files(path))
     if known(files) & known(inputs):
         raise InputError(f"{path}: is the input itself; a matte is a grey picture beside it")
     shift = info.first_number - found.first_number if info.kind == found.kind == "sequence" else 0
@@ -98,7 +102,8 @@ def mattes_for(
         for number in (numbers[0], numbers[-1]):
             if number + shift not in have:
                 first = next(n for n in numbers if n + shift not in have)
-                raise InputError(_missing(path, first + info.first_number))
+                own = ", numbered as it is" if info.kind == "sequence" else ""
+                raise InputError(_missing(path, first + info.first_number, own))
     return Mattes(
         path, files, (info.width, info.height), shift, start + shift, None if stop is None else stop + shift,
         info.first_number,
@@ -140,5 +145,6 @@ def _of_its_name(path: Path, info: SourceInfo) -> Path:
     return found[0] if found else path
 
 
-def _missing(path: Path, number: int) -> str:
-    return f"{path}: there is no matte for frame {number}; give one for every frame of the input, black for no texture"
+def _missing(path: Path, number: int, own: str = "") -> str:
+    each = f"give one for every frame of the input{own}, black for no texture"
+    return f"{path}: there is no matte for frame {number}; {each}"

@@ -456,7 +456,7 @@ def _told(
         input={
             "name": Path(info.name).name, "sha256": sidecar.sha256_files(inputs) if inputs else "", "kind": info.kind,
             "size": [info.width, info.height], "frames": info.frames if info.kind != "clip" else report.frames,
-            **({} if mattes is None else {"matte_sha256": sidecar.sha256_files(sorted(mattes.files))}),
+            **({} if mattes is None else {"matte_sha256": sidecar.sha256_files(mattes.files)}),
         },
         output={
             "name": Path(report.output).name, "sha256": _NO_DIGEST, "frames": report.frames,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,12 @@ def _own_cache(tmp_path_factory, monkeypatch):
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays():
+    yield
+    assert [t.name for t in threading.enumerate() if t.name.startswith("grainkit")] == []
 
 
 def grey(path, values, depth=8):
@@ -126,7 +133,7 @@ def test_a_sequence_has_mattes_of_its_own_numbers():
     assert means(handed(levels("m", range(20, 30)), source)) == [21, 22, 23, 24]
     assert means(handed(levels("few", range(22, 24)), source, start=1, stop=3)) == [22, 23]
     for numbers, missing in ((range(22, 30), 21), (range(20, 23), 23), (range(1, 5), 21)):
-        with pytest.raises(InputError, match=rf"there is no matte for frame {missing}; give one for every frame"):
+        with pytest.raises(InputError, match=rf"no matte for frame {missing}; .*, numbered as it is"):
             handed(levels(f"m{numbers}", numbers), source)
     levels("gap", [21, 22, 24])
     with pytest.raises(InputError, match=r"m_023\.png: missing from the sequence"):
@@ -196,6 +203,22 @@ def test_the_job_uses_it_and_says_so():
     changed = np.asarray(Image.open("s.png").convert("RGB")) != np.asarray(Image.open("n.png").convert("RGB"))
     assert changed[:, :60].any()
     assert not changed[:, 70:].any()
+
+
+def test_a_matte_that_ends_or_breaks_midway_leaves_nothing(folder):
+    clip(Path("c.nut"))
+    pattern = levels("m", range(4))
+    before = sorted(folder.rglob("*"))
+    told = {"preset": "video", "settings": TEXTURE, "matte": pattern}
+    with pytest.raises(InputError, match="there is no matte for frame 4"):
+        gk.finish("c.nut", "o.nut", **told)
+    for number, values in ((4, ramp()), (5, ramp(32, 24))):
+        grey(f"m/m_{number:03d}.png", values)
+    with pytest.raises(InputError, match=r"m_005\.png: is 32x24 gray, but m_000\.png is 64x48 gray"):
+        gk.finish("c.nut", "o.nut", **told)
+    Path("m/m_004.png").unlink()
+    Path("m/m_005.png").unlink()
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_where_texture_is_off_the_matte_is_noted_as_idle():

@@ -107,6 +107,9 @@ def test_it_turns_nothing_on(name):
 def test_photographed_skin_is_left_alone():
     Image.fromarray(codes(portrait(300, 400), 8)).save("p.png")
     off = ["highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.fit=keep"]
+    rgb = np.asarray(Image.open("p.png"))
+    for name, changed in (("photo", False), ("sdxl", True)):
+        assert (gk.finish_array(rgb, source_profile=name, settings=tuple(off)) != rgb).any() == changed
     report = gk.finish("p.png", "o.png", source_profile="photo", settings=off)
     assert np.array_equal(np.asarray(Image.open("o.png").convert("RGB")), np.asarray(Image.open("p.png")))
     assert report.digital_source_type == "algorithmicallyEnhanced"
