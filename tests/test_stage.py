@@ -173,6 +173,18 @@ def test_a_clip_follows_its_mattes(frames):
     assert not third.luma[:, 180 - third.left :].any()
 
 
+def test_what_a_matte_hides_for_a_while_comes_back_with_the_same_pores(frames):
+    white = np.ones((640, 360), np.float32)
+
+    def last(*levels):
+        stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+        return [stage.term(replace(f, matte=white * level)) for f, level in zip(frames, levels, strict=True)][-1]
+
+    whole, hidden = last(1, 1, 1, 1, 1), last(1, 0, 0, 0, 1)
+    assert (whole.luma != 0).any()
+    assert np.array_equal(whole.luma, hidden.luma)
+
+
 def test_any_part_of_a_clip_is_that_part_of_the_whole(samples, tmp_path):
     told = {"preset": "video", "settings": ONLY, "seed": 3}
     whole = gk.finish(samples / "clip.mp4", tmp_path / "whole.nut", frames=(0, 6), **told)

@@ -151,6 +151,9 @@ class TextureStage:
         rgb = rgb_of(frame, (region.top, region.left, region.height, region.width), size)
         own = face.scaled(shrink, region.left, region.top)
         known = self._known.get(face.track)
+        if known is not None and known.anchor is not None:
+            # Followed where none of it is to be textured too: what comes back gets the pores it had.
+            known.anchor = known.anchor.follow(frame, face)
         work = VIDEO_MATTE if self._moving else STILL_MATTE
         if frame.matte is not None:
             colour = None
@@ -163,7 +166,6 @@ class TextureStage:
         if float(matte.max()) < 0.2:
             return None
         if known is not None and known.anchor is not None:
-            known.anchor = known.anchor.follow(frame, face)
             uv = known.anchor.uv().scaled(shrink, region.left, region.top).on(*size)
             normals = _normals(uv, own)
         else:
