@@ -122,10 +122,19 @@ def _parser() -> argparse.ArgumentParser:
                         help="file, pattern, folder/, or - (Y4M on stdout); without: beside INPUT")  # fmt: skip
     finish.add_argument("--preset", metavar="NAME", help="what to deliver (default: social; see `grainkit presets`)")
     finish.add_argument("--recipe", metavar="FILE", help="a .yaml recipe, or the .grainkit.txt of an earlier output")
+    finish.add_argument("--source", default="auto", metavar="NAME",
+                        help="where the picture comes from: flux, sdxl, midjourney, chatgpt, gemini or photo, which "
+                             "adjusts the preset and declares the origin where the file claims none (default: auto, "
+                             "neither)")  # fmt: skip
     finish.add_argument("--set", action="append", default=[], metavar="EFFECT.PARAM=VALUE", dest="settings",
                         help="change one value, e.g. cinema_grain.strength=1.5 or delivery.fit=cover")  # fmt: skip
     finish.add_argument("--seed", type=_seed, metavar="N", help="what all noise is drawn by")
     finish.add_argument("--backend", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
+    finish.add_argument("--matte", metavar="FILE_OR_PATTERN",
+                        help="your own grey matte in place of the one found: white where skin may be textured (paint "
+                             "eyes, lips and hair black); a clip or sequence takes a clip or a pattern, frame by "
+                             "frame, a series a folder of mattes called like the inputs. Texture still goes only "
+                             "round faces that are found, and nowhere else")  # fmt: skip
     finish.add_argument("--frames", type=_frames, default=(0, None), metavar="A:B", help="frames A up to, not with, B")
     finish.add_argument("--rate", type=_rate, metavar="FPS",
                         help="of a numbered sequence, e.g. 25 or 30000/1001 (default: 24)")  # fmt: skip
@@ -197,7 +206,7 @@ def _finish(options: argparse.Namespace) -> int:
 
     if options.output == "-" and options.json and not options.dry_run:
         raise OutputError("--json and -o - both want standard output; leave one out")
-    inputs = expand_inputs(options.input)
+    inputs = expand_inputs(options.input, options.matte)
     if len(inputs) == 1 and inputs == options.input:
         done = _finish_one(inputs[0], options.output, options, "")
         if options.json:
@@ -223,9 +232,11 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
     from grainkit.pipeline import dry_run, finish
 
     told = {
-        "preset": options.preset, "recipe": options.recipe, "seed": options.seed, "settings": options.settings,
+        "preset": options.preset, "recipe": options.recipe, "source_profile": options.source,
+        "seed": options.seed, "settings": options.settings,
         "frames": options.frames, "rate": options.rate, "allow_truncated": options.allow_truncated,
-        "overwrite": options.overwrite, "pilot": options.pilot, "stdin": _standard_input() if input == "-" else None,
+        "overwrite": options.overwrite, "pilot": options.pilot, "matte": options.matte,
+        "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip
     if options.dry_run:
         plan = dry_run(input, output, **told)

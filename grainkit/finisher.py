@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
+from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.color import SRGB_STILL
@@ -23,6 +25,7 @@ from grainkit.io.pixel_formats import rescale
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
 from grainkit.resample import alpha_top, conform
+from grainkit.source_profile import NO_PROFILE, load_source
 from grainkit.texture.term import TextureTerm
 
 _TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
@@ -31,12 +34,14 @@ _TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 class Finisher:
     """Applies a recipe's effects to frames.
 
+    light: what skin was shaded by in the first frame that was textured; None where none was, or not yet.
     backend: auto, cpu or cuda, or a backend that is open already (it is then left open at close()).
     Without a plan, frames keep the source's own size, sampling and depth.
     """
 
     def __init__(self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None) -> None:
         self.recipe = recipe
+        self.light: Light | None = None
         self._plan = plan
         self._owned = isinstance(backend, str)
         self.backend = open_backend(backend) if isinstance(backend, str) else backend
@@ -54,6 +59,8 @@ class Finisher:
         tables = plan_tables(plan)
         for frame, texture in textured((conformed(frame, plan) for frame in frames), plan):
             if frame.index >= first:
+                if texture is not None:
+                    self.light = self.light or texture.light
                 yield finish_frame(frame, plan, tables, self.backend, texture)
 
     def close(self) -> None:
@@ -106,7 +113,8 @@ def finish_frame(
     frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: TextureTerm | None = None
 ) -> Frame:
     """One conformed frame with every effect applied, as R'G'B' where that is delivered."""
-    done = backend.finish(frame, tables, texture)
+    # The matte has done its work, and finished frames wait in queues.
+    done = backend.finish(replace(frame, matte=None), tables, texture)
     if not plan.rgb_depth:
         return done
     dtype = np.dtype(_TYPES[plan.rgb_depth])
@@ -115,20 +123,27 @@ def finish_frame(
 
 
 def finish_array(
-    rgb: RGB, *, preset: str | Recipe = "social", seed: int | None = None, settings: tuple[str, ...] = (),
-    backend: str | Backend = "auto", index: int = 0,
+    rgb: RGB, *, preset: str | Recipe = "social", source_profile: str = NO_PROFILE, seed: int | None = None,
+    settings: tuple[str, ...] = (), backend: str | Backend = "auto", index: int = 0,
+    matte: npt.NDArray[np.float32] | None = None,
 ) -> RGB:  # fmt: skip
     """The effects of a preset on one picture in memory; size and type stay.
 
     rgb: (H, W, 3) uint8, uint16 or float32 (1.0 is white), display-encoded like sRGB.
+    source_profile: where the picture comes from (flux, photo, ...), which goes over a preset that is named.
     seed: replaces the recipe's. settings: overrides such as 'cinema_grain.strength=1'.
-    index: the frame's number, which grain is drawn by. Raises InputError for another shape or type.
+    index: the frame's number, which grain is drawn by.
+    matte: (H, W) float32 0..1, where skin may be textured instead of where it is found.
+    Raises InputError for another shape or type.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype.type not in _TYPES.values() or 0 in rgb.shape:
         raise InputError(
             f"finish_array takes (height, width, 3) uint8, uint16 or float32, not {rgb.dtype} {tuple(rgb.shape)}"
         )
-    recipe = preset if isinstance(preset, Recipe) else load_recipe(preset)
+    if matte is not None and (matte.shape != rgb.shape[:2] or matte.dtype != np.float32):
+        raise InputError(f"a matte for this picture is float32 {rgb.shape[:2]}, not {matte.dtype} {tuple(matte.shape)}")
+    profile = load_source(source_profile)
+    recipe = preset if isinstance(preset, Recipe) else load_recipe(preset, None if profile is None else profile.over)
     recipe = override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
     color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
     info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
@@ -136,7 +151,7 @@ def finish_array(
         rgb = rgb.copy()
     with Finisher(recipe, backend) as finisher:
         plan = own_format_plan(info, recipe)
-        frame = Frame(planes_from_rgb(rgb, color), plan.working, index, rgb=rgb)
+        frame = Frame(planes_from_rgb(rgb, color), plan.working, index, rgb=rgb, matte=matte)
         ((ready, texture),) = textured([frame], plan)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 from grainkit.errors import OutputError
 from grainkit.io.base import SourceInfo
 from grainkit.io.pending import output_errors
+from grainkit.mattes import known
 from grainkit.plan import Plan
 from grainkit.sidecar import sidecar_path
 
@@ -38,8 +39,8 @@ def output_files(plan: Plan, numbers: Iterable[int]) -> list[Path]:
     return [plan.output]
 
 
-def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool) -> None:
-    """OutputError where the plan would write over an input, over an output without leave, or into no folder."""
+def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:
+    """OutputError where the plan writes over an input, a matte, an output without leave, or into no folder."""
     output = plan.output
     if output is None:
         return
@@ -47,11 +48,12 @@ def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool) -> None:
         there = _present(plan)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             sidecar_path(output).lstat()  # too long a name is better known before the work is done
-    for file in there:
-        if any(file.samefile(one) for one in inputs if one.exists()):
-            raise OutputError(
-                f"cannot write {file}: it is the input, which is never overwritten; choose another name with -o"
-            )
+    for what, kept in (("input", known(inputs)), ("matte", known(mattes))):
+        for file in there:
+            if known([file]) & kept:
+                raise OutputError(
+                    f"cannot write {file}: it is the {what}, which is never overwritten; choose another name with -o"
+                )
     if there and not overwrite:
         raise OutputError(f"{there[0]} exists already; pass --overwrite to replace it, or choose another name with -o")
     is_new = plan.new_folder is not None or (plan.kind == "sequence" and not output.parent.exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
@@ -13,27 +14,34 @@ from grainkit.errors import RecipeError
 
 @dataclass(frozen=True)
 class Param:
-    """What a parameter may be: a number within [low, high] in `unit`, or one of `choices`."""
+    """What a parameter may be: a number within [low, high] in `unit`, one of `choices`, or text of a pattern.
+
+    pattern: regular expression that the whole text matches, '' for any. form: the pattern in words.
+    """
 
     help: str
     unit: str = ""
     low: float = -math.inf
     high: float = math.inf
     choices: tuple[str, ...] = ()
+    pattern: str = ""
+    form: str = ""
 
     def allowed(self) -> str:
         """The allowed values in words, for messages and help."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
+        if self.pattern:
+            return self.form
         return f"{self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
 
 
 def param(
     default: Any, help: str, *, low: float = -math.inf, high: float = math.inf, unit: str = "",
-    choices: tuple[str, ...] = (),
+    choices: tuple[str, ...] = (), pattern: str = "", form: str = "",
 ) -> Any:  # fmt: skip
     """A dataclass field that knows its range, unit and meaning."""
-    return field(default=default, metadata={"param": Param(help, unit, low, high, choices)})
+    return field(default=default, metadata={"param": Param(help, unit, low, high, choices, pattern, form)})
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
@@ -66,6 +74,8 @@ def checked(declared: Param, default: Any, value: Any, where: str) -> Any:
         if declared.choices and str(value) not in declared.choices:
             near = nearest(str(value), declared.choices)
             raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}{near}")
+        if declared.pattern and not re.fullmatch(declared.pattern, str(value)):
+            raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}")
         return str(value)
     if not is_number or (isinstance(value, float) and not math.isfinite(value)):
         raise RecipeError(f"{said} is not a number; allowed: {declared.allowed()}")

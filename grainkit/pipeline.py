@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from grainkit import sidecar
+from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
+from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, RecipeError
 from grainkit.finisher import Finisher
 from grainkit.frame import Frame
@@ -21,10 +23,12 @@ from grainkit.io import open_source
 from grainkit.io.base import Sink, Source, SourceInfo
 from grainkit.io.metadata import outgoing_source_type, xmp_packet
 from grainkit.io.pending import Pending, output_errors
+from grainkit.mattes import Mattes, matte_files, mattes_for
 from grainkit.outputs import input_files, new_folder, output_files, refuse_clobber, take_back
 from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
+from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
 
 #: What the names of recipe files end in.
 RECIPE_ENDINGS = (".yaml", ".yml", SIDECAR_SUFFIX)
@@ -47,6 +51,8 @@ class Report:
     kind: still, sequence, clip or pipe. frames: written. seconds: wall time.
     width, height, pixel_format: of what was delivered. sha256: of the output ('' for a pipe).
     digital_source_type: IPTC term of the output, '' where none is claimed.
+    source_profile: where the picture comes from as it was declared, or auto.
+    light: what skin was shaded by where texture first went, in words; '' where it went nowhere.
     notes: what was assumed or done on the way, a sentence each.
     """
 
@@ -65,6 +71,8 @@ class Report:
     pixel_format: str
     sha256: str
     digital_source_type: str
+    source_profile: str
+    light: str
     notes: tuple[str, ...]
 
     def as_mapping(self) -> dict[str, Any]:
@@ -74,9 +82,12 @@ class Report:
 
 def resolve_recipe(
     preset: str | None, recipe: str | Path | Recipe | None, settings: Iterable[str], seed: int | None,
-    *, piped: bool = False,
+    *, piped: bool = False, profile: SourceProfile | None = None,
 ) -> Recipe:  # fmt: skip
-    """The recipe asked for, with overrides. Nothing asked: `social`, or `video` for a pipe."""
+    """The recipe asked for, with overrides. Nothing asked: `social`, or `video` for a pipe.
+
+    Preset, then source profile, then a recipe's own values, then settings: the later wins.
+    """
     if preset is not None and recipe is not None:
         raise RecipeError("give a preset or a recipe, not both; a recipe can say `extends: PRESET`")
     if not isinstance(recipe, Recipe):
@@ -84,7 +95,7 @@ def resolve_recipe(
         if not name.endswith(RECIPE_ENDINGS) and name not in preset_names() and Path(name).exists():
             ends = ", ".join(RECIPE_ENDINGS)
             raise RecipeError(f"{name} is no recipe: it is a file or folder whose name ends in none of {ends}")
-        recipe = load_recipe(name)
+        recipe = load_recipe(name, None if profile is None else profile.over)
     return override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
 
 
@@ -94,6 +105,7 @@ def finish(
     *,
     preset: str | None = None,
     recipe: str | Path | Recipe | None = None,
+    source_profile: str = NO_PROFILE,
     seed: int | None = None,
     settings: Iterable[str] = (),
     backend: str | Backend = "auto",
@@ -102,6 +114,7 @@ def finish(
     pilot: bool = False,
     overwrite: bool = False,
     allow_truncated: bool = False,
+    matte: str | Path | None = None,
     progress: Progress | None = None,
     stdin: BinaryIO | None = None,
     stdout: BinaryIO | None = None,
@@ -112,23 +125,27 @@ def finish(
     output: a file, a printf pattern, a folder ending in '/', or '-' for Y4M on standard output; None writes
         NAME.PRESET.EXT beside the input.
     preset, recipe: a preset's name, or a recipe, its file or an earlier sidecar; `social` where neither is given.
+    source_profile: where the picture comes from (flux, photo, ...), auto where that is not declared.
     settings: overrides such as 'cinema_grain.strength=1'. seed: replaces the recipe's.
     backend: auto, cpu or cuda, or one that is open already, which stays open.
     frames: (first, end) by absolute number, end excluded. rate: of a numbered sequence, frames per second.
     pilot: a still also gets a clean 16-bit picture of its own size, without grain.
     overwrite: an output that exists may be replaced. allow_truncated: make do with what decodes of a damaged clip.
+    matte: where skin may be textured, instead of where it is found; see `mattes_for` for what it may be.
     progress: called after each frame. stdin, stdout: streams that stand in for '-'.
 
     Raises a UserError where the input, the output or the recipe is at fault, another GrainkitError where an
     encoder fails. Output, pilot and sidecar appear together; whatever is raised, none of them is left behind.
     """
     started = time.monotonic()
-    asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-")
+    profile = load_source(source_profile)
+    asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-", profile=profile)
+    start = 0 if remembers(asked) else frames[0]
     with ExitStack() as stack:
         source = stack.enter_context(
             open_source(
                 input,
-                start=0 if remembers(asked) else frames[0],
+                start=start,
                 stop=frames[1],
                 allow_truncated=allow_truncated,
                 rate=rate,
@@ -136,53 +153,65 @@ def finish(
             )
         )
         info = source.info
+        source_type = outgoing_source_type(info.digital_source_type, profile.digital_source_type if profile else "")
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         inputs = input_files(info)
+        mattes = None if matte is None else mattes_for(matte, info, inputs, start=start, stop=frames[1])
         for each in plans:
-            refuse_clobber(each, inputs, overwrite)
+            refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
         opened = stack.enter_context(_opened(backend))
         stack.enter_context(new_folder(plan.new_folder))
 
-        written = [_write(plan, source, opened, frames, progress, stdout)]
+        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout)]
         stack.callback(written[0].sink.abort)
         if pilot:
             again = stack.enter_context(open_source(input))
-            written.append(_write(plans[1], again, opened, (0, None), None, None))
+            written.append(_write(plans[1], again, mattes, source_type, opened, (0, None), None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
             input=str(input), output=str(plan.output or "-"), sidecar="", pilot=str(plans[1].output) if pilot else "",
             preset=asked.name, kind=plan.kind, backend=opened.name, seed=asked.seed, frames=written[0].frames,
             seconds=0.0, width=plan.geometry.size[0], height=plan.geometry.size[1], pixel_format=plan.pixel_format,
-            sha256="", digital_source_type=outgoing_source_type(info.digital_source_type),
-            notes=(*source.info.notes, *plan.notes, *written[0].notes),
+            sha256="", digital_source_type=source_type, source_profile=source_profile,
+            light=_lit(plan, written[0].light),
+            notes=(
+                *source.info.notes, *_other_claim(info, profile), *plan.notes, *_idle_matte(plan, mattes),
+                *_no_skin(plan, written[0].light), *written[0].notes,
+            ),
         )  # fmt: skip
         if plan.output is None:
             with output_errors("standard output"):
                 written[0].sink.commit()
         else:
-            options = _options(frames, rate if info.kind == "sequence" else None, allow_truncated)
-            told = _told(report, plan, asked, info, inputs, options)
+            options = _options(
+                source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte
+            )
+            told = _told(report, plan, asked, info, inputs, mattes, written[0].light, options)
             report = _deliver(report, plan, written, told)
     return replace(report, seconds=time.monotonic() - started)
 
 
 def dry_run(
     input: str | Path, output: str | Path | None = None, *, preset: str | None = None,
-    recipe: str | Path | Recipe | None = None, seed: int | None = None, settings: Iterable[str] = (),
-    frames: tuple[int, int | None] = (0, None), rate: Fraction | None = None, pilot: bool = False,
-    overwrite: bool = False, allow_truncated: bool = False, stdin: BinaryIO | None = None,
+    recipe: str | Path | Recipe | None = None, source_profile: str = NO_PROFILE, seed: int | None = None,
+    settings: Iterable[str] = (), frames: tuple[int, int | None] = (0, None), rate: Fraction | None = None,
+    pilot: bool = False, overwrite: bool = False, allow_truncated: bool = False, matte: str | Path | None = None,
+    stdin: BinaryIO | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
-    asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-")
+    profile = load_source(source_profile)
+    asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-", profile=profile)
     with open_source(
         input, start=frames[0], stop=frames[1], allow_truncated=allow_truncated, rate=rate, stdin=stdin
     ) as source:
         info = source.info
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
+        inputs = input_files(info)
+        mattes = None if matte is None else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1])
         for each in plans:
-            refuse_clobber(each, input_files(info), overwrite)
+            refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
     recipe_values = to_mapping(plan.recipe)
     delivered: dict[str, Any] = {
         "name": str(plan.output or "-"), "kind": plan.kind, "size": list(plan.geometry.size),
@@ -200,9 +229,10 @@ def dry_run(
         },
         "output": delivered,
         "preset": asked.name,
+        "source_profile": source_profile,
         "seed": asked.seed,
         "effects": recipe_values["effects"],
-        "notes": [*info.notes, *plan.notes],
+        "notes": [*info.notes, *_other_claim(info, profile), *plan.notes, *_idle_matte(plan, mattes)],
     }  # fmt: skip
 
 
@@ -247,18 +277,20 @@ def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: Plan) -> Plan:
 class _Written:
     """A sink that has all its frames and is not committed yet.
 
-    frames: how many. files: what it will become. notes: what was left out, a sentence each.
+    frames: how many. files: what it will become. light: what skin was shaded by, None where none was textured.
+    notes: what was left out, a sentence each.
     """
 
     sink: Sink
     frames: int
     files: tuple[Path, ...]
+    light: Light | None
     notes: tuple[str, ...]
 
 
 def _write(
-    plan: Plan, source: Source, backend: Backend, wanted: tuple[int, int | None], progress: Progress | None,
-    stdout: BinaryIO | None,
+    plan: Plan, source: Source, mattes: Mattes | None, source_type: str, backend: Backend,
+    wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None,
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
@@ -272,14 +304,14 @@ def _write(
     with (
         Finisher(plan.recipe, backend, plan=plan) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
-        Overlapped(finisher.frames(decoded, info, wanted[0]), QUEUE_DEPTH, patience) as finished,
+        Overlapped(finisher.frames(_matted(decoded, mattes, plan), info, wanted[0]), QUEUE_DEPTH, patience) as finished,
     ):
         try:
             for frame in finished:
                 with output_errors(place):
                     if sink is None:
                         first = frame.index
-                        sink = _open_sink(plan, info, frame, wanted[1], stdout)
+                        sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout)
                     sink.write(frame)
                 count += 1
                 if progress is not None:
@@ -296,10 +328,12 @@ def _write(
             decoded.stop()
     first += info.first_number
     files = tuple(output_files(plan, range(first, first + count)))
-    return _Written(sink, count, files, (*getattr(sink, "notes", ()), *_lost(plan, info)))
+    return _Written(sink, count, files, finisher.light, (*getattr(sink, "notes", ()), *_lost(plan, info)))
 
 
-def _open_sink(plan: Plan, info: SourceInfo, first: Frame, end: int | None, stdout: BinaryIO | None) -> Sink:
+def _open_sink(
+    plan: Plan, info: SourceInfo, source_type: str, first: Frame, end: int | None, stdout: BinaryIO | None
+) -> Sink:
     """The sink that the plan names. Its module is imported only now, so that a still never loads FFmpeg."""
     width, height = plan.geometry.size
     if plan.kind == "pipe":
@@ -309,7 +343,7 @@ def _open_sink(plan: Plan, info: SourceInfo, first: Frame, end: int | None, stdo
         return Y4MSink(stream, plan.target, width, height, plan.rate or Fraction(25), plan.sample_aspect)
     assert plan.output is not None
     xmp = xmp_packet(
-        digital_source_type=outgoing_source_type(info.digital_source_type), software="grainkit",
+        digital_source_type=source_type, software="grainkit",
         summary=_summary(plan), existing=info.still.xmp,
     )  # fmt: skip
     if plan.clip is not None:
@@ -344,6 +378,48 @@ def _lost(plan: Plan, info: SourceInfo) -> tuple[str, ...]:
     return lost_metadata(plan.still, info.still)
 
 
+def _matted(frames: Iterable[Frame], mattes: Mattes | None, plan: Plan) -> Iterable[Frame]:
+    return frames if mattes is None or not _textures(plan) else mattes.over(frames)
+
+
+def _textures(plan: Plan) -> bool:
+    return bool(plan.recipe.effects["skin_texture"].strength)  # type: ignore[attr-defined]
+
+
+def _idle_matte(plan: Plan, mattes: Mattes | None) -> tuple[str, ...]:
+    """That a matte says where there is nothing to put."""
+    if mattes is None or _textures(plan):
+        return ()
+    return ("the matte is not used: skin_texture.strength is 0",)
+
+
+def _other_claim(info: SourceInfo, profile: SourceProfile | None) -> tuple[str, ...]:
+    """That the file's own claim of origin stands against what is declared."""
+    claim = info.digital_source_type
+    if not claim or profile is None or outgoing_source_type(claim) == outgoing_source_type(profile.digital_source_type):
+        return ()
+    return (f"the input claims to be {claim}, which stands, although its source is declared as {profile.name}",)
+
+
+def _no_skin(plan: Plan, light: Light | None) -> tuple[str, ...]:
+    """That skin texture had nowhere to go."""
+    return ("no skin was found to texture",) if light is None and _textures(plan) else ()
+
+
+def _lit(plan: Plan, light: Light | None) -> str:
+    if light is None:
+        return ""
+    texture = plan.recipe.effects["skin_texture"]
+    assert isinstance(texture, SkinTexture)
+    return f"{light.words()} ({'estimated' if texture.lamp is None else 'declared'})"
+
+
+def _angles(light: Light) -> dict[str, float]:
+    """Where it stands, degrees, and how far to the side: 0 at the camera, 1 square to it."""
+    values = {"azimuth": light.azimuth, "elevation": light.elevation, "grazing": light.grazing}
+    return {name: round(value, 2) for name, value in values.items()}
+
+
 def _summary(plan: Plan) -> str:
     done = [
         f"{name.replace('_', ' ')} {parameters.strength:g}"  # type: ignore[attr-defined]
@@ -354,17 +430,24 @@ def _summary(plan: Plan) -> str:
     return f"finished with grainkit, preset {recipe.name}: {', '.join(done) or 'no effect'}, seed {recipe.seed}"
 
 
-def _options(frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool) -> list[str]:
+def _options(
+    profile: str, frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool,
+    matte: str | Path | None,
+) -> list[str]:  # fmt: skip
     """Words of the command, beside the recipe, that decide the output."""
+    declared = [] if profile == NO_PROFILE else ["--source", profile]
     first, end = frames
     part = [] if frames == (0, None) else ["--frames", f"{first}:{'' if end is None else end}"]
     speed = [] if rate is None else ["--rate", str(rate)]
-    return [*part, *speed, *(["--allow-truncated"] if allow_truncated else [])]
+    # Of its place the name alone is told; a folder is named as one.
+    own = [] if matte is None else ["--matte", Path(matte).name + ("/" if Path(matte).is_dir() else "")]
+    return [*declared, *part, *speed, *(["--allow-truncated"] if allow_truncated else []), *own]
 
 
 def _told(
-    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, inputs: list[Path], options: list[str]
-) -> dict[str, Any]:
+    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, inputs: list[Path], mattes: Mattes | None,
+    light: Light | None, options: list[str],
+) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
     return sidecar.job_report(
         plan.as_delivered(recipe),
@@ -373,6 +456,7 @@ def _told(
         input={
             "name": Path(info.name).name, "sha256": sidecar.sha256_files(inputs) if inputs else "", "kind": info.kind,
             "size": [info.width, info.height], "frames": info.frames if info.kind != "clip" else report.frames,
+            **({} if mattes is None else {"matte_sha256": sidecar.sha256_files(mattes.files)}),
         },
         output={
             "name": Path(report.output).name, "sha256": _NO_DIGEST, "frames": report.frames,
@@ -380,6 +464,11 @@ def _told(
         },
         notes=report.notes,
         digital_source_type=report.digital_source_type,
+        measured={} if light is None else {"light": _angles(light)},
+        source_profile=report.source_profile,
+        light=report.light,
+        generated=[] if light is None else ["skin_texture"],
+        idle=["skin_texture"] if light is None else [],
         upscaled=plan.geometry.scale > 1.0,
         options=options,
     )  # fmt: skip

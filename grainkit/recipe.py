@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from importlib.resources import files
@@ -37,6 +37,9 @@ __all__ = [
     "override",
     "parse_recipe",
     "preset_names",
+    "read_mapping",
+    "read_settings",
+    "shipped",
     "to_mapping",
     "to_yaml",
     "yaml_text",
@@ -109,21 +112,27 @@ def preset_names() -> list[str]:
     return sorted(_presets())
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
+def load_recipe(name_or_path: str | Path, profiled: Callable[[Recipe], Recipe] | None = None) -> Recipe:
     """The preset of that name, or the recipe in a .yaml or .yml file or in an output's sidecar.
 
+    profiled: what a source profile makes of a preset. A file's own values go over it.
     Raises RecipeError where there is none, it cannot be read, or anything in it is not allowed.
     """
-    return _load(str(name_or_path), None, ())
+    return _load(str(name_or_path), None, (), profiled=profiled)
 
 
 def parse_recipe(text: str, where: str = "recipe") -> Recipe:
     """The recipe in YAML `text`; `where` names it in messages. It may extend presets and paths from here."""
-    return _build(_read(text, where), where, Path(), (where,))
+    return _build(read_mapping(text, where), where, Path(), (where,))
 
 
 def _presets() -> dict[str, Traversable]:
-    return dict(_walk(files("grainkit").joinpath("presets"), ""))
+    return shipped("presets")
+
+
+def shipped(folder: str) -> dict[str, Traversable]:
+    """The package's YAML files below a folder, by name without ending."""
+    return dict(_walk(files("grainkit").joinpath(folder), ""))
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
@@ -134,7 +143,10 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]
             yield prefix + entry.name.removesuffix(".yaml"), entry
 
 
-def _load(asked: str, folder: Path | None, chain: tuple[str, ...], asker: str = "") -> Recipe:
+def _load(
+    asked: str, folder: Path | None, chain: tuple[str, ...], asker: str = "",
+    profiled: Callable[[Recipe], Recipe] | None = None,
+) -> Recipe:  # fmt: skip
     """`folder` is where a relative path starts, `chain` the recipes that led here, `asker` who extends this one."""
     if not asked.endswith(_SUFFIXES):
         presets = _presets()
@@ -145,17 +157,18 @@ def _load(asked: str, folder: Path | None, chain: tuple[str, ...], asker: str = 
         where = key = f"preset {asked}"
         _refuse_circle(key, chain)
         text = presets[asked].read_text(encoding="utf-8")
-        return _build(_read(text, where), where, None, (*chain, key))
+        preset = _build(read_mapping(text, where), where, None, (*chain, key))
+        return preset if profiled is None else profiled(preset)
     path = Path(asked) if folder is None else folder / asked
     where, key = str(path), str(path.resolve())
     _refuse_circle(key, chain)
-    values: Any = _read(_file_text(path, asker), where)
+    values: Any = read_mapping(_file_text(path, asker), where)
     if asked.endswith(SIDECAR_SUFFIX):
         values = values.get("recipe")
         if not isinstance(values, dict):
             raise RecipeError(f"{where} holds no recipe: it has no mapping under the key 'recipe'")
         _require_version(values, f"{where}: recipe")
-    return _build(values, where, path.parent, (*chain, key))
+    return _build(values, where, path.parent, (*chain, key), profiled)
 
 
 def _refuse_circle(key: str, chain: tuple[str, ...]) -> None:
@@ -264,7 +277,8 @@ def _yaml_value(text: str, where: str) -> Any:
         ) from error
 
 
-def _read(text: str, where: str) -> dict[str, Any]:
+def read_mapping(text: str, where: str) -> dict[str, Any]:
+    """YAML of a recipe's version as plain values; `where` names it in messages. RecipeError where it is none."""
     values = _yaml_value(text, where)
     if not isinstance(values, dict):
         found = "empty" if values is None else f"a {type(values).__name__}, not a mapping of keys to values"
@@ -283,14 +297,19 @@ def _require_version(values: Mapping[str, Any], where: str) -> None:
 # From values to a recipe
 
 
-def _build(values: Mapping[str, Any], where: str, folder: Path | None, chain: tuple[str, ...]) -> Recipe:
+def _build(
+    values: Mapping[str, Any], where: str, folder: Path | None, chain: tuple[str, ...],
+    profiled: Callable[[Recipe], Recipe] | None = None,
+) -> Recipe:  # fmt: skip
     stem = chain[-1].removeprefix("preset ")
     base = Recipe(name=stem if folder is None else _stem(Path(stem).name))
     extends = values.get("extends")
     if extends is not None:
         if not isinstance(extends, str) or (folder is None and extends.endswith(_SUFFIXES)):
             raise RecipeError(f"{where}: extends = {shown(extends)} is not the name of a preset or of a .yaml file")
-        base = replace(_load(extends, folder or Path(), chain, f"{where}: "), name=base.name)
+        base = replace(_load(extends, folder or Path(), chain, f"{where}: ", profiled), name=base.name)
+    elif profiled is not None:
+        base = profiled(base)
     rest = {k: v for k, v in values.items() if k not in ("grainkit", "extends")}
     return _applied(base, rest, where)
 
@@ -312,7 +331,7 @@ def _applied(base: Recipe, values: Mapping[str, Any], where: str) -> Recipe:
             listed = ", ".join(["grainkit", "extends", *_KEYS])
             raise RecipeError(f"{where} has no key '{key}'{nearest(key, _KEYS)}; it has: {listed}")
     made: dict[str, Any] = {}
-    effects = _settings(values.get("effects", {}), f"{where}: effects")
+    effects = read_settings(values.get("effects", {}), f"{where}: effects")
     made["effects"] = {
         name: _parameters(current, effects.get(name, {}), where) for name, current in base.effects.items()
     }
@@ -324,7 +343,8 @@ def _applied(base: Recipe, values: Mapping[str, Any], where: str) -> Recipe:
     return replace(base, **made)
 
 
-def _settings(given: object, where: str) -> Settings:
+def read_settings(given: object, where: str) -> Settings:
+    """Values by effect and parameter as a recipe holds them, names checked."""
     effects = require_keys(given, list(EFFECTS), where)
     for name, values in effects.items():
         require_keys(values, list(EFFECTS[name].declared()), f"{where}.{name}")
@@ -342,7 +362,7 @@ def _kind_settings(
     base: Recipe, effects: Mapping[str, Parameters], kind: str, both: Settings, values: Mapping[str, Any], where: str
 ) -> Settings:
     block = require_keys(values.get(kind, {}), ["effects"], f"{where}: {kind}")
-    own = _settings(block.get("effects", {}), f"{where}: {kind}.effects")
+    own = read_settings(block.get("effects", {}), f"{where}: {kind}.effects")
     inherited: Settings = getattr(base, kind)
     merged = {}
     for name, parameters in effects.items():

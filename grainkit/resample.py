@@ -142,15 +142,15 @@ def crop(frame: Frame, geometry: Geometry) -> Frame:
 
     luma, *chroma = frame.planes
     planes = (cut(luma), *(cut(plane, *frame.color.subsampling) for plane in chroma))
-    alpha, rgb = (None if samples is None else cut(samples) for samples in (frame.alpha, frame.rgb))
-    return replace(frame, planes=planes, alpha=alpha, rgb=rgb)
+    alpha, rgb, matte = (None if samples is None else cut(samples) for samples in (frame.alpha, frame.rgb, frame.matte))
+    return replace(frame, planes=planes, alpha=alpha, rgb=rgb, matte=matte)
 
 
 def conform(frame: Frame, geometry: Geometry, working: Color) -> Frame:
     """The frame at the delivery's size and chroma sampling, in `working` colours.
 
     Where those are integer, they are the frame's own and the geometry only crops. Float planes come out
-    normalised. `rgb` stays with a picture that was not resampled; alpha keeps its type and scale.
+    normalised. `rgb` stays with a picture that was not resampled; alpha keeps its type and scale; a matte goes along.
     """
     if geometry.is_crop(frame.color.subsampling):
         frame, geometry = crop(frame, geometry), Geometry.same(*geometry.size)
@@ -166,7 +166,8 @@ def conform(frame: Frame, geometry: Geometry, working: Color) -> Frame:
     if geometry.is_identity:
         return replace(frame, planes=tuple(planes), color=working)
     alpha = None if frame.alpha is None else _resample_alpha(frame.alpha, frame.color, geometry.size, region)
-    return replace(frame, planes=tuple(planes), color=working, alpha=alpha, rgb=None)
+    matte = None if frame.matte is None else resample(frame.matte, geometry.size, region)
+    return replace(frame, planes=tuple(planes), color=working, alpha=alpha, rgb=None, matte=matte)
 
 
 def alpha_top(alpha: Plane, color: Color) -> float:

@@ -6,20 +6,37 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from grainkit.errors import OutputError
+from grainkit.errors import InputError, OutputError
+from grainkit.mattes import known, matte_files
 
 
-def expand_inputs(inputs: Sequence[str]) -> list[str]:
-    """The inputs, with each folder of unrelated stills replaced by its stills, sorted by name."""
+def expand_inputs(inputs: Sequence[str], matte: str | None = None) -> list[str]:
+    """The inputs, with each folder of unrelated stills replaced by its stills, sorted by name.
+
+    matte: as the user gave it. InputError where it lies among the stills of a folder, or where it is not a folder
+    although there are several inputs.
+    """
     found: list[str] = []
+    mattes = set() if matte is None else known(matte_files(matte))
     for one in inputs:
         if one != "-" and os.path.isdir(one):
             from grainkit.io.sequence import classify_folder, series_files
 
             if classify_folder(one) == "series":
-                found += [str(p) for p in series_files(one)]
+                stills = series_files(one)
+                for still in stills:
+                    if known([still]) & mattes:
+                        raise InputError(
+                            f"{one}: holds the matte {still.name} too; keep mattes in a folder of their own"
+                        )
+                found += [str(p) for p in stills]
                 continue
         found.append(one)
+    if matte is not None and len(found) > 1 and not os.path.isdir(matte):
+        raise InputError(
+            f"--matte {matte}: one matte does not fit {len(found)} inputs; give a folder with a matte for each, "
+            "called like the input"
+        )
     return found
 
 

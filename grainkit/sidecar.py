@@ -82,10 +82,12 @@ def job_report(
     output: Mapping[str, Any],
     notes: Iterable[str] = (),
     digital_source_type: str = "",
+    source_profile: str = "auto",
     measured: Mapping[str, Any] | None = None,
     light: str = "",
     focal_length: str = "",
     generated: Iterable[str] = (),
+    idle: Iterable[str] = (),
     upscaled: bool = False,
     options: Iterable[str] = (),
 ) -> dict[str, Any]:
@@ -97,18 +99,22 @@ def job_report(
         Of a name that is a path the last part is kept. '-' is standard input or output.
     notes: what was assumed or done on the way, a sentence each.
     digital_source_type: IPTC term of the output, '' where none is claimed.
+    source_profile: where the picture was declared to come from, auto for nowhere.
     measured: figures by name. light, focal_length: estimates in words, '' where there are none.
-    generated: effects that put in detail which was not there. upscaled: whether the picture was enlarged.
+    generated: effects that put in detail which was not there. idle: effects that found nothing to do.
+    upscaled: whether the picture was enlarged.
     options: words of the command beside the recipe that decide the output, such as --frames 10:20.
     """
     applied = to_mapping(recipe.for_kind(kind))["effects"]
     made_up = [name for name in EFFECTS if name in set(generated)]
-    retouched = [name for name, values in applied.items() if values.get("strength") != 0 and name not in made_up]
+    passed = {*made_up, *idle}
+    retouched = [name for name, values in applied.items() if values.get("strength") != 0 and name not in passed]
     report = {
         "grainkit": FORMAT,
         "made_by": f"grainkit {version('grainkit')}",
         "backend": backend,
         "seed": recipe.seed,
+        "source_profile": source_profile,
         "options": list(options),
         "input": {**input, "name": _last_part(input.get("name", ""))},
         "output": {**output, "name": _last_part(output.get("name", ""))},
@@ -157,6 +163,8 @@ def _summary(report: Mapping[str, Any]) -> list[str]:
         f" seed {report['seed']}."
     ]
     lines += [_effect_line(name, values) for name, values in report["applied"].items()]
+    profile = report["source_profile"]
+    lines.append(f"Source: {'not declared' if profile == 'auto' else f'declared as {profile}'}.")
     lines.append(f"Light: {report['light'] or 'not estimated'}.")
     lines.append(f"Focal length: {report['focal_length'] or 'not estimated'}.")
     lines.append(

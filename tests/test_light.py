@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grainkit.analysis.light import estimate_light
+from grainkit.analysis.light import Light, estimate_light
+from grainkit.effects.skin_texture import SkinTexture
+from grainkit.errors import RecipeError
 from tests.skin import found
 
 
@@ -44,3 +46,41 @@ def test_a_black_picture_gives_a_lamp_all_the_same():
     dark = np.zeros((40, 40), np.float32)
     light = estimate_light(dark, np.tile(np.float32([0, 0, 1]), (40, 40, 1)), np.ones_like(dark))
     assert np.isfinite(light.direction).all()
+
+
+@pytest.mark.parametrize(
+    ("said", "direction"),
+    [
+        ("0/0", (0, 0, 1)),
+        ("-90/0", (-1, 0, 0)),
+        ("90/0", (1, 0, 0)),
+        ("0/90", (0, -1, 0)),
+        ("0/-90", (0, 1, 0)),
+        ("-60/20", (-0.813798, -0.342020, 0.469846)),
+        ("+12.5/-0.5", (0.216432, 0.008727, 0.976259)),
+    ],
+)
+def test_a_declared_lamp_stands_where_the_angles_say(said, direction):
+    lamp = SkinTexture(light=said).lamp
+    assert lamp == pytest.approx(direction, abs=1e-6)
+    light = Light(lamp, 1.0, 0.1)
+    if abs(lamp[1]) < 1:  # straight above or below, every azimuth is the same
+        assert light.azimuth == pytest.approx(float(said.split("/")[0]), abs=1e-6)
+    assert light.elevation == pytest.approx(float(said.split("/")[1]), abs=1e-6)
+    assert light.grazing == pytest.approx(np.hypot(lamp[0], lamp[1]))
+
+
+def test_nothing_declared_is_no_lamp():
+    assert SkinTexture().light == "auto"
+    assert SkinTexture().lamp is None
+
+
+@pytest.mark.parametrize(
+    "said", ["-90.1/0", "0/91", "180/0", "left", "30", "30/", "/30", "30/20/10", "nan/0", "1e1/0", "90.1/0", "0/0 ", ""]
+)
+def test_what_is_no_lamp_is_refused_in_one_line(said):
+    with pytest.raises(
+        RecipeError, match=r"skin_texture\.light = .* is not allowed; it is auto, or AZIMUTH/ELEVATION in"
+    ) as refused:
+        SkinTexture(light=said)
+    assert "\n" not in str(refused.value)

@@ -48,7 +48,7 @@ def test_the_wheel_holds_kernels_presets_data_and_the_type_marker(wheel):
     kernels = {f"grainkit/_kernels/{p.name}" for p in (ROOT / "kernels").iterdir()}
     data = {
         str(p.relative_to(ROOT))
-        for folder in ("presets", "data")
+        for folder in ("presets", "sources", "data")
         for p in (ROOT / "grainkit" / folder).rglob("*")
         if p.is_file()
     }

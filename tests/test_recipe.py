@@ -45,6 +45,8 @@ def value_of(field):
     declared = field.metadata["param"]
     if declared.choices:
         return st.sampled_from(declared.choices)
+    if declared.pattern:
+        return st.from_regex(declared.pattern, fullmatch=True).filter(str.isascii)
     if isinstance(field.default, bool):
         return st.booleans()
     if isinstance(field.default, str):

@@ -156,3 +156,17 @@ def test_alpha_is_resized_at_its_own_scale(dtype, depth, opaque):
     assert out.alpha.shape == (24, 32)
     assert (out.alpha[:, -8:] == opaque).all()
     assert (out.alpha[:, :8] == 0).all()
+
+
+def test_a_matte_goes_along_with_the_picture():
+    color = Color(depth=8, subsampling=(2, 2))
+    planes = (np.full((48, 64), 90, np.uint8), *(np.full((24, 32), 128, np.uint8),) * 2)
+    matte = np.zeros((48, 64), np.float32)
+    matte[:, 32:] = 1
+    frame = Frame(planes, color, matte=matte)
+    cut = conform(frame, Geometry((64, 48), (32, 16), 16.0, 8.0, 48.0, 24.0), color).matte
+    np.testing.assert_array_equal(cut, matte[8:24, 16:48])
+    half = conform(frame, Geometry((64, 48), (32, 24), 0.0, 0.0, 64.0, 48.0), replace(color, depth=32)).matte
+    assert half.shape == (24, 32)
+    assert half[:, :14].max() < 0.02
+    assert half[:, 18:].min() > 0.98

@@ -43,7 +43,8 @@ def test_it_is_yaml_that_says_what_the_report_says():
     read = yaml.safe_load(sidecar_text(made))
     assert read == made
     assert list(read) == [
-        "grainkit", "made_by", "backend", "seed", "options", "input", "output", "applied", "light", "focal_length",
+        "grainkit", "made_by", "backend", "seed", "source_profile", "options", "input", "output", "applied", "light",
+        "focal_length",
         "touched", "notes", "digital_source_type", "measured", "versions", "fingerprint", "recipe",
     ]  # fmt: skip
     assert read["measured"] == {"rho": 0.5, "frames": 3, "rounds": [{"share": 1e-5}]}
@@ -63,12 +64,15 @@ def test_the_same_job_gives_the_same_text_and_no_folders():
 
 def test_a_person_reads_what_was_done_first():
     recipe = override(load_recipe("social/reel"), ["highlight_guard.strength=0"])
-    text = sidecar_text(report(recipe, light="from upper left", upscaled=True, generated=["cinema_grain"]))
+    text = sidecar_text(
+        report(recipe, light="from upper left", source_profile="flux", upscaled=True, generated=["cinema_grain"])
+    )
     head, _, body = text.partition("\n\n")
     assert all(line.startswith("# ") for line in head.splitlines())
     assert "made out.mp4 from in.mp4 with the recipe social/reel, seed 0." in head
     assert "# Highlight guard: off." in head
     assert "strength 0.5 codes of 255" in head  # the clip's own amount, not the still's
+    assert "# Source: declared as flux." in head
     assert "# Light: from upper left." in head
     assert "# Focal length: not estimated." in head
     assert "# Generated: cinema grain. Retouched: nothing. Upscaled: yes." in head
@@ -92,7 +96,7 @@ def test_no_name_breaks_out_of_its_place(name):
     made = report(input={"name": name}, notes=[name])
     text = sidecar_text(made)
     assert yaml.safe_load(text.encode()) == made
-    assert text.partition("\n\n")[0].count("\n#") == 5 + len(EFFECTS)
+    assert text.partition("\n\n")[0].count("\n#") == 6 + len(EFFECTS)
 
 
 def test_it_is_written_whole_or_not_at_all(tmp_path):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
+from PIL import Image
 from skimage.data import coffee
 
 import grainkit as gk
 from grainkit.color import Color
 from grainkit.effects.skin_texture import SkinTexture
+from grainkit.errors import InputError
 from grainkit.frame import Frame
 from grainkit.texture.stage import TextureStage
 from samples.draw import clip, codes, limited_420, portrait
@@ -73,6 +79,110 @@ def test_texture_moves_with_the_face(frames):
     right = min(t.left + t.luma.shape[1] for t in (first, last))
     a, b = (t.luma[top - t.top : bottom - t.top, left - t.left : right - t.left].astype(float) for t in (first, last))
     assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.2
+
+
+def test_a_declared_light_stands_in_for_the_estimate():
+    """The drawn portrait is lit from the left: from the right its relief turns over, at the camera it is weaker."""
+    rgb = codes(portrait(300, 400), 8)
+
+    def layer(light):
+        settings = (*ONLY, f"skin_texture.light={light}", "skin_texture.pigment=0")
+        out = gk.finish_array(rgb, preset="social", settings=settings, seed=1)
+        return (out.astype(float) - rgb)[..., 1]
+
+    left, right, front = (layer(light) for light in ("-50/15", "50/15", "0/0"))
+    skin = (left != 0) | (right != 0)
+    own = layer("auto")[skin]
+    assert np.corrcoef(own, left[skin])[0, 1] > np.corrcoef(own, right[skin])[0, 1] + 0.3
+    assert front.std() < 0.75 * left.std()
+    assert all(layer(end).any() for end in ("-90/0", "0/90"))
+
+
+def test_the_sidecar_tells_the_light_and_what_was_generated(tmp_path):
+    Image.fromarray(codes(portrait(300, 400), 8)).save(tmp_path / "p.png")
+    told = []
+    for number, light in enumerate(("auto", "-60/20")):
+        settings = (*ONLY, f"skin_texture.light={light}", "skin_texture.age=mature")
+        report = gk.finish(tmp_path / "p.png", tmp_path / f"{number}.png", settings=settings, seed=1)
+        text = Path(report.sidecar).read_text()
+        told.append(yaml.safe_load(text))
+        assert f"# Light: {report.light}." in text
+        assert "age mature" in text
+    assert [t["touched"]["generated"] for t in told] == [["skin_texture"]] * 2
+    assert [t["touched"]["retouched"] for t in told] == [[]] * 2
+    assert told[0]["light"].startswith("from the left")
+    assert told[0]["light"].endswith("(estimated)")
+    assert told[0]["measured"]["light"]["azimuth"] < -15
+    assert told[1]["light"] == (
+        "from the left and from above: azimuth -60, elevation +20 degrees, grazing 0.88 (declared)"
+    )
+    assert told[1]["measured"] == {"light": {"azimuth": -60.0, "elevation": 20.0, "grazing": 0.88}}
+
+
+def test_where_no_skin_is_found_the_sidecar_claims_none(tmp_path):
+    Image.fromarray(coffee()[:200, :300]).save(tmp_path / "c.png")
+    report = gk.finish(tmp_path / "c.png", tmp_path / "o.png", settings=["skin_texture.strength=1"])
+    told = yaml.safe_load(Path(report.sidecar).read_text())
+    assert (told["light"], told["measured"]) == ("", {})
+    assert told["touched"]["generated"] == []
+    assert told["touched"]["retouched"] == ["highlight_guard", "cinema_grain"]
+    assert "no skin was found to texture" in told["notes"]
+
+
+def test_a_matte_of_ones_own_says_where_texture_goes():
+    rgb = codes(portrait(450, 600), 8)
+    found = (gk.finish_array(rgb, preset="social", settings=ONLY, seed=1) != rgb).any(-1)
+    left = np.zeros((600, 450), np.float32)
+    left[:, :200] = 1
+    out = gk.finish_array(rgb, preset="social", settings=ONLY, seed=1, matte=left)
+    changed = (out != rgb).any(-1)
+    assert changed[:, :195].any()
+    assert not changed[:, 205:].any()
+    # What it says wins over what is found, on lips and hair too.
+    assert (changed & ~found)[:, :195].any()
+    nothing = gk.finish_array(rgb, preset="social", settings=ONLY, seed=1, matte=np.zeros_like(left))
+    assert np.array_equal(nothing, rgb)
+    with pytest.raises(InputError, match=r"a matte for this picture is float32 \(600, 450\)"):
+        gk.finish_array(rgb, matte=left[:10])
+
+
+def test_a_matte_over_two_faces_gives_each_px_one_skin():
+    portraits = codes(portrait(300, 400), 8)
+    pair = np.ascontiguousarray(np.hstack([portraits, portraits[:, ::-1]]))
+    settings = (*ONLY, "skin_texture.pigment=0", "skin_texture.light=0/0")
+    whole = np.ones((400, 600), np.float32)
+    both = gk.finish_array(pair, preset="social", settings=settings, seed=1, matte=whole).astype(int)
+    halves = [whole * (np.arange(600) < 300), whole * (np.arange(600) >= 300)]
+    alone = [
+        gk.finish_array(pair, preset="social", settings=settings, seed=1, matte=m.astype(np.float32)) for m in halves
+    ]
+    for part, out in zip((np.s_[:, :270], np.s_[:, 330:]), alone, strict=True):
+        away = np.abs(both[part] - out[part].astype(int))
+        assert (out[part] != pair[part]).any()
+        assert away.max() <= 1  # blurs under the matte reach a little across
+
+
+def test_a_clip_follows_its_mattes(frames):
+    whole, left = (np.ones((640, 360), np.float32) for _ in range(2))
+    left[:, 170:] = 0
+    mattes = [whole, whole, left]
+    stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+    first, second, third = (stage.term(replace(f, matte=m)) for f, m in zip(frames[:3], mattes, strict=True))
+    assert all((t.luma[:, 180 - t.left :] != 0).any() for t in (first, second))
+    assert (third.luma != 0).any()
+    assert not third.luma[:, 180 - third.left :].any()
+
+
+def test_what_a_matte_hides_for_a_while_comes_back_with_the_same_pores(frames):
+    white = np.ones((640, 360), np.float32)
+
+    def last(*levels):
+        stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+        return [stage.term(replace(f, matte=white * level)) for f, level in zip(frames, levels, strict=True)][-1]
+
+    whole, hidden = last(1, 1, 1, 1, 1), last(1, 0, 0, 0, 1)
+    assert (whole.luma != 0).any()
+    assert np.array_equal(whole.luma, hidden.luma)
 
 
 def test_any_part_of_a_clip_is_that_part_of_the_whole(samples, tmp_path):

@@ -35,14 +35,25 @@ class Light:
         """0 for a lamp at the camera, 1 for one square to the side."""
         return float(np.hypot(self.direction[0], self.direction[1]))
 
+    @property
+    def azimuth(self) -> float:
+        """Degrees from the camera's axis: -90 square from the left of the picture, 0 in front, 90 from its right."""
+        return float(np.degrees(np.arctan2(self.direction[0], self.direction[2])))
+
+    @property
+    def elevation(self) -> float:
+        """Degrees above the camera's height: 90 straight from above, -90 from below."""
+        return float(np.degrees(np.arcsin(np.clip(-self.direction[1], -1, 1))))
+
     def words(self) -> str:
-        """For a person to read: 'from the left, above, soft side light'."""
+        """For a person to read: 'from the left and from above: azimuth -50, elevation +20 degrees, grazing 0.80'."""
         x, y, _ = self.direction
         places = [
             *(["from the left" if x < 0 else "from the right"] if abs(x) > 0.25 else []),
             *(["from above" if y < 0 else "from below"] if abs(y) > 0.25 else []),
         ]
-        return " and ".join(places) or "from the front"
+        angles = f"azimuth {self.azimuth:+.0f}, elevation {self.elevation:+.0f} degrees, grazing {self.grazing:.2f}"
+        return f"{' and '.join(places) or 'from the front'}: {angles}"
 
 
 def estimate_light(brightness: F32, normals: F32, skin: F32) -> Light:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from grainkit.params import Parameters, param
+
+#: -90 to 90, with decimals: a lamp stands no further round than square to the camera's axis.
+_ANGLE = r"[-+]?(?:90|[1-8]?[0-9](?:\.[0-9]{1,3})?)"
 
 
 @dataclass(frozen=True)
@@ -25,4 +29,19 @@ class SkinTexture(Parameters):
     pigment: float = param(0.8, "Unevenness of colour: melanin and blood.", low=0.0, high=2.0, unit="x")
     sparkle: float = param(0.5, "More contrast where the skin shines.", low=0.0, high=2.0, unit="x")
     detail_scale: float = param(1.0, "Size of the relief relative to life.", low=0.7, high=2.0, unit="x")
+    light: str = param(
+        "auto", "Where the light comes from: as the skin shows it, or by angles. 0/0 is at the camera; azimuth -90 is "
+        "square from the left of the picture, 90 from its right; elevation 90 is straight from above, -90 from below.",
+        pattern=f"auto|{_ANGLE}/{_ANGLE}",
+        form="auto, or AZIMUTH/ELEVATION in degrees, -90 to 90 each, such as -60/20 for a lamp left and a little above",
+    )  # fmt: skip
     max_contrast: float = param(0.22, "Most that a pixel's brightness may change.", low=0.05, high=0.4, unit="ln")
+
+    @property
+    def lamp(self) -> tuple[float, float, float] | None:
+        """Unit vector towards the declared light (x right, y down, z towards the camera); None where it is `auto`."""
+        if self.light == "auto":
+            return None
+        azimuth, elevation = (math.radians(float(angle)) for angle in self.light.split("/"))
+        level = math.cos(elevation)
+        return level * math.sin(azimuth), -math.sin(elevation), level * math.cos(azimuth)

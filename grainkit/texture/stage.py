@@ -6,8 +6,8 @@ statistics stay as they were measured on the first frame a face was seen in, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -40,6 +40,7 @@ from grainkit.texture.energy import (
     luminance,
     sharpness_of,
 )
+from grainkit.texture.given import given_matte
 from grainkit.texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, measure, motion_blur, skin_layer
 from grainkit.texture.sample import sample
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
@@ -101,9 +102,12 @@ class Region:
 
 @dataclass(eq=False)
 class _Known:
-    """What a shot knows of one face: fixed when it was first seen, but for what follows it (video)."""
+    """What a shot knows of one face: fixed when it was first seen, but for what follows it (video).
 
-    colour: SkinColour
+    colour: None where the user's own matte makes it needless.
+    """
+
+    colour: SkinColour | None
     statistics: SkinStatistics
     atlas: Atlas
     anchor: Anchor | None
@@ -140,13 +144,23 @@ class _View:
         squares = (luma.shape[0] // BLOCK, luma.shape[1] // BLOCK)
         return _View(region, size, scale, own, luma, looked, rgb_of(frame, area, squares))
 
+    @property
+    def _looked_face(self) -> Face:
+        return self.face.scaled(self.looked.shape[1] / self.size[1])
+
+    def colour(self) -> SkinColour | None:
+        """The colour of the face's skin."""
+        return skin_colour(self.looked, self._looked_face, work_scale=self._looked_face.px_per_mm)
+
     def matte(self, colour: SkinColour, person: F32 | None) -> F32:
-        """(h, w) 0..1, nothing in the padding."""
-        look = self.looked.shape[1] / self.size[1]
+        """(h, w) 0..1: where skin of this colour is."""
         height, width = self.size
-        found = matte_over(self.luma[:height, :width], self.looked, self.face.scaled(look), colour, person)
+        return self.whole(matte_over(self.luma[:height, :width], self.looked, self._looked_face, colour, person))
+
+    def whole(self, matte: F32) -> F32:
+        """A matte (of `size`) over the whole of `luma`, nothing in the padding."""
         out = np.zeros(self.luma.shape, np.float32)
-        out[:height, :width] = found
+        out[: self.size[0], : self.size[1]] = matte
         return out
 
 
@@ -180,14 +194,15 @@ class TextureStage:
             self._start_shot()
             self._cuts.is_cut(frame)
         faces = self._faces(frame)
-        layers = []
+        layers, lights = [], []
         for face in faces:
             region = Region.around(face, frame, VIDEO_REACH if self._moving else STILL_REACH)
-            layer = None if region is None else self._layer(frame, face, region)
+            layer = None if region is None else self._layer(frame, face, region, faces)
             if region is not None and layer is not None:
                 layers.append((region, layer))
+                lights.append(self._known[face.track].statistics.light)
         self._frames += 1
-        return _term(layers, frame) if layers else None
+        return replace(_term(layers, frame), light=lights[0]) if layers else None
 
     def _faces(self, frame: Frame) -> list[Face]:
         """Faces that have room for texture, largest first, in px of the frame."""
@@ -219,19 +234,26 @@ class TextureStage:
         size = (max(8, round(height * scale)), max(8, round(width * scale)))
         return self._tracker.track(rgb_of(frame, (top, left, height, width), size), size[1] / width, left, top)
 
-    def _layer(self, frame: Frame, face: Face, region: Region) -> Layer | None:
+    def _layer(self, frame: Frame, face: Face, region: Region, faces: Sequence[Face]) -> Layer | None:
         known = self._known.get(face.track)
-        work = VIDEO_MATTE if self._moving else STILL_MATTE
-        view = _View.of(frame, face, region, work)
-        looked = view.face.scaled(view.looked.shape[1] / view.size[1])
-        colour = known.colour if known else skin_colour(view.looked, looked, work_scale=work)
-        if colour is None:
-            return None
-        person = None if self._person is None else _part(self._person, region, view.looked.shape[:2], frame)
-        matte = view.matte(colour, person)
+        if known is not None and known.anchor is not None:
+            # Followed where none of it is to be textured too: what comes back gets the pores it had.
+            known.anchor = known.anchor.follow(frame, face)
+            known.speed += SPEED_SHARE * (known.anchor.speed - known.speed)
+        view = _View.of(frame, face, region, VIDEO_MATTE if self._moving else STILL_MATTE)
+        colour = known.colour if known else None
+        if frame.matte is not None:
+            area = (region.top, region.left, region.height, region.width)
+            matte = view.whole(given_matte(frame.matte, area, view.size, face, faces))
+        else:
+            colour = colour or view.colour()
+            if colour is None:
+                return None
+            person = None if self._person is None else _part(self._person, region, view.looked.shape[:2], frame)
+            matte = view.matte(colour, person)
         if float(matte.max()) < 0.2:
             return None
-        uv, normals = self._places(frame, face, view, known)
+        uv, normals = self._places(face, view, known)
         skin = Skin(view.luma, view.rgb, matte, normals, uv, frame.color.luma_weights())
         atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(view.face.px_per_mm))
         bias = VIDEO_BIAS if self._moving else STILL_BIAS
@@ -250,12 +272,10 @@ class TextureStage:
         whole = (region.height, region.width)
         return Layer(*(_fitted(plane[:height, :width], whole) for plane in (layer.gain, layer.cb, layer.cr)))
 
-    def _places(self, frame: Frame, face: Face, view: _View, known: _Known | None) -> tuple[Lattice, F32]:
+    def _places(self, face: Face, view: _View, known: _Known | None) -> tuple[Lattice, F32]:
         """Atlas coordinates over the view, and normals (h, w, 3) of its squares."""
         squares = view.rgb.shape[:2]
         if known is not None and known.anchor is not None:
-            known.anchor = known.anchor.follow(frame, face)
-            known.speed += SPEED_SHARE * (known.anchor.speed - known.speed)
             uv = known.anchor.uv().scaled(view.scale, view.region.left, view.region.top)
             return uv, normals_at(uv.on_squares(squares, BLOCK), face.rotation)
         uv, field = uv_and_normals(view.face, *view.luma.shape)
@@ -276,6 +296,8 @@ class TextureStage:
         small = cv2.resize(skin.matte, skin.rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
         low = masked_blur(luminance(linear(skin.rgb)), (small > 0.5).astype(np.float32), KEEP_MM * mm / BLOCK)
         light = estimate_light(low, skin.normals, small)
+        if self._parameters.lamp is not None:
+            light = replace(light, direction=self._parameters.lamp)
         brightness = brightness_of(skin.luma)
         noise = source_noise(bands_of(brightness), brightness, skin.matte)
         sharp = sharpness_of(skin.luma, _features(view.face, (skin.luma.shape[0], skin.luma.shape[1])))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from grainkit.analysis.light import Light
 
 I16 = npt.NDArray[np.int16]
 
@@ -22,6 +24,7 @@ class TextureTerm:
     luma: (h, w); luma above black is multiplied by 1 + luma / LUMA_ONE.
     cb, cr: chroma sites under the same rectangle; normalised chroma grows by cb / CHROMA_ONE.
     Zero leaves a sample's bits as they are.
+    light: what the largest face is shaded by, for reports.
     """
 
     top: int
@@ -29,3 +32,4 @@ class TextureTerm:
     luma: I16
     cb: I16
     cr: I16
+    light: Light | None = field(default=None, kw_only=True)
