@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "updated": ["errors", "params"],
     "delivery": ["params"],
     "effects*": [*VALUES, "effects*"],
+    "av1*": [*VALUES, "av1*", "effects*"],
     "texture.term": [],
     "texture*": [*VALUES, "analysis*", "texture*", "effects.skin_texture"],
     "analysis*": [*VALUES, "analysis*"],
@@ -35,7 +36,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "sidecar": ["effects", "errors", "io.pending", "params", "recipe"],
     "resample": ["color", "errors", "frame"],
     "fit": ["delivery", "errors", "io.base", "resample"],
-    "plan": [*VALUES, "delivery", "fit", "io.*", "recipe", "resample"],
+    "plan": [*VALUES, "delivery", "effects.cinema_grain", "fit", "io.*", "recipe", "resample"],
+    "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
     "outputs": ["errors", "io*", "plan", "sidecar"],
     "overlap": ["errors", "frame"],
     "finisher": [*VALUES, "analysis*", "backends*", "effects*", "io.*", "plan", "recipe", "resample", "texture*"],
@@ -55,7 +57,7 @@ ONLY_IN: dict[str, list[str]] = {
     "PIL": ["io.*", "resample"],
     "tifffile": ["io.*"],
     "OpenEXR": ["io.*"],
-    "numba": ["noise", "convert", "backends.*", "io.png", "texture.*", "analysis.*"],
+    "numba": ["noise", "convert", "av1.template", "backends.*", "io.png", "texture.*", "analysis.*"],
 }
 
 
