@@ -76,6 +76,11 @@ class CinemaGrain(Parameters):
         room = np.minimum(luma, 1.0 - luma) / ROOM
         return np.asarray(np.clip(np.minimum(asked, room), 0.0, None))
 
+    @property
+    def chroma_shares(self) -> tuple[float, float]:
+        """Deviation of (Cb, Cr) relative to that of luma, all of them as shares of their range."""
+        return self.chroma * BLUE_GAIN, self.chroma
+
     def sigma_px(self, width: int, height: int, dpi: float) -> float:
         """Gaussian sigma in px of a delivery of this size. RecipeError when mm are asked for without dpi."""
         if self.size_mm > 0.0:
