@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 from grainkit import sidecar
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
-from grainkit.errors import InputError, RecipeError
+from grainkit.carrier import CarriedGrain, carried_grain
+from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher
 from grainkit.frame import Frame
 from grainkit.io import open_source
@@ -100,6 +101,8 @@ def finish(
     frames: tuple[int, int | None] = (0, None),
     rate: Fraction | None = None,
     pilot: bool = False,
+    grain_table: str | Path | None = None,
+    grain_table_out: str | Path | None = None,
     overwrite: bool = False,
     allow_truncated: bool = False,
     progress: Progress | None = None,
@@ -116,6 +119,8 @@ def finish(
     backend: auto, cpu or cuda, or one that is open already, which stays open.
     frames: (first, end) by absolute number, end excluded. rate: of a numbered sequence, frames per second.
     pilot: a still also gets a clean 16-bit picture of its own size, without grain.
+    grain_table: a film grain table (filmgrn1) that stands in for the recipe's grain where that is carried as metadata.
+    grain_table_out: where to write what is carried as such a table.
     overwrite: an output that exists may be replaced. allow_truncated: make do with what decodes of a damaged clip.
     progress: called after each frame. stdin, stdout: streams that stand in for '-'.
 
@@ -141,14 +146,18 @@ def finish(
         inputs = input_files(info)
         for each in plans:
             refuse_clobber(each, inputs, overwrite)
+        carried = carried_grain(plan, None if grain_table is None else Path(grain_table))
+        table = _pending_table(grain_table_out, carried, [*inputs, *(p.output for p in plans if p.output)], overwrite)
+        if table is not None:
+            stack.callback(table.abort)
         opened = stack.enter_context(_opened(backend))
         stack.enter_context(new_folder(plan.new_folder))
 
-        written = [_write(plan, source, opened, frames, progress, stdout)]
+        written = [_write(plan, source, opened, frames, progress, stdout, carried)]
         stack.callback(written[0].sink.abort)
         if pilot:
             again = stack.enter_context(open_source(input))
-            written.append(_write(plans[1], again, opened, (0, None), None, None))
+            written.append(_write(plans[1], again, opened, (0, None), None, None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
             input=str(input), output=str(plan.output or "-"), sidecar="", pilot=str(plans[1].output) if pilot else "",
@@ -161,9 +170,11 @@ def finish(
             with output_errors("standard output"):
                 written[0].sink.commit()
         else:
-            options = _options(frames, rate if info.kind == "sequence" else None, allow_truncated)
+            options = _options(frames, rate if info.kind == "sequence" else None, allow_truncated, grain_table)
             told = _told(report, plan, asked, info, inputs, options)
             report = _deliver(report, plan, written, told)
+        if table is not None:
+            table.commit()
     return replace(report, seconds=time.monotonic() - started)
 
 
@@ -258,7 +269,7 @@ class _Written:
 
 def _write(
     plan: Plan, source: Source, backend: Backend, wanted: tuple[int, int | None], progress: Progress | None,
-    stdout: BinaryIO | None,
+    stdout: BinaryIO | None, carried: CarriedGrain | None,
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
@@ -279,7 +290,7 @@ def _write(
                 with output_errors(place):
                     if sink is None:
                         first = frame.index
-                        sink = _open_sink(plan, info, frame, wanted[1], stdout)
+                        sink = _open_sink(plan, info, frame, wanted[1], stdout, carried)
                     sink.write(frame)
                 count += 1
                 if progress is not None:
@@ -296,10 +307,36 @@ def _write(
             decoded.stop()
     first += info.first_number
     files = tuple(output_files(plan, range(first, first + count)))
-    return _Written(sink, count, files, (*getattr(sink, "notes", ()), *_lost(plan, info)))
+    said = () if carried is None else carried.notes
+    return _Written(sink, count, files, (*getattr(sink, "notes", ()), *said, *_lost(plan, info)))
 
 
-def _open_sink(plan: Plan, info: SourceInfo, first: Frame, end: int | None, stdout: BinaryIO | None) -> Sink:
+def _pending_table(
+    path: str | Path | None, carried: CarriedGrain | None, taken: list[Path], overwrite: bool
+) -> Pending | None:
+    """The film grain table that was asked for, written but not in place yet. taken: files it may not replace."""
+    if path is None:
+        return None
+    if carried is None:
+        raise RecipeError("--grain-table-out writes grain that is carried as metadata; use --preset video/av1")
+    text, destination = carried.text(), Path(path)
+    if destination.resolve() in [one.resolve() for one in taken]:
+        raise OutputError(f"the grain table cannot take the place of {path}; choose another name")
+    if destination.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; pass --overwrite to replace it, or choose another name")
+    pending = Pending(destination)
+    try:
+        with output_errors(destination):
+            pending.path.write_text(text)
+    except BaseException:
+        pending.abort()
+        raise
+    return pending
+
+
+def _open_sink(
+    plan: Plan, info: SourceInfo, first: Frame, end: int | None, stdout: BinaryIO | None, carried: CarriedGrain | None
+) -> Sink:
     """The sink that the plan names. Its module is imported only now, so that a still never loads FFmpeg."""
     width, height = plan.geometry.size
     if plan.kind == "pipe":
@@ -321,6 +358,7 @@ def _open_sink(plan: Plan, info: SourceInfo, first: Frame, end: int | None, stdo
             plan.output, delivery=plan.clip, color=plan.target, width=width, height=height,
             source=replace(info, sample_aspect=plan.sample_aspect), start_seconds=start if first.index else 0.0,
             end_seconds=stop, rate=plan.rate, xmp=xmp,
+            rewriter=None if carried is None else carried.stream(first.index),
         )  # fmt: skip
     assert plan.still is not None
     if plan.kind == "sequence":
@@ -354,12 +392,15 @@ def _summary(plan: Plan) -> str:
     return f"finished with grainkit, preset {recipe.name}: {', '.join(done) or 'no effect'}, seed {recipe.seed}"
 
 
-def _options(frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool) -> list[str]:
+def _options(
+    frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool, grain_table: str | Path | None
+) -> list[str]:
     """Words of the command, beside the recipe, that decide the output."""
     first, end = frames
     part = [] if frames == (0, None) else ["--frames", f"{first}:{'' if end is None else end}"]
     speed = [] if rate is None else ["--rate", str(rate)]
-    return [*part, *speed, *(["--allow-truncated"] if allow_truncated else [])]
+    table = [] if grain_table is None else ["--grain-table", Path(grain_table).name]
+    return [*part, *speed, *table, *(["--allow-truncated"] if allow_truncated else [])]
 
 
 def _told(
