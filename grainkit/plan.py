@@ -37,7 +37,7 @@ _HOLDS = {"webm": ("libvpx-vp9", "libvpx", "libsvtav1", "libaom-av1"), "nut": ("
 #: Codecs that keep the odd last row and column of subsampled planes.
 _TAKES_ODD = ("ffv1",)
 #: Encoders whose streams can be given film grain.
-_CARRIES_GRAIN = ("libsvtav1", "libaom-av1")
+_CARRIES_GRAIN = ("libsvtav1", "libaom-av1", "librav1e")
 #: Depth from which PQ and HLG do not band.
 _HDR_DEPTH = 10
 
@@ -129,7 +129,7 @@ def _with_carrier(plan: Plan) -> Plan:
     if codec not in _CARRIES_GRAIN or plan.target.is_rgb:
         what = f"{codec} in {plan.pixel_format}" if plan.clip is not None else codec
         raise RecipeError(
-            f"cinema_grain.carrier = metadata needs a Y'CbCr clip encoded by {' or '.join(_CARRIES_GRAIN)}, and "
+            f"cinema_grain.carrier = metadata needs a Y'CbCr clip encoded by {', '.join(_CARRIES_GRAIN)}, and "
             f"this is {what}; use --set cinema_grain.carrier=animated, or --preset video/av1"
         )
     note = "grain is carried as AV1 film grain metadata, which players turn into grain; none is burned in"

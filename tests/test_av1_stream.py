@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +60,21 @@ AOM = {
     "screen content": ([*FAST, "-aom-params", "tune-content=screen"], MOVING, 8),
     "still picture": ([*FAST, "-still-picture", "1"], MOVING, 1),
 }
+QUICK = ["-speed", "10", "-qp", "100"]
+RAV1E = {
+    "default": (QUICK, MOVING, 20),
+    "slow tools": (["-speed", "4", "-qp", "60"], ZOOMING, 6),
+    "error resilient": ([*QUICK, "-rav1e-params", "error_resilient=true"], MOVING, 12),
+    "timing info": ([*QUICK, "-rav1e-params", "enable_timing_info=true"], MOVING, 6),
+    "still picture": ([*QUICK, "-rav1e-params", "still_picture=true"], MOVING, 1),
+}
 FORMS = ["yuv420p10le", "yuv422p10le", "yuv444p", "yuv444p12le", "gray"]
 
 CASES = [
     *[pytest.param("libsvtav1", "yuv420p", *case, id=f"svt-{name}") for name, case in SVT.items()],
     pytest.param("libsvtav1", "yuv420p10le", ["-preset", "8", "-crf", "35"], MOVING, 12, id="svt-10 bits"),
     *[pytest.param("libaom-av1", "yuv420p", *case, id=f"aom-{name}") for name, case in AOM.items()],
+    *[pytest.param("librav1e", "yuv420p", *case, id=f"rav1e-{name}") for name, case in RAV1E.items()],
     *[pytest.param("libaom-av1", form, FAST, MOVING, 6, id=f"aom-{form}") for form in FORMS],
 ]
 
@@ -164,6 +174,88 @@ def test_grain_may_come_and_go_and_change_along_a_clip(clean):
     assert min(luma[21:]) > 0.5
     assert min(chroma[:13]) > 0
     assert max(chroma[13:]) == 0
+
+
+def units(packet: bytes) -> list[tuple[int, bytes]]:
+    """(type, payload) of each open bitstream unit."""
+    found, at = [], 0
+    while at < len(packet):
+        assert packet[at] & 6 == 2  # a size, and no extension
+        size, start = read_leb128(packet, at + 1)
+        found.append((packet[at] >> 3, packet[start : start + size]))
+        at = start + size
+    return found
+
+
+def test_units_without_a_size_and_with_layers_are_taken(clean):
+    rewriter = GrainStream(lambda n: GRAIN, lambda n: grain_seed(START, n))
+    wanted = [units(p) for p in grained(clean).packets]
+    for packet, after in zip(clean.packets, wanted, strict=True):
+        *others, (kind, last) = units(packet)
+        sized = b"".join(bytes([k << 3 | 6, 0]) + leb128(len(payload)) + payload for k, payload in others)
+        found = rewriter.packet(sized + bytes([kind << 3 | 4, 0]) + last)
+        assert found == b"".join(bytes([k << 3 | 6, 0]) + leb128(len(payload)) + payload for k, payload in after)
+
+
+def test_copies_of_a_frame_header_stay_copies(tmp_path):
+    options = [*FAST, "-aom-params", "num-tile-groups=2:tile-rows=1"]
+    before = encode(tmp_path / "clean.mkv", "libaom-av1", *options, source=MOVING, frames=4)
+    rewriter = GrainStream(lambda n: GRAIN, lambda n: grain_seed(START, n))
+    copied = 0
+    for packet in before.packets:
+        doubled = b""
+        for kind, payload in units(packet):
+            one = bytes([kind << 3 | 2]) + leb128(len(payload)) + payload
+            # A copy is a unit of its own type, behind the header that it repeats and before the last tiles.
+            doubled += one + (bytes([7 << 3 | 2]) + one[1:] if kind == 3 and payload[0] < 0x80 else b"")
+        after = units(rewriter.packet(doubled))
+        for (kind, payload), (next_kind, copy) in pairwise(after):
+            if next_kind == 7:
+                assert kind == 3
+                assert payload == copy
+                copied += 1
+    assert copied
+
+
+def test_sequence_headers_are_read_whatever_they_hold():
+    def header(*fields: tuple[int, int]) -> tuple[bytes, int]:
+        bits = BitWriter()
+        for value, size in fields:
+            bits.put(value, size)
+        end = bits.length
+        bits.put(1, 1)
+        return bits.aligned(), end
+
+    size = [(5, 4), (5, 4), (63, 6), (47, 6)]
+    # reduced_still_picture_header, R'G'B' of profile 1.
+    data, end = header(
+        (1, 3), (1, 1), (1, 1), (0, 5), *size, (0, 3), (0, 3), (0, 1), (1, 1), (1, 8), (13, 8), (0, 8), (0, 1), (0, 1)
+    )  # fmt: skip
+    end -= 1
+    still = read_sequence_header(data)
+    assert (still.film_grain_bit, still.reduced_still, still.subsampling) == (end, True, (1, 1))
+    assert not still.film_grain
+    data, end = header(
+        (2, 3), (0, 2),
+        # timing at equal intervals, a decoder model, display delays
+        (1, 1), (1, 32), (24, 32), (1, 1), (0b00110, 5), (1, 1), (9, 5), (1, 32), (4, 5), (6, 5), (1, 1),
+        # two operating points, one of them modelled and delayed
+        (1, 5), (0x101, 12), (9, 5), (1, 1), (1, 1), (0, 21), (1, 1), (3, 4), (0x103, 12), (5, 5), (0, 1), (0, 1),
+        # size, frame ids, tools, screen content and whole motion forced, seven bits of order
+        *size, (1, 1), (3, 4), (2, 3), (1, 1), (0, 2), (0, 2), (1, 1), (0, 1), (1, 1), (1, 1), (1, 1), (0, 1), (1, 1),
+        (0, 1), (1, 1), (6, 3), (0b111, 3),
+        # twelve bits, colours not described, 4:2:0, sited, chroma quantised apart, film grain
+        (1, 1), (1, 1), (0, 1), (0, 1), (0, 1), (1, 1), (1, 1), (2, 2), (1, 1), (1, 1),
+    )  # fmt: skip
+    end -= 1
+    whole = read_sequence_header(data)
+    assert whole.film_grain_bit == end
+    assert whole.film_grain
+    assert whole.operating_points == ((0x101, True), (0x103, False))
+    assert (whole.time_bits, whole.removal_bits) == (0, 5)
+    assert (whole.max_size, whole.id_bits, whole.delta_id_bits) == ((64, 48), 8, 5)
+    assert (whole.force_screen_content_tools, whole.force_integer_mv, whole.order_hint_bits) == (1, 1, 7)
+    assert (whole.subsampling, whole.mono, whole.separate_uv_delta_q) == ((2, 2), False, True)
 
 
 def test_seeds_never_silence_a_plane_and_hardly_repeat():
