@@ -146,9 +146,13 @@ def finish(
         inputs = input_files(info)
         for each in plans:
             refuse_clobber(each, inputs, overwrite)
+        if grain_table_out is not None:
+            taken = [*inputs, *(each.output for each in plans if each.output is not None)]
+            _refuse_table(Path(grain_table_out), plan, taken, overwrite)
         carried = carried_grain(plan, None if grain_table is None else Path(grain_table))
-        table = _pending_table(grain_table_out, carried, [*inputs, *(p.output for p in plans if p.output)], overwrite)
-        if table is not None:
+        table = None
+        if grain_table_out is not None and carried is not None:
+            table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
         opened = stack.enter_context(_opened(backend))
         stack.enter_context(new_folder(plan.new_folder))
@@ -311,22 +315,21 @@ def _write(
     return _Written(sink, count, files, (*getattr(sink, "notes", ()), *said, *_lost(plan, info)))
 
 
-def _pending_table(
-    path: str | Path | None, carried: CarriedGrain | None, taken: list[Path], overwrite: bool
-) -> Pending | None:
-    """The film grain table that was asked for, written but not in place yet. taken: files it may not replace."""
-    if path is None:
-        return None
-    if carried is None:
+def _refuse_table(path: Path, plan: Plan, taken: list[Path], overwrite: bool) -> None:
+    """Raise where a film grain table cannot be written there. taken: files it may not replace."""
+    if not plan.carries_grain:
         raise RecipeError("--grain-table-out writes grain that is carried as metadata; use --preset video/av1")
-    text, destination = carried.text(), Path(path)
-    if destination.resolve() in [one.resolve() for one in taken]:
+    if path.resolve() in [one.resolve() for one in taken]:
         raise OutputError(f"the grain table cannot take the place of {path}; choose another name")
-    if destination.exists() and not overwrite:
+    if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already; pass --overwrite to replace it, or choose another name")
-    pending = Pending(destination)
+
+
+def _pending_table(path: Path, carried: CarriedGrain) -> Pending:
+    """The film grain table, written but not in place yet."""
+    text, pending = carried.text(), Pending(path)
     try:
-        with output_errors(destination):
+        with output_errors(path):
             pending.path.write_text(text)
     except BaseException:
         pending.abort()

@@ -7,6 +7,7 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -38,10 +39,15 @@ def read(path: Path) -> Stream:
         return Stream(track.codec_context.extradata, [bytes(p) for p in container.demux(track) if p.size])
 
 
+@cache
+def encoders() -> str:
+    """What FFmpeg lists."""
+    return subprocess.run([FFMPEG, "-hide_banner", "-encoders"], capture_output=True, text=True, check=True).stdout
+
+
 def encode(path: Path, encoder: str, *options: str, source: str, frames: int, form: str = "yuv420p") -> Stream:
     """FFmpeg's own test picture through an encoder of the ffmpeg that comes with imageio-ffmpeg."""
-    listed = subprocess.run([FFMPEG, "-hide_banner", "-encoders"], capture_output=True, text=True, check=True).stdout
-    if f" {encoder} " not in listed:
+    if f" {encoder} " not in encoders():
         pytest.skip(f"this ffmpeg has no {encoder}")
     command = [FFMPEG, "-loglevel", "error", "-f", "lavfi", "-i", source, "-frames:v", str(frames), "-pix_fmt", form]
     subprocess.run([*command, "-c:v", encoder, *options, str(path)], check=True, capture_output=True)
