@@ -87,6 +87,16 @@ def _planes(picture: av.VideoFrame) -> list[np.ndarray]:
     return [r[:, : p.width].copy() for r, p in zip(rows, picture.planes, strict=True)]
 
 
+def framemd5(path: Path, decoder: str, *options: str) -> list[str]:
+    """Digests of the pictures that a decoder of FFmpeg's shows."""
+    listed = subprocess.run([FFMPEG, "-hide_banner", "-decoders"], capture_output=True, text=True, check=True).stdout
+    if f" {decoder} " not in listed:
+        pytest.skip(f"this ffmpeg has no decoder {decoder}")
+    command = [FFMPEG, "-loglevel", "error", "-c:v", decoder, *options, "-i", str(path), "-an", "-f", "framemd5", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line.split()[-1] for line in done.stdout.splitlines() if not line.startswith("#")]
+
+
 def same_pictures(a: list[list[np.ndarray]], b: list[list[np.ndarray]]) -> bool:
     pairs = [pair for x, y in zip(a, b, strict=True) for pair in zip(x, y, strict=True)]
     return all(np.array_equal(x, y) for x, y in pairs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
-from av1_streams import decode, read, same_pictures, shown_seeds, trace
+from av1_streams import decode, framemd5, read, same_pictures, shown_seeds, trace
 from drawn import clip, still, y4m_of
 
 from grainkit import Finisher, cli, finish_array, load_recipe, open_source
@@ -61,6 +61,13 @@ def test_an_independent_parser_finds_it_in_the_file(carried):
     assert tuple(points) == grain.luma_points
     found = tuple(told[f"ar_coeffs_y_plus_128[{i}]"] - 128 for i in range(24))
     assert found == grain.luma_coefficients
+
+
+def test_two_decoders_make_the_same_grain(carried):
+    shown = [framemd5(carried[0], decoder) for decoder in ("libdav1d", "libaom-av1")]
+    assert shown[0] == shown[1]
+    assert len(shown[0]) == FRAMES
+    assert shown[0] != framemd5(carried[0], "libdav1d", "-filmgrain", "0")
 
 
 def test_the_sidecar_says_so_and_replays(source, carried, tmp_path):
