@@ -284,6 +284,16 @@ def test_frames_that_are_shown_at_an_unknown_time_are_refused(tmp_path):
         grained(before)
 
 
+def test_layers_of_several_sizes_are_refused(clean):
+    rewriter = GrainStream(lambda n: GRAIN, lambda n: 1)
+    rewriter.packet(clean.packets[0])
+    kind, payload = units(clean.packets[1])[-1]
+    with pytest.raises(
+        EncodingError, match=r"several sizes .*; burn grain in with --set cinema_grain.carrier=animated"
+    ):
+        rewriter.packet(bytes([kind << 3 | 6, 1 << 3]) + leb128(len(payload)) + payload)
+
+
 def test_what_is_not_av1_fails_and_says_so(clean):
     def fresh() -> GrainStream:
         return GrainStream(lambda n: GRAIN, lambda n: 1)

@@ -56,7 +56,10 @@ class GrainStream:
 
     def packet(self, data: bytes) -> bytes:
         """One temporal unit with film grain in it. Raises EncodingError where it holds what is not known here."""
-        return b"".join(self._rewritten(obu) for obu in _obus(data))
+        try:
+            return b"".join(self._rewritten(obu) for obu in _obus(data))
+        except EncodingError as error:
+            raise EncodingError(f"{error}; burn grain in with --set cinema_grain.carrier=animated") from error
 
     def _rewritten(self, obu: _Obu) -> bytes:
         if obu.kind == _SEQUENCE_HEADER:
@@ -71,6 +74,8 @@ class GrainStream:
         return obu.whole
 
     def _frame(self, obu: _Obu) -> bytes:
+        if obu.spatial_id:
+            raise EncodingError("AV1 streams of several sizes cannot be given film grain")
         header = self._headers.read(obu.payload[:_MAX_HEADER], obu.temporal_id, obu.spatial_id)
         number = self._display_number(header)
         grain = self._grain_at(number) if header.has_grain else None
