@@ -139,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     finish.add_argument("--rate", type=_rate, metavar="FPS",
                         help="of a numbered sequence, e.g. 25 or 30000/1001 (default: 24)")  # fmt: skip
     finish.add_argument("--pilot", action="store_true", help="a still also gets a clean 16-bit picture without grain")
+    finish.add_argument("--grain-table", metavar="FILE",
+                        help="the film grain table (filmgrn1) that an AV1 clip is to carry")  # fmt: skip
+    finish.add_argument("--grain-table-out", metavar="FILE", help="also write the grain an AV1 clip carries as a table")
     finish.add_argument("--allow-truncated", action="store_true", help="finish what decodes of a damaged clip")
     finish.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     finish.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
@@ -247,7 +250,10 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         return plan
     with _progress(f"{label}{Path(input).name}", shown=not options.quiet and sys.stderr.isatty()) as progress:
         stdout = _standard_output() if output == "-" else None
-        report = finish(input, output, backend=options.backend, progress=progress, stdout=stdout, **told)
+        report = finish(
+            input, output, backend=options.backend, progress=progress, stdout=stdout, grain_table=options.grain_table,
+            grain_table_out=options.grain_table_out, **told,
+        )  # fmt: skip
     if not options.quiet:
         for note in report.notes:
             print(f"grainkit: {label}note: {note}", file=sys.stderr)

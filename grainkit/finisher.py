@@ -16,6 +16,7 @@ from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.color import SRGB_STILL
 from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
+from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.effects.tables import PassTables, pass_tables
 from grainkit.errors import InputError
@@ -77,11 +78,12 @@ class Finisher:
 
 
 def plan_tables(plan: Plan) -> PassTables:
-    """The tables of the pass that this plan asks for."""
+    """The tables of the pass that this plan asks for. Grain that is carried as metadata is not in them."""
     width, height = plan.geometry.size
     effects = plan.recipe.effects
+    grain = CinemaGrain(strength=0.0) if plan.carries_grain else effects["cinema_grain"]
     return pass_tables(
-        effects["highlight_guard"], effects["cinema_grain"],  # type: ignore[arg-type]
+        effects["highlight_guard"], grain,  # type: ignore[arg-type]
         source=plan.working, target=plan.target, width=width, height=height, seed=plan.recipe.seed, dpi=plan.dpi,
         rate=plan.rate,
     )  # fmt: skip

@@ -133,3 +133,36 @@ class NoiseFilter:
         coarse_weight = round(unit * math.sqrt(CLUMP_ENERGY) / coarse_std)
         std = math.hypot(fine_weight * fine_std, coarse_weight * coarse_std) / (1 << MIX_SHIFT)
         return NoiseFilter(fine_x, fine_y, coarse_x, coarse_y, fine_weight, coarse_weight, std)
+
+    def correlation(self, reach: int) -> npt.NDArray[np.float64]:
+        """The field's autocorrelation at lags -reach..reach each way, (2 reach + 1, 2 reach + 1), rows first; 1 at 0.
+
+        Exact, averaged over the four places that a sample may have in a sample of the coarse octave.
+        """
+        fine = np.outer(*(_lags(autocorrelation(taps), reach) for taps in (self.fine_y, self.fine_x)))
+        coarse = np.outer(*(_enlarged(autocorrelation(taps), reach) for taps in (self.coarse_y, self.coarse_x)))
+        whole = self.fine_weight**2 * fine + (self.coarse_weight / (1 << COARSE_SHIFT)) ** 2 * coarse
+        return np.asarray(whole / whole[reach, reach])
+
+
+def _lags(half: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]:
+    """A symmetric autocorrelation, given from lag 0 on, at lags -reach..reach."""
+    padded = np.zeros(reach + 1)
+    padded[: min(reach + 1, half.size)] = half[: reach + 1]
+    return np.concatenate([padded[:0:-1], padded])
+
+
+def _enlarged(half: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]:
+    """The same after enlarging twice with weights 3 and 1, averaged over even and odd places.
+
+    Even places are 3 c[i] + c[i - 1], odd ones 3 c[i] + c[i + 1].
+    """
+    r = np.zeros(reach + 3)
+    r[: min(r.size, half.size)] = half[: r.size]
+    lags = np.empty(reach + 1)
+    for lag in range(reach + 1):
+        m, odd = divmod(lag, 2)
+        before = r[abs(m - 1)]
+        near, far = (r[m] + r[m + 1], before + r[m + 2]) if odd else (r[m], before + r[m + 1])
+        lags[lag] = 7.5 * near + 0.5 * far if odd else 10 * near + 3 * far
+    return _lags(lags, reach)

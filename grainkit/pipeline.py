@@ -15,8 +15,9 @@ from grainkit import sidecar
 from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
+from grainkit.carrier import CarriedGrain, carried_grain
 from grainkit.effects.skin_texture import SkinTexture
-from grainkit.errors import InputError, RecipeError
+from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher
 from grainkit.frame import Frame
 from grainkit.io import open_source
@@ -112,6 +113,8 @@ def finish(
     frames: tuple[int, int | None] = (0, None),
     rate: Fraction | None = None,
     pilot: bool = False,
+    grain_table: str | Path | None = None,
+    grain_table_out: str | Path | None = None,
     overwrite: bool = False,
     allow_truncated: bool = False,
     matte: str | Path | None = None,
@@ -130,6 +133,8 @@ def finish(
     backend: auto, cpu or cuda, or one that is open already, which stays open.
     frames: (first, end) by absolute number, end excluded. rate: of a numbered sequence, frames per second.
     pilot: a still also gets a clean 16-bit picture of its own size, without grain.
+    grain_table: a film grain table (filmgrn1) that stands in for the recipe's grain where that is carried as metadata.
+    grain_table_out: where to write what is carried as such a table.
     overwrite: an output that exists may be replaced. allow_truncated: make do with what decodes of a damaged clip.
     matte: where skin may be textured, instead of where it is found; see `mattes_for` for what it may be.
     progress: called after each frame. stdin, stdout: streams that stand in for '-'.
@@ -160,14 +165,22 @@ def finish(
         mattes = None if matte is None else mattes_for(matte, info, inputs, start=start, stop=frames[1])
         for each in plans:
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
+        if grain_table_out is not None:
+            taken = [*inputs, *(each.output for each in plans if each.output is not None)]
+            _refuse_table(Path(grain_table_out), plan, taken, overwrite)
+        carried = carried_grain(plan, None if grain_table is None else Path(grain_table))
+        table = None
+        if grain_table_out is not None and carried is not None:
+            table = _pending_table(Path(grain_table_out), carried)
+            stack.callback(table.abort)
         opened = stack.enter_context(_opened(backend))
         stack.enter_context(new_folder(plan.new_folder))
 
-        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout)]
+        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried)]
         stack.callback(written[0].sink.abort)
         if pilot:
             again = stack.enter_context(open_source(input))
-            written.append(_write(plans[1], again, mattes, source_type, opened, (0, None), None, None))
+            written.append(_write(plans[1], again, mattes, source_type, opened, (0, None), None, None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
             input=str(input), output=str(plan.output or "-"), sidecar="", pilot=str(plans[1].output) if pilot else "",
@@ -185,10 +198,12 @@ def finish(
                 written[0].sink.commit()
         else:
             options = _options(
-                source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte
+                source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table
             )
             told = _told(report, plan, asked, info, inputs, mattes, written[0].light, options)
             report = _deliver(report, plan, written, told)
+        if table is not None:
+            table.commit()
     return replace(report, seconds=time.monotonic() - started)
 
 
@@ -290,7 +305,7 @@ class _Written:
 
 def _write(
     plan: Plan, source: Source, mattes: Mattes | None, source_type: str, backend: Backend,
-    wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None,
+    wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
@@ -311,7 +326,7 @@ def _write(
                 with output_errors(place):
                     if sink is None:
                         first = frame.index
-                        sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout)
+                        sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout, carried)
                     sink.write(frame)
                 count += 1
                 if progress is not None:
@@ -328,12 +343,36 @@ def _write(
             decoded.stop()
     first += info.first_number
     files = tuple(output_files(plan, range(first, first + count)))
-    return _Written(sink, count, files, finisher.light, (*getattr(sink, "notes", ()), *_lost(plan, info)))
+    said = () if carried is None else carried.notes
+    return _Written(sink, count, files, finisher.light, (*getattr(sink, "notes", ()), *said, *_lost(plan, info)))
+
+
+def _refuse_table(path: Path, plan: Plan, taken: list[Path], overwrite: bool) -> None:
+    """Raise where a film grain table cannot be written there. taken: files it may not replace."""
+    if not plan.carries_grain:
+        raise RecipeError("--grain-table-out writes grain that is carried as metadata; use --preset video/av1")
+    if path.resolve() in [one.resolve() for one in taken]:
+        raise OutputError(f"the grain table cannot take the place of {path}; choose another name")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; pass --overwrite to replace it, or choose another name")
+
+
+def _pending_table(path: Path, carried: CarriedGrain) -> Pending:
+    """The film grain table, written but not in place yet."""
+    text, pending = carried.text(), Pending(path)
+    try:
+        with output_errors(path):
+            pending.path.write_text(text)
+    except BaseException:
+        pending.abort()
+        raise
+    return pending
 
 
 def _open_sink(
-    plan: Plan, info: SourceInfo, source_type: str, first: Frame, end: int | None, stdout: BinaryIO | None
-) -> Sink:
+    plan: Plan, info: SourceInfo, source_type: str, first: Frame, end: int | None, stdout: BinaryIO | None,
+    carried: CarriedGrain | None,
+) -> Sink:  # fmt: skip
     """The sink that the plan names. Its module is imported only now, so that a still never loads FFmpeg."""
     width, height = plan.geometry.size
     if plan.kind == "pipe":
@@ -355,6 +394,7 @@ def _open_sink(
             plan.output, delivery=plan.clip, color=plan.target, width=width, height=height,
             source=replace(info, sample_aspect=plan.sample_aspect), start_seconds=start if first.index else 0.0,
             end_seconds=stop, rate=plan.rate, xmp=xmp,
+            rewriter=None if carried is None else carried.stream(first.index),
         )  # fmt: skip
     assert plan.still is not None
     if plan.kind == "sequence":
@@ -432,7 +472,7 @@ def _summary(plan: Plan) -> str:
 
 def _options(
     profile: str, frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool,
-    matte: str | Path | None,
+    matte: str | Path | None, grain_table: str | Path | None,
 ) -> list[str]:  # fmt: skip
     """Words of the command, beside the recipe, that decide the output."""
     declared = [] if profile == NO_PROFILE else ["--source", profile]
@@ -441,7 +481,8 @@ def _options(
     speed = [] if rate is None else ["--rate", str(rate)]
     # Of its place the name alone is told; a folder is named as one.
     own = [] if matte is None else ["--matte", Path(matte).name + ("/" if Path(matte).is_dir() else "")]
-    return [*declared, *part, *speed, *(["--allow-truncated"] if allow_truncated else []), *own]
+    table = [] if grain_table is None else ["--grain-table", Path(grain_table).name]
+    return [*declared, *part, *speed, *table, *(["--allow-truncated"] if allow_truncated else []), *own]
 
 
 def _told(

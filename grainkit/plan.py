@@ -9,6 +9,7 @@ from pathlib import Path
 
 from grainkit.color import Color, Range, Siting
 from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
+from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.fit import fitted
 from grainkit.io.base import SourceInfo
@@ -35,6 +36,8 @@ _HOME = {
 _HOLDS = {"webm": ("libvpx-vp9", "libvpx", "libsvtav1", "libaom-av1"), "nut": ("ffv1",)}
 #: Codecs that keep the odd last row and column of subsampled planes.
 _TAKES_ODD = ("ffv1",)
+#: Encoders whose streams can be given film grain.
+_CARRIES_GRAIN = ("libsvtav1", "libaom-av1", "librav1e")
 #: Depth from which PQ and HLG do not band.
 _HDR_DEPTH = 10
 
@@ -72,6 +75,13 @@ class Plan:
     sample_aspect: Fraction
     notes: tuple[str, ...] = ()
 
+    @property
+    def carries_grain(self) -> bool:
+        """Whether grain goes into the stream as metadata, and none into the pixels."""
+        grain = self.recipe.effects["cinema_grain"]
+        assert isinstance(grain, CinemaGrain)
+        return grain.strength > 0.0 and grain.carrier == "metadata"
+
     def as_delivered(self, recipe: Recipe) -> Recipe:
         """`recipe`, from which this plan was made, with the formats in it that the output's ending asked for."""
         delivery = recipe.delivery
@@ -90,6 +100,10 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     """
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
+    return _with_carrier(_settled(info, recipe, side, output))
+
+
+def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:
     if str(output) == "-":
         return _pipe_plan(info, recipe)
     place = _Place.of(output)
@@ -105,6 +119,21 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     if container in STILL_DEPTHS or (container is None and clip is not None and clip.container == "sequence"):
         return _sequence_plan(info, recipe, place, _still_delivery(recipe, container))
     return _clip_plan(info, recipe, place, _clip_in(clip, container))
+
+
+def _with_carrier(plan: Plan) -> Plan:
+    """The plan, with a word on grain that it carries as metadata. RecipeError where it cannot."""
+    if not plan.carries_grain:
+        return plan
+    codec = plan.clip.codec if plan.clip is not None else "frames" if plan.kind == "clip" else f"a {plan.kind}"
+    if codec not in _CARRIES_GRAIN or plan.target.is_rgb:
+        what = f"{codec} in {plan.pixel_format}" if plan.clip is not None else codec
+        raise RecipeError(
+            f"cinema_grain.carrier = metadata needs a Y'CbCr clip encoded by {', '.join(_CARRIES_GRAIN)}, and "
+            f"this is {what}; use --set cinema_grain.carrier=animated, or --preset video/av1"
+        )
+    note = "grain is carried as AV1 film grain metadata, which players turn into grain; none is burned in"
+    return replace(plan, notes=(*plan.notes, note))
 
 
 @dataclass(frozen=True)
@@ -346,11 +375,12 @@ def own_format_plan(info: SourceInfo, recipe: Recipe) -> Plan:
     recipe = recipe.for_kind("still" if info.kind == "still" else "clip")
     color = info.color
     working = replace(color, depth=32) if color.is_rgb else color
-    return Plan(
+    plan = Plan(
         recipe, info.kind, None, None, None, None, Geometry.same(info.width, info.height), working, working,
         color.depth if color.is_rgb else 0, info.pixel_format, _dpi(info, recipe.delivery), info.rate,
         info.sample_aspect,
     )  # fmt: skip
+    return _with_carrier(plan)
 
 
 def _dpi(info: SourceInfo, delivery: Delivery) -> float:

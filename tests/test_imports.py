@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "updated": ["errors", "params"],
     "delivery": ["params"],
     "effects*": [*VALUES, "effects*"],
+    "av1*": [*VALUES, "av1*", "effects*"],
     "texture.term": ["analysis.light"],
     "texture*": [*VALUES, "analysis*", "texture*", "effects.skin_texture"],
     "analysis*": [*VALUES, "analysis*"],
@@ -36,7 +37,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "sidecar": ["effects", "errors", "io.pending", "params", "recipe"],
     "resample": ["color", "errors", "frame"],
     "fit": ["delivery", "errors", "io.base", "resample"],
-    "plan": [*VALUES, "delivery", "fit", "io.*", "recipe", "resample"],
+    "plan": [*VALUES, "delivery", "effects.cinema_grain", "fit", "io.*", "recipe", "resample"],
+    "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
     "mattes": ["errors", "frame", "io*", "resample"],
     "outputs": ["errors", "io*", "mattes", "plan", "sidecar"],
     "overlap": ["errors", "frame"],
@@ -68,7 +70,7 @@ ONLY_IN: dict[str, list[str]] = {
     "PIL": ["io.*", "resample"],
     "tifffile": ["io.*"],
     "OpenEXR": ["io.*"],
-    "numba": ["noise", "convert", "backends.*", "io.png", "texture.*", "analysis.*"],
+    "numba": ["noise", "convert", "av1.template", "backends.*", "io.png", "texture.*", "analysis.*"],
 }
 
 

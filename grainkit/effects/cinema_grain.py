@@ -40,6 +40,8 @@ ROOM = 4.0
 BLUE_GAIN = 1.15
 #: Short side, in px, of the delivery that `size` is given for.
 REFERENCE_SIDE = 1080
+#: How grain gets to the viewer.
+CARRIERS = ("animated", "metadata")
 #: From this rate on, grain that changes with every frame melts into a blur: each is held for two.
 HOLD_RATE = 48
 
@@ -66,6 +68,11 @@ class CinemaGrain(Parameters):
         low=0.0, high=2.0, unit="mm",
     )  # fmt: skip
     curve: str = param("film", "How the amount follows luma.", choices=tuple(CURVES))
+    carrier: str = param(
+        "animated",
+        "animated is burned in; metadata leaves the picture clean, and an AV1 stream tells players to make the grain.",
+        choices=CARRIERS,
+    )
     chroma: float = param(0.25, "Colour grain relative to luma grain.", low=0.0, high=1.0, unit="x")
     hold: int = param(0, "Frames that share one grain; 0 holds 2 from 48 fps up, else 1.", low=0, high=8, unit="frames")
 
@@ -75,6 +82,11 @@ class CinemaGrain(Parameters):
         asked = self.strength / 255.0 * np.interp(luma, points[:, 0], points[:, 1])
         room = np.minimum(luma, 1.0 - luma) / ROOM
         return np.asarray(np.clip(np.minimum(asked, room), 0.0, None))
+
+    @property
+    def chroma_shares(self) -> tuple[float, float]:
+        """Deviation of (Cb, Cr) relative to that of luma, all of them as shares of their range."""
+        return self.chroma * BLUE_GAIN, self.chroma
 
     def sigma_px(self, width: int, height: int, dpi: float) -> float:
         """Gaussian sigma in px of a delivery of this size. RecipeError when mm are asked for without dpi."""

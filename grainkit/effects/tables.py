@@ -92,12 +92,10 @@ def pass_tables(
     if source.is_hdr and guard.strength:
         guard = HighlightGuard(strength=0.0)
     shoulder = Shoulder.of(guard)
-    noise = (
-        _plane_noise(grain, source.subsampling, grain.sigma_px(width, height, dpi), seed) if grain.strength else None
-    )
+    noise = _plane_noise(source.subsampling, grain.sigma_px(width, height, dpi), seed) if grain.strength else None
     std = 1.0 if noise is None else noise[0].filter.std
     chroma_stds = [1.0, 1.0] if noise is None else [n.filter.std for n in noise[1:]]
-    chroma_shares = [grain.chroma * BLUE_GAIN, grain.chroma]
+    chroma_shares = grain.chroma_shares
 
     if source.is_float:
         luma = shoulder.roll(np.linspace(0.0, 1.0, FLOAT_GAIN_STEPS + 1))
@@ -143,12 +141,19 @@ def _straight(curve: I32, depth: int) -> int:
     return int(bent[0]) - 1 if bent.size else curve.size - 1
 
 
-def _plane_noise(
-    grain: CinemaGrain, subsampling: tuple[int, int], sigma: float, seed: int
-) -> tuple[PlaneNoise, PlaneNoise, PlaneNoise]:
-    """Luma grain of sigma px; chroma grain as large on the picture, blue a little coarser."""
-    fields = []
-    for plane, (across, down, coarser) in enumerate([(1, 1, 1.0), (*subsampling, BLUE_GAIN), (*subsampling, 1.0)]):
-        size = NoiseFilter.of_size(sigma * coarser / across, sigma * coarser / down)
-        fields.append(PlaneNoise(size, stream_key(seed, plane, 0), stream_key(seed, plane, 1)))
+def _plane_noise(subsampling: tuple[int, int], sigma: float, seed: int) -> tuple[PlaneNoise, PlaneNoise, PlaneNoise]:
+    fields = [
+        PlaneNoise(size, stream_key(seed, plane, 0), stream_key(seed, plane, 1))
+        for plane, size in enumerate(plane_filters(subsampling, sigma))
+    ]
     return fields[0], fields[1], fields[2]
+
+
+def plane_filters(subsampling: tuple[int, int], sigma: float) -> tuple[NoiseFilter, NoiseFilter, NoiseFilter]:
+    """Filters for (Y, Cb, Cr): luma grain of sigma px; chroma grain as large on the picture, blue a little coarser."""
+    across, down = subsampling
+    return (
+        NoiseFilter.of_size(sigma, sigma),
+        NoiseFilter.of_size(sigma * BLUE_GAIN / across, sigma * BLUE_GAIN / down),
+        NoiseFilter.of_size(sigma / across, sigma / down),
+    )

@@ -80,6 +80,16 @@ class Source(Protocol):
     ) -> None: ...
 
 
+class PacketRewriter(Protocol):
+    """Changes what an encoder made before it is stored; packets come in the order of the stream."""
+
+    def extradata(self, data: bytes) -> bytes:
+        """The codec's global header."""
+
+    def packet(self, data: bytes) -> bytes:
+        """One packet."""
+
+
 class Sink(Protocol):
     """Takes frames; what was written appears at the destination whole, at commit(), or not at all."""
 

@@ -41,7 +41,7 @@ from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import pixel_formats
-from grainkit.io.base import SourceInfo
+from grainkit.io.base import PacketRewriter, SourceInfo
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -514,7 +514,8 @@ class VideoSink:
     source: where timing, audio, chapters and metadata come from (its `path` is opened again).
     start_seconds, end_seconds: the part of the source that is written, in its own clock; timestamps start at 0.
     rate: frames per second for sources without a clock, and for key-frame spacing. xmp: a packet for MP4 and MOV.
-    metadata: container tags to add. `notes` says what could not be carried over.
+    metadata: container tags to add. rewriter: changes the encoder's packets before
+    they are stored. `notes` says what could not be carried over.
     Raises OutputError where the delivery is impossible or the disk refuses, EncodingError where the encoder does.
     """
 
@@ -532,7 +533,9 @@ class VideoSink:
         rate: Fraction | None = None,
         xmp: bytes | None = None,
         metadata: Mapping[str, str] | None = None,
+        rewriter: PacketRewriter | None = None,
     ) -> None:
+        self._rewriter = rewriter
         self._destination = destination
         self._delivery = delivery
         self._color = color
@@ -636,7 +639,17 @@ class VideoSink:
             # libx265 reads the decoding times of such a clip from unset memory, on which the muxer aborts.
             for packet in packets:
                 packet.dts = packet.pts
-        return packets
+        return packets if self._rewriter is None else [self._rewritten(packet, self._rewriter) for packet in packets]
+
+    def _rewritten(self, packet: av.Packet[Any], rewriter: PacketRewriter) -> av.Packet[Any]:
+        try:
+            new: av.Packet[Any] = av.Packet(rewriter.packet(bytes(packet)))
+        except EncodingError as error:
+            raise self._failure(str(error)) from error
+        new.stream, new.time_base = packet.stream, packet.time_base
+        new.pts, new.dts, new.duration = packet.pts, packet.dts, packet.duration
+        new.is_keyframe = packet.is_keyframe
+        return new
 
     def _open_encoder(self) -> None:
         """Open it with FFmpeg's log on, for the reason. Not for longer: with threads at work that log can deadlock."""
@@ -654,6 +667,9 @@ class VideoSink:
                 f"{self._delivery.codec} has no option {', '.join(map(repr, unused))}; "
                 "take it out of delivery.clip.options"
             )
+        context = self._stream.codec_context
+        if self._rewriter is not None and context.extradata:
+            context.extradata = self._rewriter.extradata(context.extradata)
 
     def _failure(self, reason: str) -> EncodingError:
         where = f"at frame {self._count}" if self._count else "at the start"
