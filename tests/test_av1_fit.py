@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from fractions import Fraction
 
@@ -40,6 +41,7 @@ def correlations(fields: list[np.ndarray], reach: int = REACH) -> np.ndarray:
 def flat(lumas: list[int], color: Color, frames: int) -> Stream:
     """A clean clip of grey bars, from top to bottom in these 8-bit codes, encoded by SVT-AV1."""
     wide = color.depth > 8
+    os.environ.setdefault("SVT_LOG", "1")  # read once, by the first encoder of the process
     encoder = av.CodecContext.create("libsvtav1", "w")
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p10le" if wide else "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, 24), Fraction(24)

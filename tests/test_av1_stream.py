@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -140,6 +141,7 @@ def muxed(path: Path, stream: Stream) -> Path:
     """The stream in a Matroska file."""
     import av
 
+    os.environ.setdefault("SVT_LOG", "1")  # read once, by the first encoder of the process
     with av.open(str(path), "w") as output:
         track = output.add_stream("libsvtav1", rate=24)
         track.width, track.height, track.pix_fmt = 192, 112, "yuv420p"

@@ -63,7 +63,7 @@ def estimate_light(brightness: F32, normals: F32, skin: F32) -> Light:
     """
     chosen = np.flatnonzero((skin > 0.6) & (normals[..., 2] > 0.15))
     if len(chosen) < 50:
-        level = float(brightness.mean()) if brightness.size else 0.2
+        level = max(float(brightness.mean()) if brightness.size else 0.2, 1e-3)
         return Light((0.0, -0.242536, 0.970143), 0.8 * level, 0.2 * level)
     chosen = chosen[:: max(1, len(chosen) // 20000)]
     n = normals.reshape(-1, 3)[chosen].astype(np.float64)

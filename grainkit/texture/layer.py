@@ -147,7 +147,8 @@ def _lit(skin: Skin, light: Light, px_per_mm: float) -> _Lit:
     incidence = 0.6 * seen + 0.4 * np.clip(facing, 0, 1)
     lit = np.clip(seen / 0.18, 0, 1)
     lit = lit * lit * (3 - 2 * lit)
-    strength = light.key / (light.key * incidence + light.ambient) * (0.25 + 0.75 * lit)
+    # A surface that no light reaches has no relief to show, and nothing to divide by.
+    strength = light.key / np.maximum(light.key * incidence + light.ambient, 0.02 * light.key) * (0.25 + 0.75 * lit)
     along_x = (lamp[0] - facing * skin.normals[..., 0]) * strength
     along_y = (lamp[1] - facing * skin.normals[..., 1]) * strength
     return _Lit(sure, low, *(np.asarray(p, np.float32) for p in (along_x, along_y, lit)))
