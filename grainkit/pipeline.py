@@ -315,11 +315,20 @@ def _write(
     patience = PIPE_PATIENCE if info.kind == "pipe" else None
     place = str(plan.output or "standard output")
     sink: Sink | None = None
-    began, count, first = time.monotonic(), 0, 0
+    began, count, first, seen = time.monotonic(), 0, 0, 0
+
+    def counted(frames: Iterable[Frame]) -> Iterator[Frame]:
+        nonlocal seen
+        for frame in frames:
+            seen = frame.index + 1
+            yield frame
+
     with (
         Finisher(plan.recipe, backend, plan=plan) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
-        Overlapped(finisher.frames(_matted(decoded, mattes, plan), info, wanted[0]), QUEUE_DEPTH, patience) as finished,
+        Overlapped(
+            finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0]), QUEUE_DEPTH, patience
+        ) as finished,
     ):
         try:
             for frame in finished:
@@ -334,7 +343,7 @@ def _write(
                     total = None if info.frames is None else max(info.frames, count)
                     progress(count, total, count / max(time.monotonic() - began, 1e-9))
             if sink is None:
-                raise InputError(f"{info.name} has no frames in the range asked for; see --frames")
+                raise InputError(_beyond(info, wanted, seen))
         except BaseException:
             if sink is not None:
                 sink.abort()
@@ -345,6 +354,16 @@ def _write(
     files = tuple(output_files(plan, range(first, first + count)))
     said = () if carried is None else carried.notes
     return _Written(sink, count, files, finisher.light, (*getattr(sink, "notes", ()), *said, *_lost(plan, info)))
+
+
+def _beyond(info: SourceInfo, wanted: tuple[int, int | None], seen: int) -> str:
+    """What is wrong with a range that holds none of the frames that were seen, in the words of the sources."""
+    start, stop = wanted
+    if info.kind == "still":
+        return f"{info.name}: a still has frame 0 alone, not {start}; leave --frames out"
+    if info.kind == "sequence":
+        return f"{info.name}: has frames 0 to {seen - 1}; {start}:{'' if stop is None else stop} holds none of them"
+    return f"{info.name} has {seen} frames, numbered from 0; frame {start} is beyond its end"
 
 
 def _refuse_table(path: Path, plan: Plan, taken: list[Path], overwrite: bool) -> None:
