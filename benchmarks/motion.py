@@ -32,6 +32,7 @@ from benchmarks.quality import picture
 from grainkit.analysis.anchor import Anchor
 from grainkit.analysis.face import EYES, LIPS, OVAL, Face
 from grainkit.analysis.faces import FaceTracker, find_faces
+from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
@@ -91,12 +92,13 @@ class Followed:
         self.shower: list[float] = []
         self._screen: list[tuple[F32, npt.NDArray[np.bool_]]] = []
 
-    def add(self, uv: F32, places: tuple[F32, F32], skin: npt.NDArray[np.bool_]) -> None:
-        """Coordinates (h, w, 2) of a frame; where the followed places are in it, (n, 1) each; where skin is."""
-        height = sample(self._atlas, uv, np.ones(uv.shape[:2], bool), 0.0)[..., HEIGHT]
+    def add(self, uv: Lattice, places: tuple[F32, F32], skin: npt.NDArray[np.bool_]) -> None:
+        """Coordinates over a frame; where the followed places are in it, (n, 1) each; where skin is, (h, w)."""
+        height = sample(self._atlas, uv, np.ones(skin.shape, bool), 0.0)[HEIGHT]
+        whole = uv.on(*skin.shape)
         height = height - cv2.GaussianBlur(height, (0, 0), 1.2 * self._scale)
         at = {"interpolation": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
-        read = [cv2.remap(plane, *places, **at)[:, 0] for plane in (uv[..., 0], uv[..., 1], height)]
+        read = [cv2.remap(plane, *places, **at)[:, 0] for plane in (whole[..., 0], whole[..., 1], height)]
         self.coordinates.append(np.stack(read[:2], -1))
         self.relief.append((read[2] - read[2].mean()) / read[2].std())
         self.bands.append([float(b[skin].std()) for b in bands_of(height)])
@@ -143,16 +145,15 @@ def known(still: F32, frames: int) -> Iterator[str]:
         assert anchor is not None
         lattice = anchor.uv()
         cost += time.process_time() - began
-        uv = lattice.on(SIDE, SIDE)
         if t == 0:
-            first, atlas = uv, load_atlas(1, "adult", texel_for(face.px_per_mm))
+            first, atlas = lattice.on(SIDE, SIDE), load_atlas(1, "adult", texel_for(face.px_per_mm))
             ours, oracle = (Followed(face.px_per_mm, atlas) for _ in range(2))
         there = motion.there(t, *grid)
         skin = cv2.remap(core, *there, cv2.INTER_LINEAR) > 0.6
         places = motion.now(t, x, y)
-        ours.add(uv, places, skin)
+        ours.add(lattice, places, skin)
         true = cv2.remap(first, *there, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        oracle.add(np.asarray(true, np.float32), places, skin)
+        oracle.add(Lattice(np.asarray(true, np.float32), 0.0, 0.0, 1.0), places, skin)
     speed = np.mean([np.hypot(*np.subtract(motion.now(t, x, y), motion.now(t - 1, x, y))).mean() for t in range(1, 60)])
     yield f"face {face.width:.0f} px, {frames} frames, {speed:.1f} px per frame"
     yield f"{'':10}{'slip':>8}{'p95':>8}{'drift':>8}  corr 1     25    100{'shower':>9}{'dB':>8}{'CPU ms':>9}"
