@@ -8,7 +8,8 @@ Of the coordinates: slip, px that they move per frame along true paths, median a
 largest median distance from the first frame, px. Of relief read at them: correlation along true paths 1, 25 and
 100 frames apart; shower, correlation at fixed places of the screen 8 frames apart; the worst change of a band, dB.
 The oracle line is the same with the true coordinates: what resampling alone does. --layer: of the finished layer
-of as many frames, deviation over time along true paths relative to that over the face.
+of as many frames, change from frame to frame along true paths (rms over the square root of 2) relative to its
+deviation over the face.
 
 Of each real CLIP (first 48 frames): motion of points tracked on skin by other means (pyramidal Lucas-Kanade, there
 and back within 0.12 px), how much coordinates move along them, and CPU time of the anchor per frame.
@@ -162,7 +163,7 @@ def known(still: F32, frames: int) -> Iterator[str]:
 
 
 def finished(still: F32, frames: int) -> str:
-    """Of the finished layer: its deviation over time along true paths, relative to that over the face."""
+    """Of the finished layer: its change from frame to frame along true paths, relative to its deviation."""
     motion, core = scene(still)
     rows, columns = np.nonzero(core)
     chosen = np.random.default_rng(0).permutation(len(rows))[:PLACES]
@@ -178,9 +179,9 @@ def finished(still: F32, frames: int) -> str:
         values.append(cv2.remap(layer, *motion.now(t, x, y), cv2.INTER_CUBIC)[:, 0])
     seen = np.array(values)
     level = seen.std(1)
-    ratio = float(np.sqrt(seen.var(0).mean()) / level.mean())
+    ratio = float(np.sqrt((np.diff(seen, axis=0) ** 2).mean() / 2) / level.mean())
     wobble = level.std() / level.mean()
-    return f"finished layer, {frames} frames: over time / over the face {ratio:.3f}, level +-{wobble:.1%}"
+    return f"finished layer, {frames} frames: change per frame / deviation {ratio:.3f}, level +-{wobble:.1%}"
 
 
 def real(path: Path, frames: int = 48) -> str:
