@@ -366,9 +366,10 @@ def _scale_chroma(values: Any, slopes: Any, grey: Any) -> None:
 
 
 @_jit
-def _shift(values: Any, relief: Any, unit: Any) -> None:
-    for i in range(relief.shape[0]):
-        values[i] += I32(relief[i]) * unit
+def _shift(values: Any, relief: Any, unit: Any, top: Any) -> None:
+    # Over the samples that are there: the rectangle may reach past the right edge.
+    for i in range(values.shape[0]):
+        values[i] = min(max(I32(values[i] + I32(I32(relief[i]) * unit)), I32(0)), top)
 
 
 @_jit
@@ -390,7 +391,7 @@ def _chroma(
     cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
     (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
-    top, side, cb_relief, cr_relief, relief_unit = texture
+    top, side, cb_relief, cr_relief, relief_unit, relief_top = texture
     width, right = cb.shape[1], side + cb_relief.shape[1]
     sited, slopes, gains = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.int32)
     cb_values, cr_values = np.empty(width, np.int32), np.empty(width, np.int32)
@@ -403,8 +404,8 @@ def _chroma(
             _scale_chroma(cb_values, slopes, grey)
             _scale_chroma(cr_values, slopes, grey)
         if 0 <= row - top < cb_relief.shape[0]:
-            _shift(cb_values[side:right], cb_relief[row - top], relief_unit)
-            _shift(cr_values[side:right], cr_relief[row - top], relief_unit)
+            _shift(cb_values[side:right], cb_relief[row - top], relief_unit, relief_top)
+            _shift(cr_values[side:right], cr_relief[row - top], relief_unit, relief_top)
         _look_up(sited, gain[0], gains)
         _chroma_row(cb_values, gains, cb_field[r], cb_words[r, cb_left : cb_left + width], low, high, bits, cb_out[row])
         _look_up(sited, gain[1], gains)
@@ -413,7 +414,8 @@ def _chroma(
 
 @_jit
 def _float_gain(table: Any, y: Any) -> Any:
-    t = F32(min(max(y, F32(0.0)), F32(1.0)) * F32(FLOAT_GAIN_STEPS))
+    # 0 stands first so that NaN, which exceeds nothing, becomes 0 and not an index.
+    t = F32(min(max(F32(0.0), y), F32(1.0)) * F32(FLOAT_GAIN_STEPS))
     i = min(I32(t), I32(FLOAT_GAIN_STEPS - 1))
     return F32(table[i] + F32(F32(table[i + 1] - table[i]) * F32(t - F32(i))))
 
@@ -628,7 +630,8 @@ class CpuBackend:
         middle, spread = chroma_codes(target.depth, target.range)
         low = round(middle - spread / 2) << bits
         high = min(round(middle + spread / 2), (1 << target.depth) - 1) << bits
-        relief = (*corner, texture.cb, texture.cr, I32(round(spread * (1 << bits) / CHROMA_ONE)))
+        unit_of_relief, last = I32(round(spread * (1 << bits) / CHROMA_ONE)), I32((1 << 24) - (1 << bits))
+        relief = (*corner, texture.cb, texture.cr, unit_of_relief, last)
         _chroma(
             luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma,
             _straight(tables.chroma_straight, source),
