@@ -135,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
                              "eyes, lips and hair black); a clip or sequence takes a clip or a pattern, frame by "
                              "frame, a series a folder of mattes called like the inputs. Texture still goes only "
                              "round faces that are found, and nowhere else")  # fmt: skip
+    finish.add_argument("--device-memory", type=_mebibytes, metavar="MIB",
+                        help="what frames may take of the GPU's memory (default: most of what is free)")  # fmt: skip
     finish.add_argument("--frames", type=_frames, default=(0, None), metavar="A:B", help="frames A up to, not with, B")
     finish.add_argument("--rate", type=_rate, metavar="FPS",
                         help="of a numbered sequence, e.g. 25 or 30000/1001 (default: 24)")  # fmt: skip
@@ -181,6 +183,16 @@ def _seed(text: str) -> int:
     if not 0 <= seed <= MAX_SEED:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {MAX_SEED}")
     return seed
+
+
+def _mebibytes(text: str) -> int:
+    try:
+        size = int(text)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of MiB above 0")
+    return size << 20
 
 
 def _frames(text: str) -> tuple[int, int | None]:
@@ -251,10 +263,12 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
     with _progress(f"{label}{Path(input).name}", shown=not options.quiet and sys.stderr.isatty()) as progress:
         stdout = _standard_output() if output == "-" else None
         report = finish(
-            input, output, backend=options.backend, progress=progress, stdout=stdout, grain_table=options.grain_table,
-            grain_table_out=options.grain_table_out, **told,
+            input, output, backend=options.backend, device_memory=options.device_memory, progress=progress,
+            stdout=stdout, grain_table=options.grain_table, grain_table_out=options.grain_table_out, **told,
         )  # fmt: skip
     if not options.quiet:
+        if report.chosen_because and (not label or label.startswith("[1/")):
+            print(f"grainkit: note: backend auto took cpu: {report.chosen_because}", file=sys.stderr)
         for note in report.notes:
             print(f"grainkit: {label}note: {note}", file=sys.stderr)
         if not options.json and report.output != "-":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
-from grainkit.backends.base import Backend
+from grainkit.backends.base import Backend, Pending
 from grainkit.color import SRGB_STILL
 from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
 from grainkit.effects.cinema_grain import CinemaGrain
@@ -58,11 +59,19 @@ class Finisher:
         """
         plan = self._plan or own_format_plan(info, self.recipe)
         tables = plan_tables(plan)
+        begun: deque[tuple[Frame, Pending]] = deque()
         for frame, texture in textured((conformed(frame, plan) for frame in frames), plan):
-            if frame.index >= first:
-                if texture is not None:
-                    self.light = self.light or texture.light
-                yield finish_frame(frame, plan, tables, self.backend, texture)
+            if frame.index < first:
+                continue
+            if texture is not None:
+                self.light = self.light or texture.light
+            # The matte has done its work, and frames wait in queues.
+            plain = replace(frame, matte=None)
+            begun.append((plain, self.backend.begin(plain, tables, texture)))
+            if len(begun) >= self.backend.in_flight:
+                yield _delivered(*begun.popleft(), plan)
+        while begun:
+            yield _delivered(*begun.popleft(), plan)
 
     def close(self) -> None:
         if self._owned:
@@ -115,8 +124,12 @@ def finish_frame(
     frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: TextureTerm | None = None
 ) -> Frame:
     """One conformed frame with every effect applied, as R'G'B' where that is delivered."""
-    # The matte has done its work, and finished frames wait in queues.
-    done = backend.finish(replace(frame, matte=None), tables, texture)
+    plain = replace(frame, matte=None)
+    return _delivered(plain, backend.begin(plain, tables, texture), plan)
+
+
+def _delivered(frame: Frame, pending: Pending, plan: Plan) -> Frame:
+    done = pending.result()
     if not plan.rgb_depth:
         return done
     dtype = np.dtype(_TYPES[plan.rgb_depth])

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from grainkit.backends.base import Done, Pending
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.effects.tables import FLOAT_GAIN_STEPS, GAIN_SHIFT, PassTables, PlaneNoise, fraction_bits
 from grainkit.frame import Frame, Plane
@@ -424,7 +425,7 @@ def _float_gain(table: Any, y: Any) -> Any:
 def _store(value: Any, offset: Any, unit: Any, top: Any, word: Any) -> Any:
     """An integer code of a normalised value, dithered with one code of uniform noise."""
     nudge = F32(F32(U32(word * _SPREAD) >> U32(8)) * F32(1.0 / 16777216.0))
-    return min(max(np.floor(F32(F32(offset + F32(value * unit)) + nudge)), F32(0.0)), top)
+    return min(max(F32(0.0), np.floor(F32(F32(offset + F32(value * unit)) + nudge))), top)
 
 
 @_jit
@@ -540,12 +541,17 @@ NO_TEXTURE = TextureTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
 
 
 class CpuBackend:
-    """numba on `workers` threads; the default where there is no GPU."""
+    """numba on `workers` threads; the default where there is no GPU.
+
+    chosen_because: why `auto` did not take CUDA, a sentence; empty where the CPU was asked for.
+    """
 
     name = "cpu"
+    in_flight = 1
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, chosen_because: str = "") -> None:
         self.workers = workers or _cores()
+        self.chosen_because = chosen_because
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="grainkit-pass")
         self._rooms = _Rooms()
 
@@ -554,6 +560,10 @@ class CpuBackend:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Pending:
+        """`finish`, at once: all cores are at work on the one frame anyway."""
+        return Done(self.finish(frame, tables, texture))
 
     def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
         """One pass over the planes. Frames keep their planes, untouched, where nothing would change."""
