@@ -157,6 +157,8 @@ def _parser() -> argparse.ArgumentParser:
     presets.set_defaults(run=_presets)
 
     doctor = commands.add_parser("doctor", help="what works on this machine, and the remedy for what does not")
+    doctor.add_argument("--selfcheck", action="store_true",
+                        help="run every CUDA kernel and compare with the CPU, bit for bit")  # fmt: skip
     doctor.add_argument("--json", action="store_true", help="one JSON object on stdout")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -348,15 +350,18 @@ def _presets(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from grainkit.doctor import examine
+    from grainkit.doctor import examine, selfcheck
 
     findings = examine()
+    checked = selfcheck() if options.selfcheck else []
+    findings += checked
+    status = 0 if all(f.works for f in checked) else 1
     if options.json:
         print(json.dumps({"findings": [f.as_mapping() for f in findings]}))
-        return 0
+        return status
     width = max(len(f.what) for f in findings)
     for f in findings:
         print(f"{'ok' if f.works else 'no'}  {f.what:{width}}  {f.detail}")
         if f.remedy:
             print(f"    {'':{width}}  {f.remedy}")
-    return 0
+    return status

@@ -7,8 +7,8 @@
 
 typedef SampleOf<SOURCE_BITS>::Type Source;
 typedef SampleOf<TARGET_BITS>::Type Target;
-// Samples of one thread: more of them would not fit into registers.
-#define RUN 8
+// Samples of one thread: sixteen bytes of luma above them, but no more than fit into registers.
+#define RUN (SOURCE_BITS * ACROSS == 32 ? 4 : 8)
 
 // Mean luma code under a chroma sample. Twin of _sited_luma: at the right and lower edge the last sample
 // counts twice, which rounds as leaving it out would.

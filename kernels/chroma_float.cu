@@ -5,8 +5,8 @@
 #include "tone.cuh"
 
 typedef SampleOf<TARGET_BITS>::Type Target;
-// Samples of one thread: more of them would not fit into registers.
-#define RUN 8
+// Samples of one thread: sixteen bytes of the source.
+#define RUN 4
 
 // cb_gain, cr_gain: FLOAT_GAIN_STEPS + 1 entries over luma 0..1. The rest as in chroma.cu and luma_float.cu.
 extern "C" __global__ void __launch_bounds__(THREADS, 2)

@@ -6,8 +6,8 @@
 
 typedef SampleOf<SOURCE_BITS>::Type Source;
 typedef SampleOf<TARGET_BITS>::Type Target;
-// Samples of one thread: sixteen bytes of the source.
-#define RUN (128 / SOURCE_BITS)
+// Samples of one thread: sixteen bytes of the wider of the two.
+#define RUN (128 / (SOURCE_BITS > TARGET_BITS ? SOURCE_BITS : TARGET_BITS))
 
 // Pitches count samples. curve, gain: by source code. straight: last code up to which the curve is
 // code << source_shift. black, last: codes of black and of the end of the scale. target_shift: fraction bits.

@@ -5,8 +5,8 @@
 #include "tone.cuh"
 
 typedef SampleOf<TARGET_BITS>::Type Target;
-// Samples of one thread: more of them would not fit into registers.
-#define RUN 8
+// Samples of one thread: sixteen bytes of the source.
+#define RUN 4
 
 // gain: FLOAT_GAIN_STEPS + 1 entries over luma 0..1. offset, unit, top: code of black, codes from there to
 // white, last code; all 0 for float. The rest as in luma.cu.

@@ -1,5 +1,5 @@
-// Samples of a plane, sixteen bytes at a time (eight where a run of them is no longer): what one thread
-// works on lies side by side in a row.
+// Samples of a plane, sixteen bytes at a time where a run of them is that long: what one thread works on
+// lies side by side in a row, and a warp's requests fill whole sectors.
 #pragma once
 #include "noise.cuh"
 
@@ -27,9 +27,9 @@ __device__ __forceinline__ void from_bits(u32 bits, float& sample) { sample = __
 
 // `count` neighbouring samples in registers; indices must be known when compiling.
 template <class Sample, int count> struct Run {
-    static constexpr int bytes = count * (int)sizeof(Sample), per_word = 4 / sizeof(Sample);
-    static_assert(bytes == 8 || bytes % 16 == 0, "a run is whole vectors");
-    u32 word[bytes / 4];
+    enum { bytes = count * (int)sizeof(Sample), per_word = 4 / sizeof(Sample) };
+    static_assert(bytes == 4 || bytes == 8 || bytes % 16 == 0, "a run is whole vectors");
+    u32 word[bytes / 4] = {};
 
     __device__ __forceinline__ Sample get(int i) const
     {
@@ -37,11 +37,10 @@ template <class Sample, int count> struct Run {
         from_bits(word[i / per_word] >> (i % per_word * 8 * (int)sizeof(Sample)), sample);
         return sample;
     }
-    // Each index once, in order.
+    // Each index once.
     __device__ __forceinline__ void set(int i, Sample sample)
     {
-        const u32 bits = bits_of(sample) << (i % per_word * 8 * (int)sizeof(Sample));
-        word[i / per_word] = i % per_word ? word[i / per_word] | bits : bits;
+        word[i / per_word] |= bits_of(sample) << (i % per_word * 8 * (int)sizeof(Sample));
     }
 };
 
@@ -61,7 +60,9 @@ template <class Sample> __device__ __forceinline__ bool on_vectors(const Sample*
 template <int count, class Sample>
 __device__ __forceinline__ void load(Run<Sample, count>& run, const Sample* samples)
 {
-    if constexpr (Run<Sample, count>::bytes == 8) {
+    if constexpr (Run<Sample, count>::bytes == 4) {
+        run.word[0] = *(const u32*)samples;
+    } else if constexpr (Run<Sample, count>::bytes == 8) {
         const uint2 two = *(const uint2*)samples;
         run.word[0] = two.x;
         run.word[1] = two.y;
@@ -81,7 +82,9 @@ __device__ __forceinline__ void load(Run<Sample, count>& run, const Sample* samp
 template <int count, class Sample>
 __device__ __forceinline__ void store(const Run<Sample, count>& run, Sample* samples)
 {
-    if constexpr (Run<Sample, count>::bytes == 8) {
+    if constexpr (Run<Sample, count>::bytes == 4) {
+        *(u32*)samples = run.word[0];
+    } else if constexpr (Run<Sample, count>::bytes == 8) {
         *(uint2*)samples = make_uint2(run.word[0], run.word[1]);
     } else {
         uint4* to = (uint4*)samples;

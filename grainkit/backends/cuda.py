@@ -18,10 +18,12 @@ import numpy.typing as npt
 
 from grainkit.backends.base import Done, Pending
 from grainkit.backends.kernel_source import Parameter, flatten, parameters
-from grainkit.color import chroma_codes, luma_codes
+from grainkit.color import Color, chroma_codes, luma_codes
+from grainkit.convert import DITHER_STREAM, full_scale, rgb_weights
 from grainkit.effects.tables import PassTables, PlaneNoise, fraction_bits
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
 from grainkit.frame import Frame, Plane
+from grainkit.noise import stream_key
 from grainkit.texture.term import CHROMA_ONE, TextureTerm
 
 #: How kernels are compiled: every operation rounds once, as on the CPU. CuPy adds -ftz=true by itself.
@@ -295,6 +297,60 @@ class CudaBackend:
         stream.synchronize()
         return frame.with_planes(tuple(out), tables.target)
 
+    def planes_from_rgb(self, rgb: Any, color: Color) -> tuple[Any, ...]:
+        """As grainkit.convert's, for (h, w, 3) samples on the card; the planes are CuPy arrays."""
+        with self.card():
+            samples = self._cupy.ascontiguousarray(as_cupy(self._cupy, rgb))
+            height, width, _ = samples.shape
+            planes = tuple(self._cupy.empty((height, width), np.float32) for _ in range(3))
+            luma, cb, cr = planes
+            self._launch_boundary(
+                "from_rgb", f"-DSOURCE_BITS={8 * samples.dtype.itemsize}", (height, width), color, rgb=samples,
+                rgb_pitch=3 * width, luma=luma, cb=cb, cr=cr, pitch=width, scale=_one_over(full_scale(samples.dtype)),
+            )  # fmt: skip
+            self._cupy.cuda.get_current_stream().synchronize()
+            return planes
+
+    def rgb_from_planes(
+        self, planes: tuple[Any, ...], color: Color, dtype: npt.DTypeLike, *, seed: int = 0, frame: int = 0,
+        origin: Any = None,
+    ) -> Any:  # fmt: skip
+        """As grainkit.convert's, for planes on the card; the result is a CuPy array."""
+        dtype = np.dtype(dtype)
+        top = full_scale(dtype)
+        with self.card():
+            luma, cb, cr = (self._cupy.ascontiguousarray(as_cupy(self._cupy, p)) for p in planes)
+            height, width = luma.shape
+            if origin is not None:
+                origin = self._cupy.ascontiguousarray(as_cupy(self._cupy, origin))
+            rgb = self._cupy.empty((height, width, 3), dtype)
+            self._launch_boundary(
+                "to_rgb", f"-DTARGET_BITS={8 * dtype.itemsize}", (height, width), color, luma=luma, cb=cb, cr=cr,
+                pitch=width, origin=origin, origin_pitch=3 * width, rgb=rgb, rgb_pitch=3 * width,
+                scale=_one_over(top), top=top, key=stream_key(seed, DITHER_STREAM, 0), frame=frame & 0xFFFFFFFF,
+            )  # fmt: skip
+            self._cupy.cuda.get_current_stream().synchronize()
+            return rgb
+
+    def _launch_boundary(self, name: str, define: str, shape: tuple[int, int], color: Color, **arguments: Any) -> None:
+        kernel, (height, width) = self._kernel(name, (define,)), shape
+        weights = dict(zip(("kr", "kg", "kb", "cb_scale", "cr_scale"), rgb_weights(color), strict=True))
+        told = kernel.pack({**arguments, **weights, "width": width, "height": height})
+        kernel.function((-(-width // 128), -(-height // 8)), (32, 8), told, shared_mem=0)
+
+    def as_array(self, array: Any) -> Any:
+        """An array on the card as CuPy's, without a copy."""
+        with self.card():
+            return as_cupy(self._cupy, array)
+
+    def download(self, frame: Frame) -> Frame:
+        """The frame with its samples in the host's memory; one that is there already comes back as it is."""
+        if not any(on_card(p) for p in frame.planes):
+            return frame
+        with self.card():
+            planes = tuple(self._cupy.ascontiguousarray(as_cupy(self._cupy, p)).get() for p in frame.planes)
+        return replace(frame, planes=planes, rgb=None)
+
     def _taken(self, plane: Any) -> Any:
         """An array on the card as CuPy's, its samples side by side in a row; nothing is copied otherwise."""
         array = as_cupy(self._cupy, plane)
@@ -397,8 +453,11 @@ class CudaBackend:
         """A kernel, compiled when it is first needed; CuPy keeps it on disk for the next process."""
         if (name, *defines) not in self._kernels:
             code = flatten(name)
+            taken = parameters(code, name)
+            strange = {p.kind for p in taken} - {"pointer", *_SCALARS}
+            assert not strange, f"{name} takes a {', '.join(strange)}"
             module = self._cupy.RawModule(code=code, options=(*OPTIONS, *defines))
-            self._kernels[name, *defines] = _Kernel(module.get_function(name), parameters(code, name))
+            self._kernels[name, *defines] = _Kernel(module.get_function(name), taken)
         return self._kernels[name, *defines]
 
     def _make_room(self, source: _Layout, target: _Layout) -> None:
@@ -420,8 +479,6 @@ class CudaBackend:
                 f"{self._limit / 2**20:.0f} MiB it may have; raise --device-memory, {_REMEDY}"
             )
         self._slots.extend(_Slot(self._cupy, self._pinned, source, target) for _ in range(count))
-        # Memory from the pool may have been in use on another stream a moment ago.
-        self._cupy.cuda.get_current_stream().synchronize()
         self._geometry = geometry
 
     def _pinned(self, count: int, dtype: npt.DTypeLike) -> Any:
@@ -534,6 +591,10 @@ def _store(tables: PassTables, codes: Callable[..., tuple[float, float]]) -> dic
 
 def _sample_type(color: Any) -> type[np.generic]:
     return np.float32 if color.is_float else np.uint8 if color.depth == 8 else np.uint16
+
+
+def _one_over(value: float) -> np.float32:
+    return np.float32(1.0) / np.float32(value)
 
 
 def _pitch(plane: Any) -> int:

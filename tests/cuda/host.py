@@ -19,14 +19,16 @@ HEADER = Path(__file__).with_name("host_cuda.h")
 #: Builds are kept between runs, by the hash of all that goes into them.
 CACHE = Path(__file__).resolve().parents[2] / "build" / "host-kernels"
 
-_BASE = ["-std=c++20", "-fPIC", "-shared", "-g1", "-pthread", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
-         "-Wno-unknown-pragmas", "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-clobbered"]  # fmt: skip
+_BASE = [
+    "-std=c++20", "-fPIC", "-shared", "-g1", "-pthread", "-ffp-contract=off", "-Wall", "-Wextra", "-Wdouble-promotion",
+    "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-clobbered",
+]  # fmt: skip
 MODES = {
     "plain": ["-O1"],
-    "asan": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    "asan": ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
     "tsan": ["-O1", "-DHOST_THREADS", "-fsanitize=thread"],
     # What the house rules forbid, to see that it is noticed: a * b + c rounded once.
-    "fused": ["-O1", "-ffp-contract=fast", "-mfma"],
+    "fused": ["-O2", "-ffp-contract=fast", "-mfma"],
 }
 _DYNAMIC = re.compile(r"extern __shared__ uint4 (\w+)\[\];")
 

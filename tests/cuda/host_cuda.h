@@ -7,23 +7,21 @@
 // run in the order asked for; waiting at different barriers, or leaving before one, is an error. What is
 // not defined here (warp shuffles, textures, printf) does not compile, and that is meant.
 #pragma once
-#include <algorithm>
-#include <atomic>
-#include <barrier>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <numeric>
-#include <random>
 #include <string>
-#include <thread>
 #include <type_traits>
-#include <ucontext.h>
 #include <utility>
 #include <vector>
+#if defined(HOST_THREADS)
+#include <barrier>
+#include <thread>
+#else
+#include <ucontext.h>
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -164,9 +162,10 @@ inline void run(const Launch& launch)
     shared = room.bytes;
     std::vector<Fiber> fibers(count);
     std::vector<unsigned> turns(count);
-    std::iota(turns.begin(), turns.end(), 0u);
-    if (order == 1) std::reverse(turns.begin(), turns.end());
-    if (order > 1) std::shuffle(turns.begin(), turns.end(), std::mt19937((unsigned)order));
+    for (unsigned t = 0; t < count; ++t) turns[t] = order == 1 ? count - 1 - t : t;
+    unsigned dice = (unsigned)order;
+    for (unsigned t = count - 1; order > 1 && t > 0; --t)
+        std::swap(turns[t], turns[(dice = dice * 1664525u + 1013904223u) / 256 % (t + 1)]);
     for (unsigned b = 0; b < blocks; ++b) {
         room.spoil();
         for (unsigned t = 0; t < count; ++t) {

@@ -46,14 +46,31 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(str(next(folder.glob("lib/libnvrtc.so.*"))))
 
 
+def version() -> str:
+    """NVRTC's own version."""
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _library().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+    return f"{major.value}.{minor.value}"
+
+
 class CompileError(Exception):
     """NVRTC refused, or warned; the text is its log."""
 
 
-def compile_kernel(code: str, options: tuple[str, ...], arch: int, *, ptx: bool) -> tuple[bytes, str]:
-    """PTX or cubin of a source, and the log, with ptxas's figures. Raises CompileError on warnings too."""
+@dataclass(frozen=True)
+class Built:
+    """One kernel for one architecture: its PTX, its machine code, and ptxas's figures in the log."""
+
+    ptx: str
+    cubin: bytes
+    log: str
+
+
+@cache
+def compile_kernel(code: str, options: tuple[str, ...], arch: int) -> Built:
+    """A source compiled. Raises CompileError on warnings too."""
     nvrtc, program = _library(), ctypes.c_void_p()
-    told = (*options, *CUPY_OPTIONS, f"-arch={'compute' if ptx else 'sm'}_{arch}", "--ptxas-options=-v")
+    told = (*options, *CUPY_OPTIONS, f"-arch=sm_{arch}", "--ptxas-options=-v")
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"kernel.cu", 0, None, None)
     try:
         words = (ctypes.c_char_p * len(told))(*(o.encode() for o in told))
@@ -61,7 +78,7 @@ def compile_kernel(code: str, options: tuple[str, ...], arch: int, *, ptx: bool)
         log = _read(program, "ProgramLog").decode(errors="replace").rstrip("\0")
         if failed or re.search(r"\bwarning\b", log):
             raise CompileError(log)
-        return _read(program, "PTX" if ptx else "CUBIN"), log
+        return Built(_read(program, "PTX").decode().rstrip("\0"), _read(program, "CUBIN"), log)
     finally:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
 
@@ -76,9 +93,10 @@ def _read(program: ctypes.c_void_p, what: str) -> bytes:
 
 @dataclass(frozen=True)
 class Facts:
-    """What ptxas and the SASS say of one kernel.
+    """What ptxas and the machine code say of one kernel.
 
     spills, stack: bytes per thread. wide_loads, wide_stores: 16-byte accesses to global memory.
+    local: accesses to local memory. double: instructions on float64.
     """
 
     registers: int
@@ -87,25 +105,25 @@ class Facts:
     wide_loads: int
     wide_stores: int
     local: int
-    fused: int
     double: int
 
 
-def facts(cubin: bytes, log: str) -> Facts:
-    """Facts of the only kernel in a cubin, compiled with --ptxas-options=-v."""
+def facts(built: Built) -> Facts:
+    """The facts of the only kernel that was built."""
     m = re.search(
-        r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads.*?Used (\d+) registers", log, re.S
-    )
-    assert m is not None, log
-    counts = _sass(cubin)
+        r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads.*?Used (\d+) registers",
+        built.log, re.S,
+    )  # fmt: skip
+    assert m is not None, built.log
+    counts = _sass(built.cubin)
 
     def count(pattern: str) -> int:
         return sum(n for op, n in counts.items() if re.match(pattern, op))
 
     return Facts(
         registers=int(m[4]), spills=int(m[2]) + int(m[3]), stack=int(m[1]), wide_loads=count(r"LDG\b.*\.128"),
-        wide_stores=count(r"STG\b.*\.128"), local=count(r"(LDL|STL)\b"), fused=count(r"FFMA\b"),
-        double=count(r"(DADD|DMUL|DFMA|DSETP|F2F\.F(32\.F64|64\.F32)|I2F\.F64|F2I\.F64|F2I\S*\.F64)"),
+        wide_stores=count(r"STG\b.*\.128"), local=count(r"(LDL|STL)\b"),
+        double=count(r"(DADD|DMUL|DFMA|DSETP)\b") + sum(n for op, n in counts.items() if ".F64" in op),
     )  # fmt: skip
 
 

@@ -43,6 +43,10 @@ class Pointer:
     offset: int
 
 
+class Race(AssertionError):
+    """A kernel ran before a copy on another stream had filled what it reads."""
+
+
 class CUDARuntimeError(RuntimeError):
     pass
 
@@ -116,6 +120,7 @@ def stand_in(
             used[0] += nbytes
             cupy.most_used = max(cupy.most_used, used[0])
             self.bytes = np.full(nbytes, POISON, np.uint8)
+            self.filling: list[Stream] = []  # a stream for each copy into it that is still to run
             stream, held = current[-1], self.bytes
 
             def give_back() -> None:
@@ -163,8 +168,14 @@ def stand_in(
             assert array.shape == self.shape
             assert array.flags.c_contiguous
             source = array if is_pinned(array) else array.copy()  # other memory is staged before the call returns
-            target, held = self._array, self._memory.bytes
-            (stream or current[-1]).push("up", lambda: (np.copyto(target, source), held)[0])
+            target, held, queue = self._array, self._memory, stream or current[-1]
+
+            def fill() -> None:
+                np.copyto(target, source)
+                held.filling.remove(queue)
+
+            held.filling.append(queue)
+            queue.push("up", fill)
 
         def get(self, stream: Stream | None = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
             queue = stream or current[-1]
@@ -229,7 +240,14 @@ def stand_in(
                 fits = plain.startswith("*") if said == "*" else said == plain
                 assert fits, f"{self.name} argument {number}: {said} for {want}"
             told = [a.pointer() if isinstance(a, ndarray) else a for a in args]
-            current[-1].push(self.name, lambda: self.kernel(grid, block, told, shared_mem))
+            memories, stream = [a._memory for a in args if isinstance(a, ndarray)], current[-1]
+
+            def run() -> None:
+                if any(other is not stream for m in memories for other in m.filling):
+                    raise Race(f"{self.name} reads what another stream has not filled yet")
+                self.kernel(grid, block, told, shared_mem)
+
+            stream.push(self.name, run)
 
     def kind(argument: Any) -> str:
         """How CuPy passes an argument: as the signature spells it. A Python float is a double, an int 64 bits."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from grainkit.backends.cuda import CudaBackend
+from tests.cuda.faults import faulty
 from tests.cuda.host import HostKernel
 from tests.cuda.pictures import KINDS, SIZES, Job, endings
 from tests.cuda.stand_in import stand_in
@@ -63,3 +65,30 @@ def test_denormals_are_the_one_difference_and_stay_below_any_code(card, cpu):
     ours, theirs = (b.finish(frame, job.tables()).planes for b in (CudaBackend(), cpu))
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=np.finfo(np.float32).tiny)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("wrong halo", "Mismatched elements"),
+        ("short halo", "Mismatched elements"),
+        ("swapped argument", "Mismatched elements"),
+        ("missing barrier", "Mismatched elements"),
+        ("early return", "threads left before the barrier"),
+        ("float64 scalar", "double"),
+    ],
+)
+def test_a_planted_fault_is_caught(fault, said, card, install, cpu):
+    install(stand_in(faulty(HostKernel, fault)))
+    job = replace(KINDS[10 if fault == "float64 scalar" else 0], size=(40, 150), relief=None, grey=True)
+    with pytest.raises((AssertionError, RuntimeError), match=said):
+        assert_same(job, CudaBackend(), cpu)
+
+
+def test_products_and_sums_fused_are_caught(card, install, cpu):
+    """What --fmad=true, NVRTC's default, would do to the pictures."""
+    if platform.machine() != "x86_64":
+        pytest.skip("this processor is not told how to fuse")
+    install(stand_in(lambda code, name, options: HostKernel(code, name, options, "fused")))
+    with pytest.raises(AssertionError, match="Mismatched elements"):
+        assert_same(replace(KINDS[8], size=(40, 150)), CudaBackend(), cpu)

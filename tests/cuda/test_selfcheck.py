@@ -1,0 +1,60 @@
+"""`grainkit doctor --selfcheck`: the proof on a user's card, here on the stand-in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from grainkit import cli, doctor, selfcheck
+from grainkit.backends.cuda import variant
+from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.effects.tables import pass_tables
+from tests.cuda.faults import faulty
+from tests.cuda.host import HostKernel
+from tests.cuda.stand_in import stand_in
+
+FEW = [c for c in selfcheck.CASES if str(c) in ("4:2:0 8 bit", "4:4:4 float")]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(selfcheck, "CASES", FEW)
+    monkeypatch.setattr(selfcheck, "SIZE", (135, 41))
+
+
+def test_every_kernel_there_is_is_checked(monkeypatch):
+    monkeypatch.undo()
+    kernels = {
+        variant(plane, pass_tables(HighlightGuard(), CinemaGrain(), source=c.source, target=c.target, width=8, height=8,
+                                   seed=1))
+        for c in selfcheck.CASES
+        for plane in ("luma", "chroma")
+    }  # fmt: skip
+    # Integer to integer: 2 x 2 sample types, float to 3; chroma of each in 3 samplings.
+    assert len(kernels) == (4 + 3) * (1 + 3)
+
+
+def test_a_card_that_gives_the_cpus_bits_passes(card, capsys):
+    found = doctor.selfcheck()
+    assert [f.what for f in found] == ["selfcheck 4:2:0 8 bit", "selfcheck 4:4:4 float"]
+    assert all(f.works and "the CPU's bits" in f.detail and not f.remedy for f in found)
+    assert cli.main(["doctor", "--selfcheck", "--json"]) == 0
+    assert "selfcheck 4:4:4 float" in [f["what"] for f in json.loads(capsys.readouterr().out)["findings"]]
+
+
+def test_a_card_that_does_not_is_named_with_how_far_it_is_off(card, install, capsys):
+    install(stand_in(faulty(HostKernel, "swapped argument")))
+    found = doctor.selfcheck()
+    assert not any(f.works for f in found)
+    assert "samples differ, by up to" in found[0].detail
+    assert "Stand-in" in found[0].remedy
+    assert cli.main(["doctor", "--selfcheck"]) == 1
+    assert "no  selfcheck 4:2:0 8 bit" in capsys.readouterr().out
+
+
+def test_without_a_card_it_says_what_is_missing(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "cupy", None)
+    assert cli.main(["doctor", "--selfcheck"]) == 1
+    assert "pip install 'grainkit[cuda13]'" in capsys.readouterr().out
