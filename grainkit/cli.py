@@ -161,6 +161,14 @@ def _parser() -> argparse.ArgumentParser:
                         help="run every CUDA kernel and compare with the CPU, bit for bit")  # fmt: skip
     doctor.add_argument("--json", action="store_true", help="one JSON object on stdout")
     doctor.set_defaults(run=_doctor)
+
+    bench = commands.add_parser("bench", help="how fast this machine is, stage by stage (under two minutes)")
+    bench.add_argument("--backend", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
+    bench.add_argument("--size", type=_size, metavar="WxH", help="one size instead of 720p, 1080p and 2160p")
+    bench.add_argument("--frames", type=_count, default=8, metavar="N", help="frames a round (default: 8)")
+    bench.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="two results of --json side by side")
+    bench.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -185,6 +193,27 @@ def _seed(text: str) -> int:
     if not 0 <= seed <= MAX_SEED:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {MAX_SEED}")
     return seed
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    try:
+        found = int(width), int(height)
+    except ValueError:
+        found = (0, 0)
+    if min(found) < 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1920x1080 (16 px or more each way)")
+    return found
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return count
 
 
 def _mebibytes(text: str) -> int:
@@ -365,3 +394,29 @@ def _doctor(options: argparse.Namespace) -> int:
         if f.remedy:
             print(f"    {'':{width}}  {f.remedy}")
     return status
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from grainkit import bench
+    from grainkit.backends import open_backend
+
+    if options.compare:
+        (was, before), (now, after) = (bench.load(path) for path in options.compare)
+        print(f"{was['backend']}  ->  {now['backend']}")
+        print("\n".join(bench.compared(before, after)))
+        return 0
+    backend = open_backend(options.backend)
+    try:
+        about, sizes = bench.machine(backend), bench.SIZES if options.size is None else (options.size,)
+        if not options.json:
+            print(about["backend"])
+        rows = []
+        for row in bench.measure(backend, sizes, options.frames, stages=options.size or bench.STAGES_SIZE):
+            rows.append(row)
+            if not options.json:
+                print(bench.line(row), flush=True)
+        if options.json:
+            print(json.dumps(bench.as_mapping(about, rows)))
+    finally:
+        backend.close()
+    return 0

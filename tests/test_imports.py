@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     ],
     "pipeline": ["*"],
     "series": ["errors", "io*", "mattes"],
+    "bench": [*VALUES, "delivery", "backends*", "effects*", "io*", "texture*"],
     "selfcheck": ["backends.base", "color", "effects*", "frame", "texture.term"],
     "doctor": ["analysis*", "backends*", "errors", "io*", "selfcheck", "sidecar"],
     "cli": ["*"],

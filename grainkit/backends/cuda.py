@@ -7,6 +7,7 @@ device is taken once per geometry and stays within a limit. Planes that are on t
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -337,6 +338,47 @@ class CudaBackend:
         weights = dict(zip(("kr", "kg", "kb", "cb_scale", "cr_scale"), rgb_weights(color), strict=True))
         told = kernel.pack({**arguments, **weights, "width": width, "height": height})
         kernel.function((-(-width // 128), -(-height // 8)), (32, 8), told, shared_mem=0)
+
+    def stage_seconds(self, frame: Frame, tables: PassTables) -> dict[str, float]:
+        """Seconds that one frame's upload, kernels and download take when nothing overlaps, for measuring."""
+        found = {}
+        with self.card():
+            self._settle()
+            self._begin_on_host(frame, tables, None).result()
+            slot, job = self._slots[0], self._ready(tables, len(frame.planes))
+            shapes = tuple((int(p.shape[0]), int(p.shape[1])) for p in frame.planes)
+            source, target = _Layout(shapes, frame.planes[0].dtype), _Layout(shapes, _sample_type(tables.target))
+            reliefs = _reliefs(None, shapes, tables.source.subsampling)
+
+            def kernels() -> None:
+                with slot.stream:
+                    self._run(job, source.views(slot.source), target.views(slot.target), shapes, reliefs, frame)
+
+            stages: dict[str, Callable[[], object]] = {
+                "upload": lambda: slot.source.set(slot.up, stream=slot.stream),
+                "kernels": kernels,
+                "download": lambda: slot.target.get(stream=slot.stream, out=slot.down, blocking=False),
+            }
+            for name, work in stages.items():
+                slot.stream.synchronize()
+                began = time.perf_counter()
+                work()
+                slot.stream.synchronize()
+                found[name] = time.perf_counter() - began
+        return found
+
+    def copy_rate(self, nbytes: int = 1 << 27, rounds: int = 5) -> float:
+        """Bytes per second, read and written, that the card copies within its own memory."""
+        with self.card():
+            source, target = (self._cupy.empty(nbytes, np.uint8) for _ in range(2))
+            stream, best = self._cupy.cuda.get_current_stream(), 0.0
+            for _ in range(rounds):
+                stream.synchronize()
+                began = time.perf_counter()
+                target.data.copy_from_device_async(source.data, nbytes, stream)
+                stream.synchronize()
+                best = max(best, 2 * nbytes / (time.perf_counter() - began))
+            return best
 
     def as_array(self, array: Any) -> Any:
         """An array on the card as CuPy's, without a copy."""

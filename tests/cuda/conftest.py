@@ -33,7 +33,7 @@ def card(install: Callable[[ModuleType], ModuleType]) -> ModuleType:
     return install(stand_in(host.HostKernel))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cpu() -> Iterator[Backend]:
     backend = open_backend("cpu", workers=2)
     yield backend

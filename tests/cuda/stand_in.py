@@ -160,6 +160,14 @@ def stand_in(
             assert np.shares_memory(made, self._memory.bytes) or not made.size
             return ndarray(made, self._memory)
 
+        @property
+        def data(self) -> Any:
+            return SimpleNamespace(array=self._array, copy_from_device_async=self._copy)
+
+        def _copy(self, source: Any, nbytes: int, stream: Stream) -> None:
+            assert nbytes == self.nbytes == source.array.nbytes
+            stream.push("copy", lambda: np.copyto(self._array, source.array))
+
         def pointer(self) -> Pointer:
             return Pointer(self._memory.bytes, self._array.ctypes.data - self._memory.bytes.ctypes.data)
 

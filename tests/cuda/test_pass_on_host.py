@@ -75,7 +75,7 @@ def test_denormals_are_the_one_difference_and_stay_below_any_code(card, cpu):
         ("swapped argument", "Mismatched elements"),
         ("missing barrier", "Mismatched elements"),
         ("early return", "threads left before the barrier"),
-        ("float64 scalar", "double"),
+        ("float64 scalar", "f4 for f8"),
     ],
 )
 def test_a_planted_fault_is_caught(fault, said, card, install, cpu):

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from grainkit import cli, doctor, selfcheck
+from grainkit import bench, cli, doctor, selfcheck
+from grainkit.backends import open_backend
 from grainkit.backends.cuda import variant
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
@@ -58,3 +59,17 @@ def test_without_a_card_it_says_what_is_missing(monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     assert cli.main(["doctor", "--selfcheck"]) == 1
     assert "pip install 'grainkit[cuda13]'" in capsys.readouterr().out
+
+
+def test_bench_tells_what_copies_and_kernels_take_on_a_card(card, monkeypatch, capsys):
+    monkeypatch.setattr("grainkit.backends.cuda.CudaBackend.copy_rate", lambda self: 1e9)
+    rows = [r for r in bench.measure(open_backend("cuda"), [(64, 48)], 2, stages=(64, 48)) if r.depth == 8]
+    assert [r.stage for r in rows][:4] == ["pass", "upload", "kernels", "download"]
+    assert [r.bytes_per_pixel for r in rows][:4] == [3, 1.5, 3, 1.5]
+    kernels = rows[2]
+    assert kernels.share == pytest.approx(3 * 64 * 48 / (kernels.ms / 1000) / 1e9)
+
+
+def test_the_cards_own_copying_is_measured_with_memory_on_it(card):
+    assert open_backend("cuda").copy_rate(1 << 16, rounds=2) > 0
+    assert card.log.count("copy") == 2
