@@ -42,19 +42,19 @@ chroma_float(const float* __restrict__ luma, long long luma_pitch, int luma_widt
             Run<float, RUN> cb_in, cr_in;
             Run<float, RUN * ACROSS> upper, lower;
             Run<Target, RUN> out;
-            load(cb_in, row_of(cb, source_pitch, y), x, width, load_vectors);
-            load(cr_in, row_of(cr, source_pitch, y), x, width, load_vectors);
-            load(upper, row_of(luma, luma_pitch, y * DOWN), x * ACROSS, luma_width, luma_vectors);
+            load_run(cb_in, row_of(cb, source_pitch, y), x, width, load_vectors);
+            load_run(cr_in, row_of(cr, source_pitch, y), x, width, load_vectors);
+            load_run(upper, row_of(luma, luma_pitch, y * DOWN), x * ACROSS, luma_width, luma_vectors);
             if (DOWN == 1)
                 lower = upper;
             else
-                load(lower, row_of(luma, luma_pitch, min(y * DOWN + DOWN - 1, luma_height - 1)), x * ACROSS,
+                load_run(lower, row_of(luma, luma_pitch, min(y * DOWN + DOWN - 1, luma_height - 1)), x * ACROSS,
                      luma_width, luma_vectors);
             const bool touched = texture.touches_row(y);
             Run<short, RUN> field;
             Run<u32, RUN> dither;
-            load(field, room.field + row * TILE_W + column);
-            load(dither, room.dither + row * TILE_W + column);
+            load_run(field, room.field + row * TILE_W + column);
+            load_run(dither, room.dither + row * TILE_W + column);
 #pragma unroll
             for (int k = 0; k < RUN; ++k) {
                 const int a = k * ACROSS, b = a + ACROSS - 1;
@@ -71,7 +71,7 @@ chroma_float(const float* __restrict__ luma, long long luma_pitch, int luma_widt
                 store_float(value, offset, unit, top, dither.get(k), code);
                 out.set(k, code);
             }
-            store(out, row_of(target, target_pitch, y), x, width, store_vectors);
+            store_run(out, row_of(target, target_pitch, y), x, width, store_vectors);
         }
         // The next plane's tile is drawn over this one's.
         __syncthreads();

@@ -18,7 +18,7 @@ from_rgb(const Source* __restrict__ rgb, long long rgb_pitch, float* __restrict_
     Run<Source, 4> in[3];
 #pragma unroll
     for (int i = 0; i < 3; ++i)
-        load(in[i], row_of(rgb, rgb_pitch, row), 3 * x + 4 * i, 3 * width, on_vectors(rgb, rgb_pitch));
+        load_run(in[i], row_of(rgb, rgb_pitch, row), 3 * x + 4 * i, 3 * width, on_vectors(rgb, rgb_pitch));
     Run<float, 4> y_out, cb_out, cr_out;
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
@@ -31,7 +31,7 @@ from_rgb(const Source* __restrict__ rgb, long long rgb_pitch, float* __restrict_
         cb_out.set(k, made.cb);
         cr_out.set(k, made.cr);
     }
-    store(y_out, row_of(luma, pitch, row), x, width, on_vectors(luma, pitch));
-    store(cb_out, row_of(cb, pitch, row), x, width, on_vectors(cb, pitch));
-    store(cr_out, row_of(cr, pitch, row), x, width, on_vectors(cr, pitch));
+    store_run(y_out, row_of(luma, pitch, row), x, width, on_vectors(luma, pitch));
+    store_run(cb_out, row_of(cb, pitch, row), x, width, on_vectors(cb, pitch));
+    store_run(cr_out, row_of(cr, pitch, row), x, width, on_vectors(cr, pitch));
 }

@@ -32,12 +32,12 @@ luma(const Source* __restrict__ source, long long source_pitch, Target* __restri
             continue;
         Run<Source, RUN> in;
         Run<Target, RUN> out;
-        load(in, row_of(source, source_pitch, y), x, width, load_vectors);
+        load_run(in, row_of(source, source_pitch, y), x, width, load_vectors);
         const bool touched = texture.touches_row(y);
         Run<short, RUN> field;
         Run<u16, RUN> dither;
-        load(field, room.field + row * TILE_W + column);
-        load(dither, room.dither + row * TILE_W + column);
+        load_run(field, room.field + row * TILE_W + column);
+        load_run(dither, room.dither + row * TILE_W + column);
 #pragma unroll
         for (int k = 0; k < RUN; ++k) {
             const int code = in.get(k);
@@ -46,6 +46,6 @@ luma(const Source* __restrict__ source, long long source_pitch, Target* __restri
                 value = textured(code, texture.at(y, x + k), black, last, curve);
             out.set(k, (Target)code_of(value + grain_of(gain[code], field.get(k)), dither.get(k), target_shift));
         }
-        store(out, row_of(target, target_pitch, y), x, width, store_vectors);
+        store_run(out, row_of(target, target_pitch, y), x, width, store_vectors);
     }
 }

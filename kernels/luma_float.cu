@@ -30,12 +30,12 @@ luma_float(const float* __restrict__ source, long long source_pitch, Target* __r
             continue;
         Run<float, RUN> in;
         Run<Target, RUN> out;
-        load(in, row_of(source, source_pitch, y), x, width, load_vectors);
+        load_run(in, row_of(source, source_pitch, y), x, width, load_vectors);
         const bool touched = texture.touches_row(y);
         Run<short, RUN> field;
         Run<u32, RUN> dither;
-        load(field, room.field + row * TILE_W + column);
-        load(dither, room.dither + row * TILE_W + column);
+        load_run(field, room.field + row * TILE_W + column);
+        load_run(dither, room.dither + row * TILE_W + column);
 #pragma unroll
         for (int k = 0; k < RUN; ++k) {
             float luminance = in.get(k);
@@ -46,6 +46,6 @@ luma_float(const float* __restrict__ source, long long source_pitch, Target* __r
             store_float(value, offset, unit, top, dither.get(k), code);
             out.set(k, code);
         }
-        store(out, row_of(target, target_pitch, y), x, width, store_vectors);
+        store_run(out, row_of(target, target_pitch, y), x, width, store_vectors);
     }
 }

@@ -58,7 +58,7 @@ template <class Sample> __device__ __forceinline__ bool on_vectors(const Sample*
 
 // From memory that is whole, and lies on as many bytes as a vector has.
 template <int count, class Sample>
-__device__ __forceinline__ void load(Run<Sample, count>& run, const Sample* samples)
+__device__ __forceinline__ void load_run(Run<Sample, count>& run, const Sample* samples)
 {
     if constexpr (Run<Sample, count>::bytes == 4) {
         run.word[0] = *(const u32*)samples;
@@ -80,7 +80,7 @@ __device__ __forceinline__ void load(Run<Sample, count>& run, const Sample* samp
 }
 
 template <int count, class Sample>
-__device__ __forceinline__ void store(const Run<Sample, count>& run, Sample* samples)
+__device__ __forceinline__ void store_run(const Run<Sample, count>& run, Sample* samples)
 {
     if constexpr (Run<Sample, count>::bytes == 4) {
         *(u32*)samples = run.word[0];
@@ -96,10 +96,10 @@ __device__ __forceinline__ void store(const Run<Sample, count>& run, Sample* sam
 
 // Samples x..x + count of a row; past the last of them (row ends at `width`) the last one again.
 template <int count, class Sample>
-__device__ __forceinline__ void load(Run<Sample, count>& run, const Sample* row, int x, int width, bool vectors)
+__device__ __forceinline__ void load_run(Run<Sample, count>& run, const Sample* row, int x, int width, bool vectors)
 {
     if (vectors && x + count <= width) {
-        load(run, row + x);
+        load_run(run, row + x);
         return;
     }
 #pragma unroll
@@ -108,10 +108,10 @@ __device__ __forceinline__ void load(Run<Sample, count>& run, const Sample* row,
 }
 
 template <int count, class Sample>
-__device__ __forceinline__ void store(const Run<Sample, count>& run, Sample* row, int x, int width, bool vectors)
+__device__ __forceinline__ void store_run(const Run<Sample, count>& run, Sample* row, int x, int width, bool vectors)
 {
     if (vectors && x + count <= width) {
-        store(run, row + x);
+        store_run(run, row + x);
         return;
     }
 #pragma unroll

@@ -19,14 +19,14 @@ to_rgb(const float* __restrict__ luma, const float* __restrict__ cb, const float
     const Weights weights = {kr, kg, kb, cb_scale, cr_scale};
     const float r_gain = 1.0f / cr_scale, b_gain = 1.0f / cb_scale, g_gain = 1.0f / kg;
     Run<float, 4> y_in, cb_in, cr_in;
-    load(y_in, row_of(luma, pitch, row), x, width, on_vectors(luma, pitch));
-    load(cb_in, row_of(cb, pitch, row), x, width, on_vectors(cb, pitch));
-    load(cr_in, row_of(cr, pitch, row), x, width, on_vectors(cr, pitch));
+    load_run(y_in, row_of(luma, pitch, row), x, width, on_vectors(luma, pitch));
+    load_run(cb_in, row_of(cb, pitch, row), x, width, on_vectors(cb, pitch));
+    load_run(cr_in, row_of(cr, pitch, row), x, width, on_vectors(cr, pitch));
     Run<Target, 4> known[3], out[3];
     if (origin) {
 #pragma unroll
         for (int i = 0; i < 3; ++i)
-            load(known[i], row_of(origin, origin_pitch, row), 3 * x + 4 * i, 3 * width,
+            load_run(known[i], row_of(origin, origin_pitch, row), 3 * x + 4 * i, 3 * width,
                  on_vectors(origin, origin_pitch));
     }
 #pragma unroll
@@ -65,5 +65,5 @@ to_rgb(const float* __restrict__ luma, const float* __restrict__ cb, const float
     }
 #pragma unroll
     for (int i = 0; i < 3; ++i)
-        store(out[i], row_of(rgb, rgb_pitch, row), 3 * x + 4 * i, 3 * width, on_vectors(rgb, rgb_pitch));
+        store_run(out[i], row_of(rgb, rgb_pitch, row), 3 * x + 4 * i, 3 * width, on_vectors(rgb, rgb_pitch));
 }

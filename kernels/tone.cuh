@@ -55,7 +55,7 @@ __device__ __forceinline__ float float_gain(const float* __restrict__ table, flo
 }
 
 // An integer code of a normalised value, dithered with one code of uniform noise.
-__device__ __forceinline__ float code_of_float(float value, float offset, float unit, float top, u32 dither)
+__device__ __forceinline__ float store(float value, float offset, float unit, float top, u32 dither)
 {
     const float nudge = (float)(dither >> 8) * (1.0f / 16777216.0f);
     return smaller(larger(0.0f, floorf(offset + value * unit + nudge)), top);
@@ -66,7 +66,7 @@ __device__ __forceinline__ void store_float(float value, float, float, float, u3
 template <class Sample>
 __device__ __forceinline__ void store_float(float value, float offset, float unit, float top, u32 dither, Sample& out)
 {
-    out = (Sample)code_of_float(value, offset, unit, top, dither);
+    out = (Sample)store(value, offset, unit, top, dither);
 }
 
 // Texture over a rectangle of the plane: rows top.., columns left.., height x width terms. Null for none.

@@ -1,4 +1,4 @@
-"""Run the pass under a sanitizer: python -m tests.cuda.sanitized asan|tsan [FAULT]. Prints `clean` at the end.
+"""Run the pass under a sanitizer: python -m tests.cudacheck.sanitized asan|tsan [FAULT]. Prints `clean` at the end.
 
 In a process of its own, because the sanitizer's library must be loaded before Python (see test_sanitizers.py).
 Planes are on the card and end with their last sample, so an access beyond them is seen.
@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tests.cuda.faults import faulty
-from tests.cuda.host import HostKernel
-from tests.cuda.pictures import KINDS, Job
-from tests.cuda.stand_in import stand_in
+from tests.cudacheck.faults import faulty
+from tests.cudacheck.host import HostKernel
+from tests.cudacheck.pictures import KINDS, Job
+from tests.cudacheck.stand_in import stand_in
 
 
 def jobs(mode: str, fault: bool) -> list[Job]:

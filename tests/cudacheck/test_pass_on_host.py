@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from grainkit.backends.cuda import CudaBackend
-from tests.cuda.faults import faulty
-from tests.cuda.host import HostKernel
-from tests.cuda.pictures import KINDS, SIZES, Job, endings
-from tests.cuda.stand_in import stand_in
+from tests.cudacheck.faults import faulty
+from tests.cudacheck.host import HostKernel
+from tests.cudacheck.pictures import KINDS, SIZES, Job, endings
+from tests.cudacheck.stand_in import stand_in
 
 
 def assert_same(job: Job, cuda, cpu) -> None:

@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grainkit import convert
 from grainkit.backends.cuda import OPTIONS, CudaBackend, variant
 from grainkit.backends.kernel_source import flatten
-from tests.cuda import host, nvrtc
-from tests.cuda.faults import faulty
-from tests.cuda.pictures import KINDS
-from tests.cuda.ptx import PtxError, PtxKernel
-from tests.cuda.stand_in import stand_in
+from grainkit.color import SRGB_STILL
+from tests.cudacheck import host, nvrtc
+from tests.cudacheck.faults import faulty
+from tests.cudacheck.pictures import KINDS
+from tests.cudacheck.ptx import PtxError, PtxKernel
+from tests.cudacheck.stand_in import stand_in
 
 pytestmark = pytest.mark.skipif(bool(nvrtc.missing() or host.missing()), reason=nvrtc.missing() or host.missing())
 
@@ -57,6 +59,24 @@ def test_it_gives_the_cpus_bits_without_a_race_and_fills_its_sectors(job, arch, 
     assert sorted(wide)[:1] == ["ld16"]
     for size in wide:
         assert asked[f"{size} sectors"] == asked[f"{size} least"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("arch", DISTINCT)
+def test_rgb_on_the_card_goes_and_comes_with_the_cpus_bits(dtype, arch, install):
+    cupy = install(stand_in(Executor(arch)))
+    rgb = np.random.default_rng(3).random((9, 131, 3))
+    rgb = rgb.astype(dtype) if dtype == np.float32 else (rgb * np.iinfo(dtype).max).astype(dtype)
+    color, cuda, held = SRGB_STILL, CudaBackend(), cupy.asarray(rgb)
+    ours, theirs = cuda.planes_from_rgb(held, color), convert.planes_from_rgb(rgb, color)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a.get(), b)
+    # Every third row is touched; the others go back to the bits they came with.
+    moved = [p.copy() for p in theirs]
+    moved[0][::3] += np.float32(0.03)
+    told = {"seed": 5, "frame": 7}
+    back = cuda.rgb_from_planes(tuple(cupy.asarray(p) for p in moved), color, dtype, origin=held, **told)
+    np.testing.assert_array_equal(back.get(), convert.rgb_from_planes(tuple(moved), color, dtype, origin=rgb, **told))
 
 
 @pytest.mark.parametrize("job", JOBS, ids=str)

@@ -12,9 +12,9 @@ from grainkit.backends.cuda import variant
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.effects.tables import pass_tables
-from tests.cuda.faults import faulty
-from tests.cuda.host import HostKernel
-from tests.cuda.stand_in import stand_in
+from tests.cudacheck.faults import faulty
+from tests.cudacheck.host import HostKernel
+from tests.cudacheck.stand_in import stand_in
 
 FEW = [c for c in selfcheck.CASES if str(c) in ("4:2:0 8 bit", "4:4:4 float")]
 

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 
 POISON = 0xAA
+_LARGE = 1 << 30
 
 
 class Executor(Protocol):
@@ -119,13 +120,15 @@ def stand_in(
                 raise OutOfMemoryError(f"Out of memory allocating {nbytes:,} bytes")
             used[0] += nbytes
             cupy.most_used = max(cupy.most_used, used[0])
-            self.bytes = np.full(nbytes, POISON, np.uint8)
+            # Filling would make pages of memory that nobody touches otherwise.
+            self.bytes = np.full(nbytes, POISON, np.uint8) if nbytes < _LARGE else np.zeros(nbytes, np.uint8)
             self.filling: list[Stream] = []  # a stream for each copy into it that is still to run
             stream, held = current[-1], self.bytes
 
             def give_back() -> None:
                 used[0] -= nbytes
-                stream.push("free", lambda: held.fill(POISON))
+                if nbytes < _LARGE:
+                    stream.push("free", lambda: held.fill(POISON))
 
             weakref.finalize(self, give_back).atexit = False
 

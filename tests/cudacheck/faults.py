@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tests.cuda.stand_in import Executor
+from tests.cudacheck.stand_in import Executor
 
 _FILTERED = "filter_row(whites + i / width * pitch + radius + i % width, taps, radius);\n"
 _MIXED = "blend(near[2], far[2]), coarse_weight);\n    }\n"

@@ -10,8 +10,8 @@ import pytest
 
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
-from tests.cuda import host
-from tests.cuda.stand_in import stand_in
+from tests.cudacheck import host
+from tests.cudacheck.stand_in import stand_in
 
 
 @pytest.fixture

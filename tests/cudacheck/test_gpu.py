@@ -11,7 +11,7 @@ from grainkit.backends import open_backend
 from grainkit.backends.cuda import CudaBackend
 from grainkit.errors import BackendUnavailable
 from grainkit.selfcheck import compare
-from tests.cuda.pictures import KINDS, SIZES, endings
+from tests.cudacheck.pictures import KINDS, SIZES, endings
 
 pytestmark = pytest.mark.gpu
 

@@ -8,9 +8,9 @@ import pytest
 
 from grainkit.backends.cuda import OPTIONS, variant
 from grainkit.backends.kernel_source import flatten
-from tests.cuda import budgets, nvrtc
-from tests.cuda.faults import planted
-from tests.cuda.pictures import KINDS
+from tests.cudacheck import budgets, nvrtc
+from tests.cudacheck.faults import planted
+from tests.cudacheck.pictures import KINDS
 
 pytestmark = pytest.mark.skipif(bool(nvrtc.missing()), reason=nvrtc.missing())
 
@@ -32,14 +32,19 @@ def test_the_table_in_the_docs_is_what_was_measured(measured):
     found = re.search(r"NVRTC (\d+\.\d+)", budgets.documented())
     assert found is not None
     if found[1] != nvrtc.version():
-        pytest.skip(f"the table is NVRTC {found[1]}'s, here is {nvrtc.version()}; python -m tests.cuda.budgets")
+        pytest.skip(f"the table is NVRTC {found[1]}'s, here is {nvrtc.version()}; python -m tests.cudacheck.budgets")
     assert budgets.documented() == budgets.table(measured, nvrtc.version())
 
 
-@pytest.mark.parametrize("job", KINDS, ids=str)
-@pytest.mark.parametrize("plane", ["luma", "chroma"])
-def test_every_kind_compiles_without_a_warning(plane, job):
-    name, defines = variant(plane, job.tables())
+EVERY_KERNEL = [
+    *dict.fromkeys(variant(plane, job.tables()) for job in KINDS for plane in ("luma", "chroma")),
+    *(("from_rgb", (f"-DSOURCE_BITS={bits}",)) for bits in (8, 16, 32)),
+    *(("to_rgb", (f"-DTARGET_BITS={bits}",)) for bits in (8, 16, 32)),
+]
+
+
+@pytest.mark.parametrize(("name", "defines"), EVERY_KERNEL, ids=lambda v: v if isinstance(v, str) else " ".join(v))
+def test_every_kernel_compiles_without_a_warning(name, defines):
     ptx = nvrtc.compile_kernel(flatten(name), (*OPTIONS, *defines), 86).ptx
     assert not re.search(r"\bfma\.", ptx)
     assert ".f64" not in ptx

@@ -17,10 +17,10 @@ from grainkit.backends import open_backend
 from grainkit.backends.cuda import CudaBackend
 from grainkit.backends.kernel_source import flatten, parameters
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
-from tests.cuda import host
-from tests.cuda.host import HostKernel
-from tests.cuda.pictures import KINDS
-from tests.cuda.stand_in import CUDADriverError, CUDARuntimeError, OutOfMemoryError, Race, stand_in
+from tests.cudacheck import host
+from tests.cudacheck.host import HostKernel
+from tests.cudacheck.pictures import KINDS
+from tests.cudacheck.stand_in import CUDADriverError, CUDARuntimeError, OutOfMemoryError, Race, stand_in
 
 JOB = replace(KINDS[0], size=(40, 150), relief=(4, 6, 20, 100))
 
@@ -231,6 +231,16 @@ def test_a_picture_on_the_card_stays_there_and_comes_out_as_on_the_cpu(dtype, se
     np.testing.assert_array_equal(ours.get(), theirs)
     if settings:
         np.testing.assert_array_equal(theirs, rgb)
+
+
+def test_a_plane_beyond_two_gibibytes(card, cpu):
+    """Offsets into it need more than 31 bits. Its rows lie far apart, so that few pages are touched."""
+    job = replace(KINDS[0], size=(40, 130), relief=None, grey=True)
+    frame = job.frame()
+    wide = card.empty((40, 60_000_000), np.uint8)[:, :130]
+    wide._array[:] = frame.planes[0]
+    done = CudaBackend().finish(frame.with_planes((wide,)), job.tables())
+    np.testing.assert_array_equal(done.planes[0].get(), job.finish(cpu)[0])
 
 
 def test_a_picture_on_the_card_gets_texture_where_a_copy_of_it_shows_skin(card):

@@ -1,6 +1,6 @@
 """What every kernel costs on every architecture: measured, and as the table in docs/cuda.md.
 
-python -m tests.cuda.budgets     measures, and writes the table
+python -m tests.cudacheck.budgets     measures, and writes the table
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from pathlib import Path
 
 from grainkit.backends.cuda import OPTIONS, variant
 from grainkit.backends.kernel_source import flatten
-from tests.cuda import nvrtc
-from tests.cuda.pictures import KINDS
+from tests.cudacheck import nvrtc
+from tests.cudacheck.pictures import KINDS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "cuda.md"
 BEGIN, END = "<!-- budgets -->\n", "<!-- end of budgets -->\n"
-#: Kernel and -D options of the kinds that are measured; the others are the same code at other widths.
-KERNELS = list(dict.fromkeys(variant(plane, KINDS[i].tables()) for i in (0, 5, 8) for plane in ("luma", "chroma")))
+#: Kernel and -D options: the pass in three kinds (the others are the same code at other widths), and R'G'B'.
+KERNELS = [
+    *dict.fromkeys(variant(plane, KINDS[i].tables()) for i in (0, 5, 8) for plane in ("luma", "chroma")),
+    ("from_rgb", ("-DSOURCE_BITS=8",)),
+    ("to_rgb", ("-DTARGET_BITS=8",)),
+]
 Budget = dict[tuple[str, tuple[str, ...], int], nvrtc.Facts]
 
 

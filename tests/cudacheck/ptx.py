@@ -142,7 +142,7 @@ class _Maker:
             raise PtxError(f"fused, which the house rules forbid: {self.text}")
         known = {
             "add", "sub", "mul", "div", "sqrt", "min", "max", "and", "or", "xor", "not", "neg", "abs", "shl", "shr",
-            "mov", "cvta", "selp", "prmt",
+            "mov", "cvta", "selp", "prmt", "rcp",
         }  # fmt: skip
         rounding = {"rz", "rm", "rp", "approx", "full", "sat", "cc", "wide"}
         if kind not in known or rounding & set(modifiers):
@@ -384,7 +384,8 @@ def _permute(a: Any, b: Any, selector: Any) -> Any:
 #: By (instruction, whether on predicates).
 _OPERATIONS: dict[tuple[str, bool], Callable[..., Any]] = {
     ("add", False): np.add, ("sub", False): np.subtract, ("mul", False): np.multiply, ("div", False): _divide,
-    ("sqrt", False): np.sqrt, ("and", False): np.bitwise_and, ("or", False): np.bitwise_or,
+    ("sqrt", False): np.sqrt, ("rcp", False): lambda a: np.float32(1) / a,
+    ("and", False): np.bitwise_and, ("or", False): np.bitwise_or,
     ("xor", False): np.bitwise_xor, ("not", False): np.invert, ("not", True): np.logical_not,
     ("neg", False): np.negative, ("abs", False): np.abs, ("shl", False): _shift_left, ("shr", False): _shift_right,
     ("mov", False): lambda a: a, ("cvta", False): lambda a: a, ("prmt", False): _permute,

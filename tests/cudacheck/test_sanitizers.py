@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cuda import host
+from tests.cudacheck import host
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = {"asan": ["libasan.so", "libubsan.so", "libstdc++.so.6"], "tsan": ["libtsan.so"]}
@@ -29,7 +29,7 @@ def run(mode: str, *fault: str) -> subprocess.CompletedProcess[str]:
         **os.environ, "LD_PRELOAD": " ".join(found), "ASAN_OPTIONS": "detect_leaks=0", "TSAN_OPTIONS": "exitcode=66",
         "OPENBLAS_NUM_THREADS": "1",
     }  # fmt: skip
-    command = [sys.executable, "-m", "tests.cuda.sanitized", mode, *fault]
+    command = [sys.executable, "-m", "tests.cudacheck.sanitized", mode, *fault]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
