@@ -197,9 +197,9 @@ class _Underway:
         if self._finished is None:
             with self._backend.card():
                 self._slot.done.synchronize()
-            planes: list[Plane] = []
-            for rows, (_, width) in zip(self._layout.views(self._slot.down), self._layout.shapes, strict=True):
-                planes.append(np.ascontiguousarray(rows[:, :width]))
+            # Copies, also where rows have nothing beside them: the memory is the next frame's.
+            views = zip(self._layout.views(self._slot.down), self._layout.shapes, strict=True)
+            planes: list[Plane] = [rows[:, :width].copy() for rows, (_, width) in views]
             self._finished = self._frame.with_planes(tuple(planes), self._tables.target)
             self._slot.pending = None
         return self._finished

@@ -25,9 +25,9 @@ from tests.cudacheck.stand_in import CUDADriverError, CUDARuntimeError, OutOfMem
 JOB = replace(KINDS[0], size=(40, 150), relief=(4, 6, 20, 100))
 
 
-def frames(count=6):
-    """Frames that all differ, and what the backend is to do with each."""
-    base = JOB.frame()
+def frames(count=6, job=JOB):
+    """Frames that all differ."""
+    base = job.frame()
     return [base.with_planes(tuple(np.roll(p, i, axis=1) for p in base.planes)) for i in range(count)]
 
 
@@ -41,9 +41,9 @@ def pipelined(backend, given, textures, tables):
     return [f.planes for f in (*done, *(b.result() for b in begun))]
 
 
-def compare(backend, cpu):
-    given, tables = frames(), JOB.tables()
-    textures = [JOB.texture() if i % 3 else None for i in range(len(given))]
+def compare(backend, cpu, job=JOB):
+    given, tables = frames(job=job), job.tables()
+    textures = [job.texture() if i % 3 else None for i in range(len(given))]
     theirs = pipelined(cpu, given, textures, tables)
     try:
         ours = pipelined(backend, given, textures, tables)
@@ -56,6 +56,11 @@ def compare(backend, cpu):
 def test_frames_under_way_at_once_come_out_as_on_the_cpu(eager, card, install, cpu):
     install(stand_in(HostKernel, eager=eager))
     assert compare(CudaBackend(), cpu)
+
+
+def test_rows_that_fill_their_memory_are_copied_out_of_it(card, cpu):
+    """512 and 256 bytes are whole rows in the buffers: a view would do for a moment, and then hold the next frame."""
+    assert compare(CudaBackend(), cpu, replace(JOB, size=(40, 512)))
 
 
 def mutated(old: str, new: str) -> type[CudaBackend]:
