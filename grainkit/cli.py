@@ -135,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
                              "eyes, lips and hair black); a clip or sequence takes a clip or a pattern, frame by "
                              "frame, a series a folder of mattes called like the inputs. Texture still goes only "
                              "round faces that are found, and nowhere else")  # fmt: skip
+    finish.add_argument("--device-memory", type=_mebibytes, metavar="MIB",
+                        help="what frames may take of the GPU's memory (default: most of what is free)")  # fmt: skip
     finish.add_argument("--frames", type=_frames, default=(0, None), metavar="A:B", help="frames A up to, not with, B")
     finish.add_argument("--rate", type=_rate, metavar="FPS",
                         help="of a numbered sequence, e.g. 25 or 30000/1001 (default: 24)")  # fmt: skip
@@ -155,8 +157,18 @@ def _parser() -> argparse.ArgumentParser:
     presets.set_defaults(run=_presets)
 
     doctor = commands.add_parser("doctor", help="what works on this machine, and the remedy for what does not")
+    doctor.add_argument("--selfcheck", action="store_true",
+                        help="run every CUDA kernel and compare with the CPU, bit for bit")  # fmt: skip
     doctor.add_argument("--json", action="store_true", help="one JSON object on stdout")
     doctor.set_defaults(run=_doctor)
+
+    bench = commands.add_parser("bench", help="how fast this machine is, stage by stage (under two minutes)")
+    bench.add_argument("--backend", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
+    bench.add_argument("--size", type=_size, metavar="WxH", help="one size instead of 720p, 1080p and 2160p")
+    bench.add_argument("--frames", type=_count, default=8, metavar="N", help="frames a round (default: 8)")
+    bench.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="two results of --json side by side")
+    bench.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -181,6 +193,37 @@ def _seed(text: str) -> int:
     if not 0 <= seed <= MAX_SEED:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {MAX_SEED}")
     return seed
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    try:
+        found = int(width), int(height)
+    except ValueError:
+        found = (0, 0)
+    if min(found) < 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1920x1080 (16 px or more each way)")
+    return found
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return count
+
+
+def _mebibytes(text: str) -> int:
+    try:
+        size = int(text)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of MiB above 0")
+    return size << 20
 
 
 def _frames(text: str) -> tuple[int, int | None]:
@@ -251,10 +294,12 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
     with _progress(f"{label}{Path(input).name}", shown=not options.quiet and sys.stderr.isatty()) as progress:
         stdout = _standard_output() if output == "-" else None
         report = finish(
-            input, output, backend=options.backend, progress=progress, stdout=stdout, grain_table=options.grain_table,
-            grain_table_out=options.grain_table_out, **told,
+            input, output, backend=options.backend, device_memory=options.device_memory, progress=progress,
+            stdout=stdout, grain_table=options.grain_table, grain_table_out=options.grain_table_out, **told,
         )  # fmt: skip
     if not options.quiet:
+        if report.chosen_because and (not label or label.startswith("[1/")):
+            print(f"grainkit: note: backend auto took cpu: {report.chosen_because}", file=sys.stderr)
         for note in report.notes:
             print(f"grainkit: {label}note: {note}", file=sys.stderr)
         if not options.json and report.output != "-":
@@ -334,15 +379,44 @@ def _presets(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from grainkit.doctor import examine
+    from grainkit.doctor import examine, selfcheck
 
     findings = examine()
+    checked = selfcheck() if options.selfcheck else []
+    findings += checked
+    status = 0 if all(f.works for f in checked) else 1
     if options.json:
         print(json.dumps({"findings": [f.as_mapping() for f in findings]}))
-        return 0
+        return status
     width = max(len(f.what) for f in findings)
     for f in findings:
         print(f"{'ok' if f.works else 'no'}  {f.what:{width}}  {f.detail}")
         if f.remedy:
             print(f"    {'':{width}}  {f.remedy}")
+    return status
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from grainkit import bench
+    from grainkit.backends import open_backend
+
+    if options.compare:
+        (was, before), (now, after) = (bench.load(path) for path in options.compare)
+        print(f"{was['backend']}  ->  {now['backend']}")
+        print("\n".join(bench.compared(before, after)))
+        return 0
+    backend = open_backend(options.backend)
+    try:
+        about, sizes = bench.machine(backend), bench.SIZES if options.size is None else (options.size,)
+        if not options.json:
+            print(about["backend"])
+        rows = []
+        for row in bench.measure(backend, sizes, options.frames, stages=options.size or bench.STAGES_SIZE):
+            rows.append(row)
+            if not options.json:
+                print(bench.line(row), flush=True)
+        if options.json:
+            print(json.dumps(bench.as_mapping(about, rows)))
+    finally:
+        backend.close()
     return 0

@@ -108,7 +108,8 @@ def _to_grey(y: Any, origin: Any, scale: Any, key: Any, frame: Any, top: Any, di
                 out[row, x] = _code(y[row, x], top, F32(0.5))
 
 
-def _weights(color: Color) -> npt.NDArray[np.float32]:
+def rgb_weights(color: Color) -> npt.NDArray[np.float32]:
+    """Luma weights (Kr, Kg, Kb) and what makes Cb and Cr of the differences to luma, float32."""
     kr, kg, kb = color.luma_weights()
     return np.array([kr, kg, kb, 0.5 / (1.0 - kb), 0.5 / (1.0 - kr)], np.float32)
 
@@ -127,7 +128,7 @@ def planes_from_rgb(rgb: RGB, color: Color) -> tuple[Plane, ...]:
     if rgb.ndim == 2:
         return (rgb.astype(np.float32) * scale,)
     planes = tuple(np.empty(rgb.shape[:2], np.float32) for _ in range(3))
-    _from_rgb(rgb, scale, _weights(color), *planes)
+    _from_rgb(rgb, scale, rgb_weights(color), *planes)
     return planes
 
 
@@ -161,5 +162,5 @@ def rgb_from_planes(
         _to_grey(planes[0], known, scale, key, number, top, dither, out)
     else:
         y, cb, cr = planes
-        _to_rgb(y, cb, cr, _weights(color), known, scale, key, number, top, dither, out)
+        _to_rgb(y, cb, cr, rgb_weights(color), known, scale, key, number, top, dither, out)
     return out

@@ -48,3 +48,29 @@ def examine() -> list[Finding]:
     findings.append(Finding("this folder", writable, f"{free:.1f} GiB free", remedy))
     findings.append(Finding("temporary folder", True, tempfile.gettempdir()))
     return findings
+
+
+def selfcheck() -> list[Finding]:
+    """Run every kernel of the CUDA backend and compare with the CPU's, bit for bit. Nothing where CUDA cannot run."""
+    from grainkit.selfcheck import CASES, compare
+
+    try:
+        backend = open_backend("cuda")
+    except BackendUnavailable as error:
+        return [Finding("selfcheck", False, "there is no CUDA backend to check here", str(error))]
+    reference = open_backend("cpu")
+    findings = []
+    try:
+        for outcome in compare(backend, reference, CASES):
+            same = outcome.differing == 0
+            detail = (
+                f"{outcome.samples} samples, the CPU's bits"
+                if same
+                else (f"{outcome.differing} of {outcome.samples} samples differ, by up to {outcome.largest:g} codes")
+            )
+            remedy = "" if same else f"report it with this line and: {backend.describe()}; until then --backend cpu"
+            findings.append(Finding(f"selfcheck {outcome.case}", same, detail, remedy))
+    finally:
+        backend.close()
+        reference.close()
+    return findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,8 @@ import numpy.typing as npt
 
 from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
-from grainkit.backends.base import Backend
+from grainkit.backends.base import Backend, Pending
+from grainkit.backends.cuda import CudaBackend, on_card
 from grainkit.color import SRGB_STILL
 from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
 from grainkit.effects.cinema_grain import CinemaGrain
@@ -54,15 +56,25 @@ class Finisher:
     def frames(self, frames: Iterable[Frame], info: SourceInfo, first: int = 0) -> Iterator[Frame]:
         """The same for frames that come from elsewhere; `info` says what they are.
 
+        Their planes may lie on a GPU, in arrays of any library that speaks DLPack or __cuda_array_interface__
+        (CuPy, torch): the CUDA backend finishes them there, and they come back as CuPy arrays.
         first: number of the first frame that is wanted; those before it only teach the analysis.
         """
         plan = self._plan or own_format_plan(info, self.recipe)
         tables = plan_tables(plan)
-        for frame, texture in textured((conformed(frame, plan) for frame in frames), plan):
-            if frame.index >= first:
-                if texture is not None:
-                    self.light = self.light or texture.light
-                yield finish_frame(frame, plan, tables, self.backend, texture)
+        begun: deque[tuple[Frame, Pending]] = deque()
+        for frame, texture in _textured_anywhere((conformed(frame, plan) for frame in frames), plan, self.backend):
+            if frame.index < first:
+                continue
+            if texture is not None:
+                self.light = self.light or texture.light
+            # The matte has done its work, and frames wait in queues.
+            plain = replace(frame, matte=None)
+            begun.append((plain, self.backend.begin(plain, tables, texture)))
+            if len(begun) >= self.backend.in_flight:
+                yield _delivered(*begun.popleft(), plan, self.backend)
+        while begun:
+            yield _delivered(*begun.popleft(), plan, self.backend)
 
     def close(self) -> None:
         if self._owned:
@@ -91,6 +103,10 @@ def plan_tables(plan: Plan) -> PassTables:
 
 def conformed(frame: Frame, plan: Plan) -> Frame:
     """A frame of the source in the delivery's size and sampling, ready for analysis and the pass."""
+    if on_card(frame.planes[0]):
+        if not plan.geometry.is_identity or frame.color.is_float != plan.working.is_float:
+            raise InputError("frames on a GPU keep their size, sampling and depth; change those before or after")
+        return replace(frame, color=plan.working)
     ready = conform(frame, plan.geometry, plan.working)
     # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
     if ready.alpha is None or plan.clip is not None or not plan.rgb_depth:
@@ -111,15 +127,46 @@ def textured(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, Textu
     yield from TextureStage(parameters, plan.recipe.seed, moving=plan.kind != "still").stream(frames)
 
 
+def _textured_anywhere(
+    frames: Iterable[Frame], plan: Plan, backend: Backend
+) -> Iterator[tuple[Frame, TextureTerm | None]]:
+    """`textured`, and for frames on a GPU too: the analysis sees a copy, the frame itself stays where it is."""
+    waiting: deque[Frame] = deque()
+
+    def seen() -> Iterator[Frame]:
+        for frame in frames:
+            waiting.append(frame)
+            looked_at = on_card(frame.planes[0]) and plan.recipe.effects["skin_texture"].strength  # type: ignore[attr-defined]
+            yield _cuda(backend).download(frame) if looked_at else frame
+
+    for _, texture in textured(seen(), plan):
+        yield waiting.popleft(), texture
+
+
+def _cuda(backend: Backend) -> CudaBackend:
+    if not isinstance(backend, CudaBackend):
+        raise InputError(f"the frame is on a GPU and the backend is {backend.name}; use backend='cuda'")
+    return backend
+
+
 def finish_frame(
     frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: TextureTerm | None = None
 ) -> Frame:
     """One conformed frame with every effect applied, as R'G'B' where that is delivered."""
-    # The matte has done its work, and finished frames wait in queues.
-    done = backend.finish(replace(frame, matte=None), tables, texture)
+    plain = replace(frame, matte=None)
+    return _delivered(plain, backend.begin(plain, tables, texture), plan, backend)
+
+
+def _delivered(frame: Frame, pending: Pending, plan: Plan, backend: Backend) -> Frame:
+    done = pending.result()
     if not plan.rgb_depth:
         return done
     dtype = np.dtype(_TYPES[plan.rgb_depth])
+    if on_card(done.planes[0]):
+        rgb = _cuda(backend).rgb_from_planes(
+            done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=frame.rgb
+        )
+        return replace(done, rgb=rgb)
     rgb = rgb_from_planes(done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=frame.rgb)
     return replace(done, rgb=rgb)
 
@@ -131,30 +178,38 @@ def finish_array(
 ) -> RGB:  # fmt: skip
     """The effects of a preset on one picture in memory; size and type stay.
 
-    rgb: (H, W, 3) uint8, uint16 or float32 (1.0 is white), display-encoded like sRGB.
+    rgb: (H, W, 3) uint8, uint16 or float32 (1.0 is white), display-encoded like sRGB. It may lie on a GPU, in an
+        array of any library that speaks DLPack or __cuda_array_interface__: then so does the result, a CuPy array.
     source_profile: where the picture comes from (flux, photo, ...), which goes over a preset that is named.
     seed: replaces the recipe's. settings: overrides such as 'cinema_grain.strength=1'.
     index: the frame's number, which grain is drawn by.
     matte: (H, W) float32 0..1, where skin may be textured instead of where it is found.
     Raises InputError for another shape or type.
     """
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype.type not in _TYPES.values() or 0 in rgb.shape:
-        raise InputError(
-            f"finish_array takes (height, width, 3) uint8, uint16 or float32, not {rgb.dtype} {tuple(rgb.shape)}"
-        )
-    if matte is not None and (matte.shape != rgb.shape[:2] or matte.dtype != np.float32):
-        raise InputError(f"a matte for this picture is float32 {rgb.shape[:2]}, not {matte.dtype} {tuple(matte.shape)}")
     profile = load_source(source_profile)
     recipe = preset if isinstance(preset, Recipe) else load_recipe(preset, None if profile is None else profile.over)
     recipe = override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
-    color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
-    info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
-    if not rgb.flags.c_contiguous:
-        rgb = rgb.copy()
     with Finisher(recipe, backend) as finisher:
+        there = on_card(rgb)
+        if there:
+            rgb = _cuda(finisher.backend).as_array(rgb)
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype.type not in _TYPES.values() or 0 in rgb.shape:
+            raise InputError(
+                f"finish_array takes (height, width, 3) uint8, uint16 or float32, not {rgb.dtype} {tuple(rgb.shape)}"
+            )
+        size = rgb.shape[:2]
+        if matte is not None and (matte.shape != size or matte.dtype != np.float32):
+            raise InputError(f"a matte for this picture is float32 {size}, not {matte.dtype} {tuple(matte.shape)}")
+        color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
+        info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
+        if there:
+            planes = _cuda(finisher.backend).planes_from_rgb(rgb, color)
+        else:
+            rgb = rgb if rgb.flags.c_contiguous else rgb.copy()
+            planes = planes_from_rgb(rgb, color)
         plan = own_format_plan(info, recipe)
-        frame = Frame(planes_from_rgb(rgb, color), plan.working, index, rgb=rgb, matte=matte)
-        ((ready, texture),) = textured([frame], plan)
+        frame = Frame(planes, plan.working, index, rgb=rgb, matte=matte)
+        ((ready, texture),) = _textured_anywhere([frame], plan, finisher.backend)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None
     return out

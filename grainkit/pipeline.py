@@ -55,6 +55,7 @@ class Report:
     source_profile: where the picture comes from as it was declared, or auto.
     light: what skin was shaded by where texture first went, in words; '' where it went nowhere.
     notes: what was assumed or done on the way, a sentence each.
+    chosen_because: why backend `auto` did not take CUDA; '' where it did, or was not asked.
     """
 
     input: str
@@ -75,6 +76,7 @@ class Report:
     source_profile: str
     light: str
     notes: tuple[str, ...]
+    chosen_because: str = ""
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -110,6 +112,7 @@ def finish(
     seed: int | None = None,
     settings: Iterable[str] = (),
     backend: str | Backend = "auto",
+    device_memory: int | None = None,
     frames: tuple[int, int | None] = (0, None),
     rate: Fraction | None = None,
     pilot: bool = False,
@@ -130,7 +133,8 @@ def finish(
     preset, recipe: a preset's name, or a recipe, its file or an earlier sidecar; `social` where neither is given.
     source_profile: where the picture comes from (flux, photo, ...), auto where that is not declared.
     settings: overrides such as 'cinema_grain.strength=1'. seed: replaces the recipe's.
-    backend: auto, cpu or cuda, or one that is open already, which stays open.
+    backend: auto, cpu or cuda, or one that is open already, which stays open. device_memory: bytes that a
+        backend opened here may take on the card, None for most of what is free.
     frames: (first, end) by absolute number, end excluded. rate: of a numbered sequence, frames per second.
     pilot: a still also gets a clean 16-bit picture of its own size, without grain.
     grain_table: a film grain table (filmgrn1) that stands in for the recipe's grain where that is carried as metadata.
@@ -173,7 +177,7 @@ def finish(
         if grain_table_out is not None and carried is not None:
             table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
-        opened = stack.enter_context(_opened(backend))
+        opened = stack.enter_context(_opened(backend, device_memory))
         stack.enter_context(new_folder(plan.new_folder))
 
         written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried)]
@@ -192,6 +196,7 @@ def finish(
                 *source.info.notes, *_other_claim(info, profile), *plan.notes, *_idle_matte(plan, mattes),
                 *_no_skin(plan, written[0].light), *written[0].notes,
             ),
+            chosen_because=getattr(opened, "chosen_because", ""),
         )  # fmt: skip
         if plan.output is None:
             with output_errors("standard output"):
@@ -257,12 +262,12 @@ def remembers(recipe: Recipe) -> bool:
 
 
 @contextmanager
-def _opened(backend: str | Backend) -> Iterator[Backend]:
+def _opened(backend: str | Backend, device_memory: int | None) -> Iterator[Backend]:
     """A backend by name, closed afterwards, or the one that is open already."""
     if not isinstance(backend, str):
         yield backend
         return
-    opened = open_backend(backend)
+    opened = open_backend(backend, device_memory=device_memory)
     try:
         yield opened
     finally:

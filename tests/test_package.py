@@ -10,6 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from grainkit.backends.kernel_source import flatten
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -76,3 +79,38 @@ def test_it_finishes_a_picture_away_from_the_checkout(installed, tmp_path):
         "assert (out == gk.finish_array(picture, preset='social', seed=7)).all()"
     )
     run(installed, tmp_path, "-c", code)
+
+
+def test_kernels_are_found_away_from_the_checkout_and_are_the_checkouts(installed, tmp_path):
+    code = (
+        "from grainkit.backends.kernel_source import directory, flatten; print(directory()); print(flatten('chroma'))"
+    )
+    where, text = run(installed, tmp_path, "-c", code).split("\n", 1)
+    assert where == str(installed / "grainkit" / "_kernels")
+    assert text == flatten("chroma") + "\n"
+    assert "#include" not in text
+
+
+def test_backend_cuda_says_in_one_line_what_is_missing_and_auto_says_what_it_took(installed, tmp_path):
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (40, 30), (120, 100, 90)).save(picture)
+    command = [sys.executable, "-c", _WITHOUT_CUPY, "finish", str(picture), "--set", "skin_texture.strength=0"]
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    asked = subprocess.run(
+        [*command, "--backend", "cuda"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr.startswith("grainkit: the CUDA backend needs CuPy, which is not installed: pip install")
+    assert asked.stderr.count("\n") == 1
+    auto = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert auto.returncode == 0
+    assert "note: backend auto took cpu: the CUDA backend needs CuPy" in auto.stderr
+
+
+#: The command on a machine without CuPy, whether or not this one has it.
+_WITHOUT_CUPY = """
+import sys
+sys.modules["cupy"] = None
+from grainkit.cli import main
+sys.exit(main())
+"""

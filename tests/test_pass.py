@@ -148,3 +148,43 @@ def test_a_texture_of_zeros_keeps_every_bit():
     planes = colourful(color)
     done = run(planes, color, CinemaGrain(strength=0), NO_GUARD, texture=relief(50, 50, color, 10, 10, 0))
     assert all(np.array_equal(a, b) for a, b in zip(planes, done, strict=True))
+
+
+@pytest.mark.parametrize("depth", [8, 10])
+def test_codes_beyond_the_target_range_land_on_its_end(depth):
+    start, end = Color(depth=depth), Color(depth=depth, range=Range.FULL)
+    last = (1 << depth) - 1
+    luma = np.repeat(np.arange(last + 1, dtype=dtype_of(start))[None], 4, axis=0)
+    y, cb, cr = neutral(luma, start)
+    cb[:] = 0
+    cr[:] = last
+    done = run((y, cb, cr), start, CinemaGrain(strength=0), NO_GUARD, target=end)
+    scale = 1 << (depth - 8)
+    assert (done[0][:, : 16 * scale] == 0).all()
+    assert (done[0][:, 235 * scale :] == last).all()
+    assert (done[1] == 0).all()
+    assert (done[2] == last).all()
+
+
+@pytest.mark.parametrize("target", [Color(depth=32, subsampling=(1, 1)), Color(subsampling=(1, 1))])
+def test_values_that_are_no_numbers_pass_through(target):
+    color = Color(depth=32, subsampling=(1, 1))
+    luma = np.full((3, 40), 0.5, np.float32)
+    luma[1, :3] = np.nan, np.inf, -np.inf
+    done = run(neutral(luma, color), color, GRAIN, GUARD, target=target)
+    plain = run(neutral(np.full((3, 40), 0.5, np.float32), color), color, GRAIN, GUARD, target=target)
+    assert all(np.array_equal(a[:, 3:], b[:, 3:]) for a, b in zip(done, plain, strict=True))
+    if target.is_float:
+        assert np.isnan(done[0][1, 0])
+
+
+@pytest.mark.parametrize("range_", list(Range))
+def test_texture_past_the_right_edge_and_past_the_last_code_is_cut_off(range_):
+    color = Color(range=range_)
+    planes = neutral(np.full((20, 30), 250, np.uint8), color)
+    planes[1][:] = 254
+    texture = relief(20, 40, color, 0, 16, 16000)
+    done = run(planes, color, CinemaGrain(strength=0), NO_GUARD, texture=texture)
+    assert (done[0][:, 16:] == 255).all()
+    assert (done[1][:, 8:] == 255).all()
+    assert np.array_equal(done[1][:, :8], planes[1][:, :8])

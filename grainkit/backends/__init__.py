@@ -7,16 +7,25 @@ from grainkit.errors import BackendUnavailable
 from grainkit.params import nearest
 
 
-def open_backend(name: str = "auto", *, workers: int | None = None) -> Backend:
-    """The backend of that name, ready to run; close() it. workers: CPU threads, None for all cores.
+def open_backend(name: str = "auto", *, workers: int | None = None, device_memory: int | None = None) -> Backend:
+    """The backend of that name, ready to run; close() it. `auto` takes CUDA where it works, else the CPU.
 
+    workers: CPU threads, None for all cores. device_memory: bytes on the card for CUDA, None for most of it.
     Raises BackendUnavailable for a name that is not known, or that cannot run here: a backend asked
     for by name never falls back.
     """
     if name not in BACKENDS:
         raise BackendUnavailable(f"no backend '{name}'{nearest(name, BACKENDS)}; there are: {', '.join(BACKENDS)}")
-    if name == "cuda":
-        raise BackendUnavailable("the CUDA backend is not part of this version; use --backend cpu (or auto)")
+    chosen_because = ""
+    if name != "cpu":
+        from grainkit.backends.cuda import CudaBackend
+
+        try:
+            return CudaBackend(device_memory)
+        except BackendUnavailable as error:
+            if name == "cuda":
+                raise
+            chosen_because = str(error)
     from grainkit.backends.cpu import CpuBackend
 
-    return CpuBackend(workers)
+    return CpuBackend(workers, chosen_because=chosen_because)

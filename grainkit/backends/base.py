@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from grainkit.effects.tables import PassTables
@@ -12,10 +13,31 @@ from grainkit.texture.term import TextureTerm
 BACKENDS = ("auto", "cpu", "cuda")
 
 
+class Pending(Protocol):
+    """A frame that was begun."""
+
+    def result(self) -> Frame:
+        """The finished frame; waits for it. The same every time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """A frame that is finished already."""
+
+    frame: Frame
+
+    def result(self) -> Frame:
+        return self.frame
+
+
 class Backend(Protocol):
-    """Runs the fused pass. Given a frame, tables and the frame's number, the result is fixed."""
+    """Runs the fused pass. Given a frame, tables and the frame's number, the result is fixed.
+
+    in_flight: how many frames are best begun before the first is asked for.
+    """
 
     name: str
+    in_flight: int
 
     def describe(self) -> str:
         """The machine in words, for reports."""
@@ -25,5 +47,8 @@ class Backend(Protocol):
 
         texture: skin relief for this frame, in the geometry of its planes; None where there is none.
         """
+
+    def begin(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Pending:
+        """`finish`, in the background where the backend can."""
 
     def close(self) -> None: ...

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from grainkit.backends.base import Done, Pending
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.effects.tables import FLOAT_GAIN_STEPS, GAIN_SHIFT, PassTables, PlaneNoise, fraction_bits
 from grainkit.frame import Frame, Plane
@@ -366,9 +367,10 @@ def _scale_chroma(values: Any, slopes: Any, grey: Any) -> None:
 
 
 @_jit
-def _shift(values: Any, relief: Any, unit: Any) -> None:
-    for i in range(relief.shape[0]):
-        values[i] += I32(relief[i]) * unit
+def _shift(values: Any, relief: Any, unit: Any, top: Any) -> None:
+    # Over the samples that are there: the rectangle may reach past the right edge.
+    for i in range(values.shape[0]):
+        values[i] = min(max(I32(values[i] + I32(I32(relief[i]) * unit)), I32(0)), top)
 
 
 @_jit
@@ -390,7 +392,7 @@ def _chroma(
     cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
     (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
-    top, side, cb_relief, cr_relief, relief_unit = texture
+    top, side, cb_relief, cr_relief, relief_unit, relief_top = texture
     width, right = cb.shape[1], side + cb_relief.shape[1]
     sited, slopes, gains = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.int32)
     cb_values, cr_values = np.empty(width, np.int32), np.empty(width, np.int32)
@@ -403,8 +405,8 @@ def _chroma(
             _scale_chroma(cb_values, slopes, grey)
             _scale_chroma(cr_values, slopes, grey)
         if 0 <= row - top < cb_relief.shape[0]:
-            _shift(cb_values[side:right], cb_relief[row - top], relief_unit)
-            _shift(cr_values[side:right], cr_relief[row - top], relief_unit)
+            _shift(cb_values[side:right], cb_relief[row - top], relief_unit, relief_top)
+            _shift(cr_values[side:right], cr_relief[row - top], relief_unit, relief_top)
         _look_up(sited, gain[0], gains)
         _chroma_row(cb_values, gains, cb_field[r], cb_words[r, cb_left : cb_left + width], low, high, bits, cb_out[row])
         _look_up(sited, gain[1], gains)
@@ -413,7 +415,8 @@ def _chroma(
 
 @_jit
 def _float_gain(table: Any, y: Any) -> Any:
-    t = F32(min(max(y, F32(0.0)), F32(1.0)) * F32(FLOAT_GAIN_STEPS))
+    # 0 stands first so that NaN, which exceeds nothing, becomes 0 and not an index.
+    t = F32(min(max(F32(0.0), y), F32(1.0)) * F32(FLOAT_GAIN_STEPS))
     i = min(I32(t), I32(FLOAT_GAIN_STEPS - 1))
     return F32(table[i] + F32(F32(table[i + 1] - table[i]) * F32(t - F32(i))))
 
@@ -422,7 +425,7 @@ def _float_gain(table: Any, y: Any) -> Any:
 def _store(value: Any, offset: Any, unit: Any, top: Any, word: Any) -> Any:
     """An integer code of a normalised value, dithered with one code of uniform noise."""
     nudge = F32(F32(U32(word * _SPREAD) >> U32(8)) * F32(1.0 / 16777216.0))
-    return min(max(np.floor(F32(F32(offset + F32(value * unit)) + nudge)), F32(0.0)), top)
+    return min(max(F32(0.0), np.floor(F32(F32(offset + F32(value * unit)) + nudge))), top)
 
 
 @_jit
@@ -538,12 +541,17 @@ NO_TEXTURE = TextureTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
 
 
 class CpuBackend:
-    """numba on `workers` threads; the default where there is no GPU."""
+    """numba on `workers` threads; the default where there is no GPU.
+
+    chosen_because: why `auto` did not take CUDA, a sentence; empty where the CPU was asked for.
+    """
 
     name = "cpu"
+    in_flight = 1
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, chosen_because: str = "") -> None:
         self.workers = workers or _cores()
+        self.chosen_because = chosen_because
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="grainkit-pass")
         self._rooms = _Rooms()
 
@@ -552,6 +560,10 @@ class CpuBackend:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Pending:
+        """`finish`, at once: all cores are at work on the one frame anyway."""
+        return Done(self.finish(frame, tables, texture))
 
     def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
         """One pass over the planes. Frames keep their planes, untouched, where nothing would change."""
@@ -628,7 +640,8 @@ class CpuBackend:
         middle, spread = chroma_codes(target.depth, target.range)
         low = round(middle - spread / 2) << bits
         high = min(round(middle + spread / 2), (1 << target.depth) - 1) << bits
-        relief = (*corner, texture.cb, texture.cr, I32(round(spread * (1 << bits) / CHROMA_ONE)))
+        unit_of_relief, last = I32(round(spread * (1 << bits) / CHROMA_ONE)), I32((1 << 24) - (1 << bits))
+        relief = (*corner, texture.cb, texture.cr, unit_of_relief, last)
         _chroma(
             luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma,
             _straight(tables.chroma_straight, source),

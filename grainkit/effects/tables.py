@@ -116,8 +116,10 @@ def pass_tables(
     (black, white), (out_black, out_white) = (luma_codes(c.depth, c.range) for c in (source, target))
     (grey, unit), (out_grey, out_unit) = (chroma_codes(c.depth, c.range) for c in (source, target))
     luma = shoulder.roll((codes - black) / (white - black))
-    value = _fixed((out_black + luma * (out_white - out_black)) * one)
-    chroma = _fixed((out_grey + (codes - grey) / unit * out_unit) * one)
+    # What lies beyond the range of the target (blacker than black, in full range) lands on its end.
+    last = (1 << target.depth) - 1
+    value = _fixed(np.clip(out_black + luma * (out_white - out_black), 0, last) * one)
+    chroma = _fixed(np.clip(out_grey + (codes - grey) / unit * out_unit, 0, last) * one)
     deviation = grain.deviation(luma) * one * (1 << GAIN_SHIFT)
     idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
     return PassTables(
@@ -133,7 +135,7 @@ def pass_tables(
 
 
 def _fixed(values: npt.NDArray[np.float64]) -> I32:
-    return np.asarray(np.rint(np.clip(values, -(2.0**30), 2.0**30)), np.int32)
+    return np.asarray(np.rint(values), np.int32)
 
 
 def _straight(curve: I32, depth: int) -> int:

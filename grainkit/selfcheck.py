@@ -1,0 +1,91 @@
+"""Every kernel of a backend run on this machine, and compared bit for bit with the CPU's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from grainkit.backends.base import Backend
+from grainkit.color import Color
+from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.effects.tables import pass_tables
+from grainkit.frame import Frame, Plane
+from grainkit.texture.term import TextureTerm
+
+#: Width and height: several tiles of the kernels, and odd edges.
+SIZE = (613, 333)
+DEPTHS = ((8, 8), (8, 10), (10, 8), (10, 10), (16, 16), (32, 32), (32, 8), (32, 16))
+SAMPLINGS = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way of storing a picture, before and after the pass."""
+
+    source: Color
+    target: Color
+
+    def __str__(self) -> str:
+        depths = ["float" if c.is_float else f"{c.depth} bit" for c in (self.source, self.target)]
+        return f"{SAMPLINGS[self.source.subsampling]} {' to '.join(dict.fromkeys(depths))}"
+
+
+CASES = tuple(
+    Case(Color(depth=source, subsampling=sampling), Color(depth=target, subsampling=sampling))
+    for source, target in DEPTHS
+    for sampling in SAMPLINGS
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one case: how many samples were compared, how many differ, and by how much at most (codes)."""
+
+    case: Case
+    samples: int
+    differing: int
+    largest: float
+
+
+def compare(backend: Backend, reference: Backend, cases: Iterable[Case] = CASES) -> Iterator[Outcome]:
+    """All effects on a drawn picture per case, with relief over a part of it, on both backends."""
+    for case in cases:
+        frame, texture = _picture(case.source), _relief(case.source)
+        tables = pass_tables(
+            HighlightGuard(knee=0.7, ceiling=0.9), CinemaGrain(strength=4.0, chroma=1.0), source=case.source,
+            target=case.target, width=1080, height=1080, seed=7,
+        )  # fmt: skip
+        pairs = zip(*(b.finish(frame, tables, texture).planes for b in (backend, reference)), strict=True)
+        apart = [np.abs(a.astype(np.float64) - b.astype(np.float64)) for a, b in pairs]
+        yield Outcome(
+            case, sum(d.size for d in apart), sum(int(np.count_nonzero(d)) for d in apart),
+            max(float(d.max()) for d in apart) * (255.0 if case.target.is_float else 1.0),
+        )  # fmt: skip
+
+
+def _picture(color: Color) -> Frame:
+    """Every code there is, as ramps and as noise; float planes go a little beyond the range."""
+    rng = np.random.default_rng(1)
+    across, down = color.subsampling
+    width, height = SIZE
+    planes: list[Plane] = []
+    for plane, (h, w) in enumerate([(height, width), *[(-(-height // down), -(-width // across))] * 2]):
+        values = np.where(rng.random((h, w)) < 0.5, np.linspace(0.0, 1.0, w), rng.random((h, w)))
+        if color.is_float:
+            planes.append(np.asarray(1.2 * values - 0.1 - (0.5 if plane else 0.0), np.float32))
+        else:
+            codes = np.rint(values * ((1 << color.depth) - 1))
+            planes.append(codes.astype(np.uint8 if color.depth == 8 else np.uint16))
+    return Frame(tuple(planes), replace(color), index=5)
+
+
+def _relief(color: Color) -> TextureTerm:
+    rng = np.random.default_rng(2)
+    across, down = color.subsampling
+    height, width = SIZE[1] // 2, SIZE[0] // 2
+    chroma = (-(-height // down), -(-width // across))
+    luma, cb, cr = (rng.integers(-3000, 3000, shape).astype(np.int16) for shape in ((height, width), chroma, chroma))
+    return TextureTerm(40, 60, luma, cb, cr)

@@ -1,0 +1,205 @@
+// One tile of the grain field and of the dither, made in shared memory by the whole block.
+// The same integers as _field in grainkit/backends/cpu.py: white noise, filtered along rows and
+// then along columns in 16-bit arithmetic, in two octaves. Sums are taken in 32 bits and cut to 16
+// once, which gives the bits that cutting at every step gives.
+#pragma once
+#include "noise.cuh"
+
+#define THREADS 256
+#define TILE_W 128
+#define TILE_H 32
+// The coarse octave has half the resolution, and one sample more on every side.
+#define HALF_W (TILE_W / 2 + 2)
+#define HALF_H (TILE_H / 2 + 2)
+// Rows of white noise held at a time: one call of the hash gives four.
+#define DRAWN 16
+#define LANES (THREADS / (DRAWN / 4))
+
+#define ROW_SHIFT 7
+#define COARSE_SHIFT 4
+#define MIX_SHIFT 12
+#define FIELD_LIMIT 2047
+
+// One plane's grain, as the backend packs it: this header, and the half filters behind it, centre tap
+// first: fine_x, fine_y, coarse_x, coarse_y.
+struct Grain {
+    int fine_rx, fine_ry, coarse_rx, coarse_ry, fine_weight, coarse_weight;
+    u32 fine_key, coarse_key;
+};
+
+__device__ __forceinline__ int round_up(int value, int step)
+{
+    return (value + step - 1) / step * step;
+}
+
+// Shared memory of a block. Dither holds the top 16 bits of a spread noise word, or all 32.
+template <class Dither> struct Room {
+    short* field;         // TILE_H x TILE_W
+    Dither* dither;       // TILE_H x TILE_W
+    short* coarse;        // HALF_H x HALF_W
+    signed char* whites;  // DRAWN rows
+    short* rows;          // the rest
+
+    // grain: null where there is none. backends/cuda.py works out the same sizes.
+    __device__ Room(uint4* room, const Grain* grain)
+    {
+        char* at = (char*)room;
+        field = (short*)at;
+        at += TILE_W * TILE_H * sizeof(short);
+        dither = (Dither*)at;
+        at += TILE_W * TILE_H * sizeof(Dither);
+        coarse = (short*)at;
+        at += round_up(HALF_W * HALF_H * (int)sizeof(short), 16);
+        whites = (signed char*)at;
+        if (grain)
+            at += DRAWN * round_up(max(TILE_W + 2 * grain->fine_rx, HALF_W + 2 * grain->coarse_rx), 16);
+        rows = (short*)at;
+    }
+};
+
+template <class Dither> __device__ __forceinline__ Dither spread(u32 word)
+{
+    return (Dither)((word * SPREAD) >> (32 - 8 * sizeof(Dither)));
+}
+
+// A row's filter at one sample.
+__device__ __forceinline__ short filter_row(const signed char* line, const int* taps, int radius)
+{
+    int total = (1 << (ROW_SHIFT - 1)) + taps[0] * line[0];
+    for (int k = 1; k <= radius; ++k)
+        total += taps[k] * (line[-k] + line[k]);
+    return (short)((short)total >> ROW_SHIFT);
+}
+
+// A column's filter at one sample, not shifted.
+template <int width>
+__device__ __forceinline__ short filter_column(const short* sample, const int* taps, int radius, int bias)
+{
+    int total = bias + taps[0] * sample[0];
+    for (int k = 1; k <= radius; ++k)
+        total += taps[k] * (sample[-k * width] + sample[k * width]);
+    return (short)total;
+}
+
+// Rows top.. (a multiple of four, as is `drawn`) and columns left..left + width of one octave, drawn and
+// filtered along rows into `rows`. Each noise word inside the tile is handed to keep(row, column, word).
+template <int width, class Keep>
+__device__ __forceinline__ void draw_filtered(signed char* whites, short* rows, int left, int top, int drawn, u32 frame,
+                                              u32 key, const int* taps, int radius, Keep keep)
+{
+    const int thread = (int)threadIdx.x, span = width + 2 * radius, pitch = round_up(span, 16);
+    const int quad = thread / LANES, lane = thread % LANES;
+    for (int done = 0; done < drawn; done += DRAWN) {
+        const int row = 4 * quad;
+        if (done + row < drawn)
+            for (int x = lane; x < span; x += LANES) {
+                const u32 block = (u32)((top + done + row) >> 2);
+                const Words words = pcg4d((u32)(left - radius + x), block, frame, key);
+                signed char* column = whites + row * pitch + x;
+                column[0] = (signed char)white(words.a);
+                column[pitch] = (signed char)white(words.b);
+                column[2 * pitch] = (signed char)white(words.c);
+                column[3 * pitch] = (signed char)white(words.d);
+                keep(done + row, x - radius, words);
+            }
+        __syncthreads();
+        const int count = min(DRAWN, drawn - done);
+        for (int i = thread; i < count * width; i += THREADS)
+            rows[done * width + i] = filter_row(whites + i / width * pitch + radius + i % width, taps, radius);
+        __syncthreads();
+    }
+}
+
+// Keeps the dither of a tile whose first row is row `offset` of what is drawn.
+template <class Dither> struct KeepDither {
+    Dither* dither;
+    int offset;
+
+    __device__ __forceinline__ void keep_one(int row, int column, u32 word) const
+    {
+        if (row >= 0 && row < TILE_H)
+            dither[row * TILE_W + column] = spread<Dither>(word);
+    }
+    __device__ __forceinline__ void operator()(int row, int column, Words words) const
+    {
+        if (column < 0 || column >= TILE_W)
+            return;
+        keep_one(row - offset, column, words.a);
+        keep_one(row - offset + 1, column, words.b);
+        keep_one(row - offset + 2, column, words.c);
+        keep_one(row - offset + 3, column, words.d);
+    }
+};
+
+struct KeepNothing {
+    __device__ __forceinline__ void operator()(int, int, Words) const {}
+};
+
+// Octaves added and clamped.
+__device__ __forceinline__ int mix(int fine, int fine_weight, int coarse, int coarse_weight)
+{
+    return min(max((fine_weight * fine + coarse_weight * coarse) >> MIX_SHIFT, -FIELD_LIMIT), FIELD_LIMIT);
+}
+
+__device__ __forceinline__ short blend(short near, short far)
+{
+    return (short)(3 * near + far);
+}
+
+// Grain and dither of the tile whose top left sample is (left, first) of its plane; the block may read
+// field and dither when it returns. grain: null for no grain, and dither drawn by the plane's number.
+template <class Dither>
+__device__ __forceinline__ void draw_tile(const Room<Dither>& room, const Grain* __restrict__ grain, u32 plane, int left,
+                                          int first, u32 frame)
+{
+    const int thread = (int)threadIdx.x;
+    if (!grain) {
+        for (int i = thread; i < TILE_W * TILE_H / 4; i += THREADS) {
+            const int row = i / TILE_W * 4, column = i % TILE_W;
+            const Words words = pcg4d((u32)(left + column), (u32)((first + row) >> 2), frame, plane);
+            KeepDither<Dither>{room.dither, 0}(row, column, words);
+            for (int k = 0; k < 4; ++k)
+                room.field[(row + k) * TILE_W + column] = 0;
+        }
+        __syncthreads();
+        return;
+    }
+    const int fine_rx = grain->fine_rx, fine_ry = grain->fine_ry;
+    const int coarse_rx = grain->coarse_rx, coarse_ry = grain->coarse_ry;
+    const int* fine_x = (const int*)(grain + 1);
+    const int* fine_y = fine_x + fine_rx + 1;
+    const int* coarse_x = fine_y + fine_ry + 1;
+    const int* coarse_y = coarse_x + coarse_rx + 1;
+
+    const int half_first = first / 2 - 1, half_left = left / 2 - 1;
+    int top = (half_first - coarse_ry) & ~3, offset = half_first - coarse_ry - top;
+    draw_filtered<HALF_W>(room.whites, room.rows, half_left, top, round_up(offset + HALF_H + 2 * coarse_ry, 4), frame,
+                          grain->coarse_key, coarse_x, coarse_rx, KeepNothing{});
+    for (int i = thread; i < HALF_W * HALF_H; i += THREADS) {
+        const short* sample = room.rows + (offset + coarse_ry) * HALF_W + i;
+        const short total = filter_column<HALF_W>(sample, coarse_y, coarse_ry, 1 << (COARSE_SHIFT - 1));
+        room.coarse[i] = (short)(total >> COARSE_SHIFT);
+    }
+    __syncthreads();
+
+    top = (first - fine_ry) & ~3;
+    offset = first - fine_ry - top;
+    draw_filtered<TILE_W>(room.whites, room.rows, left, top, round_up(offset + TILE_H + 2 * fine_ry, 4), frame,
+                          grain->fine_key, fine_x, fine_rx, KeepDither<Dither>{room.dither, offset + fine_ry});
+    const int fine_weight = grain->fine_weight, coarse_weight = grain->coarse_weight;
+    for (int i = thread; i < TILE_H * TILE_W / 2; i += THREADS) {
+        const int row = i / (TILE_W / 2), pair = i % (TILE_W / 2);
+        const short* sample = room.rows + (offset + fine_ry + row) * TILE_W + 2 * pair;
+        const short even = filter_column<TILE_W>(sample, fine_y, fine_ry, 0);
+        const short odd = filter_column<TILE_W>(sample + 1, fine_y, fine_ry, 0);
+        // Twofold enlargement around pixel centres: three parts of the nearer sample, one of the further.
+        const short* near = room.coarse + (row / 2 + 1) * HALF_W + pair;
+        const short* far = near + (row % 2 ? HALF_W : -HALF_W);
+        const int centre = 3 * blend(near[1], far[1]);
+        room.field[row * TILE_W + 2 * pair] =
+            (short)mix(even, fine_weight, centre + blend(near[0], far[0]), coarse_weight);
+        room.field[row * TILE_W + 2 * pair + 1] =
+            (short)mix(odd, fine_weight, centre + blend(near[2], far[2]), coarse_weight);
+    }
+    __syncthreads();
+}

@@ -1,0 +1,80 @@
+// One sample's tone: texture, curve, grain, dither, code. Twin of the functions of these names, with an
+// underscore before them, in grainkit/backends/cpu.py.
+#pragma once
+#include "shoulder.cuh"
+
+#define GAIN_SHIFT 8
+#define FLOAT_GAIN_STEPS 1024
+#define LUMA_BITS 14
+#define LUMA_UNIT (1.0f / 16384.0f)
+#define CHROMA_UNIT (1.0f / 32768.0f)
+// Integer planes are worked in fixed point: a code of depth d is code << (24 - d).
+#define FIXED_BITS 24
+
+// The curve at a code; no look-up where it is a plain shift.
+__device__ __forceinline__ int value_of(int code, const int* __restrict__ curve, int straight, int shift)
+{
+    return code <= straight ? code << shift : curve[code];
+}
+
+// The curve at a code whose distance from black is scaled by 1 + gain / 2^LUMA_BITS, between entries too.
+__device__ __forceinline__ int textured(int code, int gain, int black, int last, const int* __restrict__ curve)
+{
+    const long long moved = ((long long)code << LUMA_BITS) + (long long)(code - black) * gain;
+    const int whole = (int)min(max(moved >> LUMA_BITS, 0ll), (long long)last);
+    const int low = curve[whole];
+    const long long step = (long long)(curve[min(whole + 1, last)] - low) * (moved & ((1 << LUMA_BITS) - 1));
+    return low + (int)(step >> LUMA_BITS);
+}
+
+__device__ __forceinline__ int grain_of(int gain, int field) { return (gain * field) >> GAIN_SHIFT; }
+
+// A code of `bits` fraction bits, rounded by dither from the top 16 bits of a spread noise word.
+__device__ __forceinline__ int code_of(int value, u32 dither, int bits)
+{
+    return (value + (int)(dither >> (16 - bits))) >> bits;
+}
+
+// Grain of chroma, which shrinks near the ends of the range on both sides alike, so the mean stays.
+__device__ __forceinline__ int within(int grain, int value, int low, int high)
+{
+    const int room = max(min(value - low, high - value), 0);
+    return min(max(grain, -room), room);
+}
+
+__device__ __forceinline__ int scale_chroma(int value, float factor, int grey)
+{
+    return grey + (int)floorf((float)(value - grey) * factor + 0.5f);
+}
+
+__device__ __forceinline__ float float_gain(const float* __restrict__ table, float y)
+{
+    const float t = smaller(larger(0.0f, y), 1.0f) * (float)FLOAT_GAIN_STEPS;
+    const int i = min((int)t, FLOAT_GAIN_STEPS - 1);
+    return table[i] + (table[i + 1] - table[i]) * (t - (float)i);
+}
+
+// An integer code of a normalised value, dithered with one code of uniform noise.
+__device__ __forceinline__ float store(float value, float offset, float unit, float top, u32 dither)
+{
+    const float nudge = (float)(dither >> 8) * (1.0f / 16777216.0f);
+    return smaller(larger(0.0f, floorf(offset + value * unit + nudge)), top);
+}
+
+// A float sample as the output wants it: float as it is (top is 0), or a code.
+__device__ __forceinline__ void store_float(float value, float, float, float, u32, float& out) { out = value; }
+template <class Sample>
+__device__ __forceinline__ void store_float(float value, float offset, float unit, float top, u32 dither, Sample& out)
+{
+    out = (Sample)store(value, offset, unit, top, dither);
+}
+
+// Texture over a rectangle of the plane: rows top.., columns left.., height x width terms. Null for none.
+struct Relief {
+    const short* terms;
+    int top, left, height, width;
+
+    __device__ __forceinline__ bool touches_row(int y) const { return terms && y >= top && y < top + height; }
+    __device__ __forceinline__ bool touches(int x) const { return x >= left && x < left + width; }
+    __device__ __forceinline__ int at(int y, int x) const { return terms[(long long)(y - top) * width + (x - left)]; }
+};

@@ -1,0 +1,55 @@
+"""The host build under AddressSanitizer and UBSan, and with a thread per CUDA thread under ThreadSanitizer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cudacheck import host
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARIES = {"asan": ["libasan.so", "libubsan.so", "libstdc++.so.6"], "tsan": ["libtsan.so"]}
+
+
+def run(mode: str, *fault: str) -> subprocess.CompletedProcess[str]:
+    if host.missing():
+        pytest.skip(host.missing())
+    found = []
+    for library in LIBRARIES[mode]:
+        asked = subprocess.run(["g++", f"-print-file-name={library}"], capture_output=True, text=True, check=True)
+        path = asked.stdout.strip()
+        if not os.path.isabs(path):
+            pytest.skip(f"g++ has no {library}")
+        found.append(path)
+    environment = {
+        **os.environ, "LD_PRELOAD": " ".join(found), "ASAN_OPTIONS": "detect_leaks=0", "TSAN_OPTIONS": "exitcode=66",
+        "OPENBLAS_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "tests.cudacheck.sanitized", mode, *fault]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("mode", ["asan", "tsan"])
+def test_the_pass_is_clean(mode):
+    done = run(mode)
+    assert done.stdout.strip() == "clean", done.stderr[-3000:]
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "fault", "said"),
+    [
+        ("asan", "right edge", "heap-buffer-overflow"),
+        ("asan", "lower edge", "heap-buffer-overflow"),
+        ("tsan", "missing barrier", "data race"),
+        ("tsan", "missing last barrier", "data race"),
+    ],
+)
+def test_a_planted_fault_is_caught(mode, fault, said):
+    done = run(mode, fault)
+    assert done.returncode != 0
+    assert said in done.stderr, done.stderr[-3000:]

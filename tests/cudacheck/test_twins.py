@@ -1,0 +1,94 @@
+"""Each device function of the per-pixel maths beside its twin in Python, on awkward values: the same bits."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from grainkit import convert, noise
+from grainkit.backends import cpu
+from grainkit.backends.kernel_source import flatten
+from grainkit.effects.tables import FLOAT_GAIN_STEPS
+from tests.cudacheck import host
+
+pytestmark = pytest.mark.skipif(bool(host.missing()), reason=host.missing())
+
+F32, U32 = np.float32, np.uint32
+COUNT = 3000
+SHOULDER = (F32(0.7), F32(3.1), F32(0.8))
+CHANNELS = tuple(F32(v) for v in (1.5748, -0.1873, -0.4681, 1.8556))
+WEIGHTS = convert.rgb_weights(convert.Color())
+
+
+def awkward(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(-0.7, 1.7, COUNT).astype(np.float32)
+    values[:9] = 0.0, -0.0, 1.0, 0.7, np.nextafter(F32(0.7), F32(1)), 65504.0, -65504.0, 1e-6, 0.5
+    return values
+
+
+A, B, C = awkward(1), awkward(2), awkward(3)
+WORDS = np.random.default_rng(4).integers(0, 2**32, (4, COUNT), np.uint32)
+TABLE = np.random.default_rng(5).uniform(0.0, 0.01, FLOAT_GAIN_STEPS + 1).astype(np.float32)
+
+#: Source that includes it, device function, what it is called with at i, its twin, what that is called with.
+TWINS = [
+    ("luma_float", "roll", "a[i], 0.7f, 3.1f, 0.8f", cpu._roll, lambda i: (A[i], *SHOULDER)),
+    ("luma_float", "slope", "a[i], b[i], 0.7f, 3.1f, 0.8f", cpu._slope, lambda i: (A[i], B[i], *SHOULDER)),
+    ("luma_float", "largest", "a[i], b[i], c[i], 1.5748f, -0.1873f, -0.4681f, 1.8556f", cpu._largest,
+     lambda i: (A[i], B[i], C[i], *CHANNELS)),
+    ("luma_float", "float_gain", "table, a[i]", cpu._float_gain, lambda i: (TABLE, A[i])),
+    ("luma_float", "store", "a[i], 16.0f, 219.0f, 255.0f, spread<u32>(w[i])", cpu._store,
+     lambda i: (A[i], F32(16), F32(219), F32(255), WORDS[0, i])),
+    ("luma_float", "white", "w[i]", noise.white, lambda i: (WORDS[0, i],)),
+    ("to_rgb", "code", "a[i], 255.0f, 0.5f", convert._code, lambda i: (A[i], F32(255), F32(0.5))),
+]  # fmt: skip
+
+
+def run(source: str, body: str, outputs: int) -> np.ndarray:
+    code = f"""{flatten(source)}
+extern "C" __global__ void twins(const float* a, const float* b, const float* c, const u32* w, const float* table,
+                                 float* out, int count)
+{{
+    for (int i = (int)threadIdx.x; i < count; i += 32) {{
+        {body}
+    }}
+}}
+"""
+    out = np.empty((outputs, COUNT), np.float32)
+    options = ["-DTARGET_BITS=32", "-Wno-unused"]
+    host.HostKernel(code, "twins", options)((1,), (32,), [A, B, C, WORDS, TABLE, out, np.int32(COUNT)], 0)
+    return out
+
+
+@pytest.mark.parametrize(("source", "name", "told", "twin", "same"), TWINS, ids=[t[1] for t in TWINS])
+def test_twins_agree_to_the_bit(source, name, told, twin, same):
+    found = run(source, f"out[i] = (float){name}({told});", 1)[0]
+    wanted = np.array([twin(*same(i)) for i in range(COUNT)], np.float32)
+    np.testing.assert_array_equal(found.view(np.uint32), wanted.view(np.uint32))
+
+
+def test_hash_words_agree_to_the_bit():
+    body = "Words v = pcg4d(w[i], w[count + i], w[2 * count + i], w[3 * count + i]);"
+    body += "".join(f"out[{k} * count + i] = __uint_as_float(v.{'abcd'[k]});" for k in range(4))
+    found = run("luma_float", body, 4).view(np.uint32)
+    wanted = np.array([noise.pcg4d(*WORDS[:, i]) for i in range(COUNT)], np.uint32).T
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_luma_and_chroma_of_rgb_agree_to_the_bit():
+    told = ", ".join(f"{float(w)!r}f" for w in WEIGHTS)
+    body = f"Ycc v = ycc(a[i], b[i], c[i], {{{told}}});"
+    body += "out[i] = v.y; out[count + i] = v.cb; out[2 * count + i] = v.cr;"
+    wanted = np.array([convert._ycc(A[i], B[i], C[i], *WEIGHTS) for i in range(COUNT)], np.float32).T
+    np.testing.assert_array_equal(run("to_rgb", body, 3).view(np.uint32), wanted.view(np.uint32))
+
+
+def test_constants_of_the_kernels_are_pythons():
+    code = flatten("luma") + flatten("luma_float")
+    defined = {name: int(value) for name, value in re.findall(r"#define (\w+) (\d+)\b", code)}
+    assert defined["FLOAT_GAIN_STEPS"] == FLOAT_GAIN_STEPS
+    names = ("ROW_SHIFT", "COARSE_SHIFT", "MIX_SHIFT", "FIELD_LIMIT")
+    assert [defined[n] for n in names] == [getattr(noise, n) for n in names]
