@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         "texture.term",
     ],
     "codec.adapt": ["codec.*", "effects*", "recipe", "targets"],
-    "codec*": ["backends.base", "codec.*", "errors", "io*", "plan", "recipe", "targets"],
+    "codec*": ["backends.base", "codec.*", "errors", "frame", "io*", "mattes", "plan", "recipe", "targets"],
     "overlap": ["errors", "frame"],
     "finisher": [
         *VALUES,
