@@ -11,7 +11,7 @@ from PIL import Image
 
 import grainkit as gk
 from grainkit.analysis.picture import luma_of
-from grainkit.codec.encoder import at_quality
+from grainkit.codec.encoder import ENCODERS, at_quality
 from grainkit.codec.jpeg import encoded, luma_table, round_trip
 from grainkit.codec.predict import TEXTURE_SIGMA, VIDEO_ROUNDING, Tones, band_energies, survival, video_steps
 from grainkit.effects.cinema_grain import CinemaGrain
@@ -73,7 +73,7 @@ def test_prediction_from_a_qp_holds_against_encodes(samples, codec):
             with gk.Finisher(recipe) as finisher:
                 window = list(finisher.frames(frames, info))
             for crf in (18, 23, 28):
-                done = at_quality(codec, [window], info.rate, crf, threads)
+                done = at_quality(ENCODERS[codec], [window], info.rate, crf, threads)
                 kept = [
                     rho(plain, luma_of(b), luma_of(a), place)
                     for plain, b, a in zip(clean, window, done.windows[0], strict=True)

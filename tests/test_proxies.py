@@ -40,7 +40,7 @@ def threads():
 @pytest.mark.parametrize("codec", list(ENCODERS))
 def test_every_codec_there_and_back_twice_the_same(codec, threads):
     windows = [window(), window(seed=1)]
-    first, second = (at_quality(codec, windows, RATE, 24, threads) for _ in range(2))
+    first, second = (at_quality(ENCODERS[codec], windows, RATE, 24, threads) for _ in range(2))
     assert first.kbps == second.kbps
     assert len(first.qps) >= 10
     assert [len(run) for run in first.windows] == [6, 6]
@@ -54,18 +54,18 @@ def test_every_codec_there_and_back_twice_the_same(codec, threads):
 
 @pytest.mark.parametrize(("codec", "kbps"), [("x264", 300), ("x265", 100), ("vp9", 300), ("av1", 300)])
 def test_a_rate_is_met_for_a_stream_of_two_seconds_a_group(codec, kbps, threads):
-    got = at_rate(codec, [window(8)], RATE, kbps, threads)
+    got = at_rate(ENCODERS[codec], [window(8)], RATE, kbps, threads)
     assert got.kbps == pytest.approx(kbps, rel=0.2)
 
 
 def test_a_rate_that_cannot_be_met_ends_at_the_codecs_best(threads):
-    assert at_rate("x264", [window()], RATE, 1_000_000, threads).crf == ENCODERS["x264"].crf[0]
-    assert at_rate("x264", [window()], RATE, 1, threads).crf == ENCODERS["x264"].crf[1]
+    assert at_rate(ENCODERS["x264"], [window()], RATE, 1_000_000, threads).crf == ENCODERS["x264"].crf[0]
+    assert at_rate(ENCODERS["x264"], [window()], RATE, 1, threads).crf == ENCODERS["x264"].crf[1]
 
 
 def test_a_single_frame_is_a_stream_of_key_frames(threads):
-    one = at_quality("x264", [window(1)], RATE, 24, threads)
-    assert one.kbps > at_quality("x264", [window(6)], RATE, 24, threads).kbps
+    one = at_quality(ENCODERS["x264"], [window(1)], RATE, 24, threads)
+    assert one.kbps > at_quality(ENCODERS["x264"], [window(6)], RATE, 24, threads).kbps
 
 
 def test_a_platform_fits_a_delivery_into_its_box_and_never_enlarges():

@@ -74,9 +74,10 @@ class Encoded:
     qps: tuple[float, ...]
 
 
-def at_quality(codec: str, windows: Sequence[Sequence[Frame]], rate: Fraction, crf: int, threads: Executor) -> Encoded:
+def at_quality(
+    encoder: Encoder, windows: Sequence[Sequence[Frame]], rate: Fraction, crf: int, threads: Executor
+) -> Encoded:
     """Windows (not empty, each a run of 8-bit 4:2:0 frames of one size) at a constant quality factor."""
-    encoder = ENCODERS[codec]
     runs = list(threads.map(lambda window: _run(encoder, window, rate, crf), windows))
     count = max(round(GROUP_SECONDS * rate), 1)
     key = sum(sizes[0] for _, sizes, _ in runs) / len(runs)
@@ -87,18 +88,17 @@ def at_quality(codec: str, windows: Sequence[Sequence[Frame]], rate: Fraction, c
 
 
 def at_rate(
-    codec: str, windows: Sequence[Sequence[Frame]], rate: Fraction, kbps: int, threads: Executor, first: int = 0
+    encoder: Encoder, windows: Sequence[Sequence[Frame]], rate: Fraction, kbps: float, threads: Executor, first: int = 0
 ) -> Encoded:
     """The same at the quality factor, of those tried, that comes nearest to `kbps`.
 
     first: the quality factor to try first, from an encode of much the same pictures; 0 is the codec's own start.
     """
-    encoder = ENCODERS[codec]
     low, high, usual = encoder.crf
     tried: dict[int, Encoded] = {}
     crf = min(max(first or usual, low), high)
     for _ in range(_TRIALS):
-        tried[crf] = at_quality(codec, windows, rate, crf, threads)
+        tried[crf] = at_quality(encoder, windows, rate, crf, threads)
         excess = {at: log2(one.kbps / kbps) for at, one in tried.items()}
         if abs(excess[crf]) < _NEAR:
             break

@@ -99,7 +99,8 @@ def cost(plan: Plan, proxies: tuple[Proxy, ...], rounds: int) -> str:
     width, height = plan.geometry.size
     is_still = plan.kind == "still"
     frames = 1 if is_still else WINDOW * WINDOWS
-    seconds = float(_LOOKING)
+    # A clip goes through the delivery's own encode first.
+    seconds = float(_LOOKING) + (rounds + 1) * (frames * width * height / 1e6 * _SECONDS["x264"] if plan.clip else 0)
     for proxy in proxies:
         box = platform_geometry(width, height, proxy, turn=plan.recipe.delivery.turn).size
         megapixels = frames * box[0] * box[1] / 1e6

@@ -10,11 +10,11 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.codec.encoder import Encoded, at_quality, at_rate
+from grainkit.codec.encoder import ENCODERS, Encoded, at_quality, at_rate
 from grainkit.codec.jpeg import JFIF, decoded, encoded, round_trip
 from grainkit.codec.viewer import unclamped_rgb
 from grainkit.convert import planes_from_rgb
-from grainkit.delivery import StillDelivery
+from grainkit.delivery import ClipDelivery, StillDelivery
 from grainkit.frame import Frame
 from grainkit.targets import Proxy
 
@@ -41,9 +41,10 @@ def clip_through(
 
     first: where to begin looking for the quality that gives the proxy's rate; 0 leaves it to the codec.
     """
+    encoder = ENCODERS[proxy.codec]
     if proxy.kbps:
-        return at_rate(proxy.codec, windows, rate, proxy.kbps, threads, first)
-    return at_quality(proxy.codec, windows, rate, proxy.crf, threads)
+        return at_rate(encoder, windows, rate, proxy.kbps, threads, first)
+    return at_quality(encoder, windows, rate, proxy.crf, threads)
 
 
 def still_through(proxy: Proxy, rgb: RGB8) -> tuple[Frame, int]:
@@ -68,6 +69,24 @@ def uploaded(rgb: npt.NDArray[np.generic], delivery: StillDelivery) -> RGB8:
     if delivery.container != "jpeg":
         return codes
     return decoded(encoded(codes, delivery.quality, delivery.subsampling))
+
+
+def delivered(
+    delivery: ClipDelivery | None, windows: Sequence[Sequence[Frame]], rate: Fraction, threads: Executor
+) -> Sequence[tuple[Frame, ...]]:
+    """What a platform reads out of a delivered clip: its frames after the delivery's own encode.
+
+    Encodes that have no constant quality factor, more than 8 bits or more chroma are as good as none, and left out.
+    """
+    whole = [tuple(window) for window in windows]
+    crf = "" if delivery is None else delivery.options.get("crf", "")
+    own = None if delivery is None else next((e for e in ENCODERS.values() if e.name == delivery.codec), None)
+    color = whole[0][0].color
+    if delivery is None or own is None or not crf.isdigit() or (color.depth, color.subsampling) != (8, (2, 2)):
+        return whole
+    asked = {key: value for key, value in delivery.options.items() if key != "crf"}
+    merged = {**asked, **{k: f"{v}:{asked[k]}" if k in asked else v for k, v in own.options if k.endswith("-params")}}
+    return at_quality(replace(own, options=tuple(merged.items())), whole, rate, int(crf), threads).windows
 
 
 def in_jpeg_matrix(picture: Frame | RGB8) -> Frame:

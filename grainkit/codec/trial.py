@@ -18,7 +18,7 @@ from grainkit.backends.base import Backend
 from grainkit.codec.jpeg import luma_table
 from grainkit.codec.measures import Measures, Moment, measure
 from grainkit.codec.predict import VIDEO_ROUNDING, Tones, survival, video_steps
-from grainkit.codec.proxies import clip_through, in_jpeg_matrix, still_through, uploaded
+from grainkit.codec.proxies import clip_through, delivered, in_jpeg_matrix, still_through, uploaded
 from grainkit.codec.regions import LEAST, Finder, Found, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.effects.cinema_grain import CinemaGrain
@@ -31,7 +31,7 @@ from grainkit.targets import Proxy
 from grainkit.texture.term import TextureTerm
 
 Effects = Mapping[str, Parameters]
-Sample = tuple[Frame, TextureTerm | None]
+_Windows = Sequence[tuple[Frame, ...]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Outcome:
 
     cost: bytes of a still, kb/s of a clip; growth: the same over that of the untreated sample, less 1, and None
     where the proxy has a fixed rate. crf: quality factor of a clip's encode, 0 for a still.
+    before: the same measures without the proxy; shown: the decoded picture in the middle of the first window.
+    Both only where the trial was asked to keep them.
     """
 
     proxy: Proxy
@@ -47,6 +49,8 @@ class Outcome:
     cost: float
     growth: float | None
     crf: int = 0
+    before: Measures | None = None
+    shown: Frame | None = None
 
 
 class Trial(Protocol):
@@ -65,10 +69,13 @@ class Trial(Protocol):
 
 
 class StillTrial:
-    """A whole still. plan: how it is delivered; frame: as its source gave it."""
+    """A whole still. plan: how it is delivered; frame: as its source gave it; keep: see Outcome."""
 
-    def __init__(self, plan: Plan, frame: Frame, proxies: tuple[Proxy, ...], backend: Backend) -> None:
+    def __init__(
+        self, plan: Plan, frame: Frame, proxies: tuple[Proxy, ...], backend: Backend, *, keep: bool = False
+    ) -> None:
         assert plan.still is not None
+        self._keep = keep
         self.proxies = proxies
         self._plan, self._backend, self._delivery = plan, backend, plan.still
         ((self._frame, self._term),) = textured([conformed(frame, plan)], plan)
@@ -85,8 +92,11 @@ class StillTrial:
     def tried(self, effects: Effects) -> tuple[Outcome, ...]:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
         term = self._term if _strength(effects, "skin_texture") else None
-        done = finish_frame(self._frame, plan, plan_tables(plan), self._backend, term)
-        return self._outcomes(done, [outcome.cost for outcome in self._plain])
+        return self.made(lambda frame: finish_frame(frame, plan, plan_tables(plan), self._backend, term))
+
+    def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
+        """Outcomes of the conformed sample finished in any other way; `make` gives a frame with its `rgb`."""
+        return self._outcomes(make(self._frame), [outcome.cost for outcome in self._plain])
 
     def predicted(self, grain: CinemaGrain) -> float | None:
         width, height = self._plan.geometry.size
@@ -102,35 +112,47 @@ class StillTrial:
         for at, proxy in enumerate(self.proxies):
             decoded, size = still_through(proxy, rgb)
             measures = measure([[Moment(self._untreated, treated, decoded)]], self._found)
-            found.append(Outcome(proxy, measures, size, None if plain is None else size / plain[at] - 1))
+            outcome = Outcome(proxy, measures, size, None if plain is None else size / plain[at] - 1)
+            if self._keep:
+                before = measure([[Moment(self._untreated, treated, treated)]], self._found)
+                outcome = replace(outcome, before=before, shown=decoded)
+            found.append(outcome)
         return tuple(found)
 
 
 class ClipTrial:
-    """Windows of a clip. windows: frames as their source gave them, each window consecutive; threads: for encoders."""
+    """Windows of a clip, which go through the delivery's own encode first where that is 8-bit 4:2:0.
+
+    windows: frames as their source gave them, each window consecutive; threads: for encoders; keep: see Outcome.
+    """
 
     def __init__(
         self, plan: Plan, windows: Iterable[Sequence[Frame]], proxies: tuple[Proxy, ...], backend: Backend,
-        threads: Executor,
+        threads: Executor, *, keep: bool = False,
     ) -> None:  # fmt: skip
         assert plan.rate is not None
+        self._keep = keep
         self.proxies = proxies
         self._plan, self._backend, self._threads, self._rate = plan, backend, threads, plan.rate
         self._samples = [list(textured((conformed(f, plan) for f in window), plan)) for window in windows]
         width, height = plan.geometry.size
         turn = plan.recipe.delivery.turn
         self._boxes = {proxy: platform_geometry(width, height, proxy, turn=turn) for proxy in proxies}
-        self._untreated = self._at_platform(lambda sample: sample[0])
+        plain = [tuple(frame for frame, _ in window) for window in self._samples]
+        self._untreated = self._at_platform(plain)
         finder = Finder()
         self._found = {
-            box: tuple(finder.found(window[len(window) // 2]) for window in frames)
+            box: tuple(finder.found(window[len(window) // 2], window[len(window) // 2].matte) for window in frames)
             for box, frames in self._untreated.items()
         }
         middle = [window[len(window) // 2] for window in next(iter(self._untreated.values()))]
         self._tones = _tones(middle, next(iter(self._found.values())))
         self._quality: dict[Proxy, int] = {}
         self._qps: dict[Proxy, tuple[float, ...]] = {}
-        self._plain = self._outcomes(self._untreated, None)
+        bare = replace(plan, recipe=replace(plan.recipe, effects=_without_effects(plan.recipe.effects)))
+        tables = plan_tables(bare)
+        unfinished = [tuple(finish_frame(frame, bare, tables, backend) for frame in window) for window in plain]
+        self._plain = self._outcomes(self._untreated, self._uploaded(unfinished), None)
 
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
@@ -139,10 +161,18 @@ class ClipTrial:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
         tables = plan_tables(plan)
         textures = bool(_strength(effects, "skin_texture"))
-        treated = self._at_platform(
-            lambda sample: finish_frame(sample[0], plan, tables, self._backend, sample[1] if textures else None)
+        return self._made(
+            lambda frame, term: finish_frame(frame, plan, tables, self._backend, term if textures else None)
         )
-        return self._outcomes(treated, [outcome.cost for outcome in self._plain])
+
+    def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
+        """Outcomes of the conformed sample finished in any other way."""
+        return self._made(lambda frame, _: make(frame))
+
+    def _made(self, make: Callable[[Frame, TextureTerm | None], Frame]) -> tuple[Outcome, ...]:
+        finished = [tuple(make(*sample) for sample in window) for window in self._samples]
+        costs = [outcome.cost for outcome in self._plain]
+        return self._outcomes(self._at_platform(finished), self._uploaded(finished), costs)
 
     def predicted(self, grain: CinemaGrain) -> float | None:
         shares = []
@@ -159,37 +189,41 @@ class ClipTrial:
             shares.append(float(np.mean(each)))
         return min(shares, default=None)
 
-    def _at_platform(self, made: Callable[[Sample], Frame]) -> dict[Geometry, list[tuple[Frame, ...]]]:
-        """Every window as each platform's encoder gets it; one finished frame is held at a time."""
-        found: dict[Geometry, list[tuple[Frame, ...]]] = {box: [] for box in self._boxes.values()}
-        for window in self._samples:
-            held: dict[Geometry, list[Frame]] = {box: [] for box in found}
-            for sample in window:
-                frame = made(sample)
-                for box, frames in held.items():
-                    frames.append(as_platform(frame, box))
-            for box, frames in held.items():
-                found[box].append(tuple(frames))
-        return found
+    def _uploaded(self, windows: _Windows) -> dict[Geometry, _Windows]:
+        """Finished windows as each platform's encoder gets them: out of the delivered file."""
+        return self._at_platform(delivered(self._plan.clip, windows, self._rate, self._threads))
+
+    def _at_platform(self, windows: _Windows) -> dict[Geometry, _Windows]:
+        return {
+            box: [tuple(as_platform(frame, box) for frame in window) for window in windows]
+            for box in dict.fromkeys(self._boxes.values())
+        }
 
     def _outcomes(
-        self, treated: Mapping[Geometry, list[tuple[Frame, ...]]], plain: Sequence[float] | None
+        self, treated: Mapping[Geometry, _Windows], sent: Mapping[Geometry, _Windows], plain: Sequence[float] | None
     ) -> tuple[Outcome, ...]:
         found = []
         for at, proxy in enumerate(self.proxies):
             box = self._boxes[proxy]
-            encoded = clip_through(proxy, treated[box], self._rate, self._threads, self._quality.get(proxy, 0))
+            encoded = clip_through(proxy, sent[box], self._rate, self._threads, self._quality.get(proxy, 0))
             self._quality[proxy] = encoded.crf
             if plain is None:
                 self._qps[proxy] = encoded.qps
-            windows = (
-                (Moment(*moment) for moment in zip(*window, strict=True))
-                for window in zip(self._untreated[box], treated[box], encoded.windows, strict=True)
-            )
-            measures = measure(windows, self._found[box])
             growth = None if plain is None or proxy.kbps else encoded.kbps / plain[at] - 1
-            found.append(Outcome(proxy, measures, encoded.kbps, growth, encoded.crf))
+            measures = self._measured(box, treated[box], encoded.windows)
+            outcome = Outcome(proxy, measures, encoded.kbps, growth, encoded.crf)
+            if self._keep:
+                middle = encoded.windows[0][len(encoded.windows[0]) // 2]
+                outcome = replace(outcome, before=self._measured(box, treated[box], treated[box]), shown=middle)
+            found.append(outcome)
         return tuple(found)
+
+    def _measured(self, box: Geometry, treated: _Windows, decoded: _Windows) -> Measures:
+        windows = (
+            (Moment(*moment) for moment in zip(*window, strict=True))
+            for window in zip(self._untreated[box], treated, decoded, strict=True)
+        )
+        return measure(windows, self._found[box])
 
 
 def _without_effects(effects: Effects) -> dict[str, Parameters]:
