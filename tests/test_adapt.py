@@ -73,7 +73,7 @@ def test_grain_that_is_lost_at_any_strength_is_tried_coarser_then_only_dithers(r
     assert adapt(recipe, "still", trial).rounds[0].settings.size == pytest.approx(1.2 * 1.2 * 1.2, abs=0.3)
     eaten = Pretend(lambda s: replace(FINE, rho=0.1, dead=0.5), predicted=lambda grain: 0.1)
     found = adapt(recipe, "still", eaten)
-    assert found.rounds[0].settings.strength == pytest.approx(2.0 * recipe.adapt.weaker)
+    assert found.rounds[0].settings == found.asked
     assert found.rounds[0].misses == ()
 
 
@@ -118,10 +118,16 @@ def test_the_ceiling_falls_by_what_decodes_too_bright_on_the_worst_proxy(recipe)
     )
 
 
-def test_too_much_light_given_up_raises_the_knee(recipe):
-    found = adapt(recipe, "still", Pretend(lambda s: replace(FINE, luma_given_up=2.5 + 60 * (0.93 - s.knee))))
-    assert found.rounds[found.chosen].settings.knee > 0.9
-    assert found.rounds[found.chosen].misses == ()
+def test_no_more_light_is_given_up_than_may_be(recipe):
+    def dim(settings):
+        return replace(FINE, luma_given_up=100 * (1 - settings.ceiling), p999=255 * settings.ceiling + 14)
+
+    found = adapt(recipe, "still", Pretend(dim))
+    best = found.rounds[found.chosen]
+    assert best.settings.ceiling == pytest.approx(0.976, abs=0.001)
+    assert [miss.target for miss in best.misses] == ["p999"]
+    dark = override(recipe, ["highlight_guard.ceiling=0.93", "highlight_guard.knee=0.88"])
+    assert adapt(dark, "still", Pretend(dim)).recipe.for_kind("still").effects["highlight_guard"].ceiling > 0.97
 
 
 def test_what_is_fixed_or_off_stays(recipe):

@@ -1,9 +1,10 @@
 """Adapting a recipe to the codec that will follow: predict, try on a sample, measure, correct.
 
 The first settings come from prediction: the weakest grain that the worst proxy is to keep, or, where none would
-be kept, the weakest that the recipe allows, which then only dithers. Each round tries its settings on the sample
+be kept, the recipe's own, which then only dithers. Each round tries its settings on the sample
 through every proxy, and the worst proxy decides: grain grows where bands show or too little of it is left, gets
-coarser and then weaker where it costs too much, and the highlights' ceiling falls by what decodes above it. What
+coarser and then weaker where it costs too much, and the highlights' ceiling falls by what decodes above it, as far
+as the light that may be given up allows. What
 was tried and measured best is what the recipe becomes; the run itself knows nothing of this.
 
 It is a function of (recipe, sample): the same twice is the same.
@@ -11,6 +12,7 @@ It is a function of (recipe, sample): the same twice is the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +35,10 @@ _CHOICES = 25
 #: weaker; the ceiling by this share of what decodes too bright and at least a code; the knee by this much of white.
 _STRONGER, _AT_MOST, _COARSER, _WEAKER = 1.3, 1.8, 1.2, 0.8
 _SHARE, _CODE, _KNEE = 0.8, 1 / 255, 0.02
+#: How much more than another miss it counts that highlights are darker than they may be.
+_LIGHT = 4.0
+#: Share of the light that may be given up which a correction aims at, and the power of what is left of it.
+_INSIDE, _CAUTION = 0.97, 0.75
 #: Weakest grain, of the recipe's own, wherever the bounds would let it vanish.
 _LEAST = 0.05
 #: Between knee and ceiling there is at least this much, of white.
@@ -94,8 +100,8 @@ class Round:
 
     @property
     def badness(self) -> float:
-        """Sum of what was missed, each as a share of its limit."""
-        return sum(miss.excess for miss in self.misses)
+        """Sum of what was missed, each as a share of its limit; light weighs more, because everybody sees that."""
+        return sum(miss.excess * (_LIGHT if miss.target == "luma_given_up" else 1.0) for miss in self.misses)
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,7 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
         outcomes = trial.tried(settings.over(effects))
         misses = missed(outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
         rounds.append(Round(settings, predicted, outcomes, misses))
-        changed, limits = _corrected(settings, rounds[-1], limits)
+        changed, limits = _corrected(settings, rounds[-1], limits, recipe.targets)
         if changed == settings or any(changed == each.settings for each in rounds):
             break
         settings = changed
@@ -261,7 +267,7 @@ def _first_guess(
 ) -> tuple[Settings, float | None]:
     """The weakest grain that is predicted to be kept, at the recipe's size or else coarser.
 
-    Where none is, the weakest; where there is no model or nothing may move, the recipe's own.
+    The recipe's own where none is (it then dithers), where there is no model, and where nothing may move.
     """
     own = trial.predicted(_grain(effects))
     if own is None or limits.weakest == limits.strongest:
@@ -275,14 +281,14 @@ def _first_guess(
             predicted = trial.predicted(_grain(settings.over(effects)))
             if predicted is not None and predicted >= targets.rho + _MARGIN:
                 return settings, predicted
-    weakest = replace(asked, strength=_rounded(limits.weakest))
-    return weakest, trial.predicted(_grain(weakest.over(effects)))
+    return asked, own
 
 
-def _corrected(settings: Settings, last: Round, limits: _Limits) -> tuple[Settings, _Limits]:
+def _corrected(settings: Settings, last: Round, limits: _Limits, targets: Targets) -> tuple[Settings, _Limits]:
     """The next settings to try, the same where nothing is missed or nothing may move, and what was learnt."""
     misses = {miss.target: miss for miss in last.misses}
-    settings = _corrected_highlights(settings, misses, limits)
+    given = max((o.measures.luma_given_up or 0.0 for o in last.outcomes), default=0.0)
+    settings = _corrected_highlights(settings, misses, limits, given, targets.luma_given_up)
     if {"bytes", "bits", "flicker"} & set(misses):
         coarser = min(_rounded(settings.size * _COARSER), limits.coarsest)
         if limits.can_resize and coarser > settings.size and "flicker" not in misses:
@@ -299,19 +305,31 @@ def _corrected(settings: Settings, last: Round, limits: _Limits) -> tuple[Settin
     return settings, limits
 
 
-def _corrected_highlights(settings: Settings, misses: dict[str, Miss], limits: _Limits) -> Settings:
+def _corrected_highlights(
+    settings: Settings, misses: dict[str, Miss], limits: _Limits, given: float, limit: float
+) -> Settings:
+    """Knee and ceiling for the next try. given, limit: highlight luma given up, and how much may be, codes of 255.
+
+    What is given up grows with the ceiling's distance from white, so the ceiling falls no further than the limit
+    lets it, and rises where that is passed; the knee goes half as far, which keeps the shoulder from getting flat
+    (and gives up some more, hence the power).
+    """
     knee, ceiling = settings.knee, settings.ceiling
-    if {"highlights_share", "p999"} & set(misses) and limits.can_lower:
+    share = (_INSIDE * limit / given) ** _CAUTION if given > 0 else math.inf
+    lowest = max(1 - (1 - ceiling) * share, limits.least_ceiling)
+    if given > limit:
+        move = lowest - ceiling
+    elif {"highlights_share", "p999"} & set(misses):
         above = misses["p999"].value - misses["p999"].limit if "p999" in misses else 0.0
-        ceiling = max(ceiling - max(_CODE, _SHARE * above / 255), limits.least_ceiling)
-    elif "luma_given_up" in misses and limits.can_bend:
-        knee = min(knee + _KNEE, ceiling - _SHOULDER)
-    elif "hue_degrees" in misses and limits.can_bend:
-        knee = max(knee - _KNEE, limits.least_knee)
-    if ceiling - knee < _SHOULDER:
-        knee = max(ceiling - _SHOULDER, limits.least_knee) if limits.can_bend else knee
-        ceiling = max(ceiling, knee + _SHOULDER)
-    return replace(settings, knee=_rounded(knee), ceiling=_rounded(ceiling))
+        move = -min(max(_CODE, _SHARE * above / 255), max(ceiling - lowest, 0.0))
+    else:
+        move = 0.0
+    if limits.can_lower:
+        ceiling += move
+    if limits.can_bend:
+        bend = -_KNEE if move == 0.0 and "hue_degrees" in misses else move / 2
+        knee = min(max(knee + bend, limits.least_knee), ceiling - _SHOULDER)
+    return replace(settings, knee=_rounded(knee), ceiling=_rounded(max(ceiling, knee + _SHOULDER)))
 
 
 def _rounded(value: float) -> float:
