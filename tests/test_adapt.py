@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from drawn import clip, numbered, still, y4m_of
+from PIL import Image
 
 from grainkit.codec.adapt import Settings, adapt, missed, proxies_of
 from grainkit.codec.measures import Measures
@@ -288,3 +289,29 @@ def test_where_it_cannot_be_done_it_says_so(tmp_path):
 def test_the_proxies_of_a_kind(recipe):
     assert {p.codec for p in proxies_of(recipe, "still")} == {"jpeg"}
     assert {p.codec for p in proxies_of(recipe, "clip")} == {"x264"}
+
+
+def test_a_matte_of_ones_own_says_where_skin_is(tmp_path):
+    source = portrait(tmp_path / "a.png")
+    matte = np.zeros((240, 320), np.uint8)
+    matte[60:180, 80:240] = 255
+    Image.fromarray(matte).save(tmp_path / "m.png")
+    told = [
+        yaml.safe_load(Path(report.sidecar).read_text())["measured"]["adapt"]
+        for report in (
+            finish(source, tmp_path / "b.jpg", preset="social"),
+            finish(source, tmp_path / "c.jpg", preset="social", matte=tmp_path / "m.png"),
+        )
+    ]
+    # The same encode, judged in another place.
+    assert told[0]["untreated"][0]["bytes"] == told[1]["untreated"][0]["bytes"]
+    assert told[0]["untreated"][0]["retained"] != told[1]["untreated"][0]["retained"]
+
+
+def test_grain_that_is_carried_as_metadata_is_left_alone(tmp_path):
+    source = clip(tmp_path / "c.nut", width=192, height=144, frames=6)
+    report = finish(source, tmp_path / "o.mp4", preset="video/av1", adapt=True)
+    asked = load_recipe("video/av1").for_kind("clip").effects["cinema_grain"]
+    rounds = yaml.safe_load(Path(report.sidecar).read_text())["measured"]["adapt"]["rounds"]
+    assert {one["settings"]["cinema_grain.strength"] for one in rounds} == {asked.strength}
+    assert {one["settings"]["cinema_grain.size"] for one in rounds} == {asked.size}

@@ -134,7 +134,7 @@ class ClipTrial:
         self._keep = keep
         self.proxies = proxies
         self._plan, self._backend, self._threads, self._rate = plan, backend, threads, plan.rate
-        self._samples = [list(textured((conformed(f, plan) for f in window), plan)) for window in windows]
+        self._samples = [_sampled(window, plan) for window in windows]
         width, height = plan.geometry.size
         turn = plan.recipe.delivery.turn
         self._boxes = {proxy: platform_geometry(width, height, proxy, turn=turn) for proxy in proxies}
@@ -142,10 +142,10 @@ class ClipTrial:
         self._untreated = self._at_platform(plain)
         finder = Finder()
         self._found = {
-            box: tuple(finder.found(window[len(window) // 2], window[len(window) // 2].matte) for window in frames)
+            box: tuple(finder.found(frame, frame.matte) for frame in map(_middle, frames))
             for box, frames in self._untreated.items()
         }
-        middle = [window[len(window) // 2] for window in next(iter(self._untreated.values()))]
+        middle = [_middle(window) for window in next(iter(self._untreated.values()))]
         self._tones = _tones(middle, next(iter(self._found.values())))
         self._quality: dict[Proxy, int] = {}
         self._qps: dict[Proxy, tuple[float, ...]] = {}
@@ -213,8 +213,8 @@ class ClipTrial:
             measures = self._measured(box, treated[box], encoded.windows)
             outcome = Outcome(proxy, measures, encoded.kbps, growth, encoded.crf)
             if self._keep:
-                middle = encoded.windows[0][len(encoded.windows[0]) // 2]
-                outcome = replace(outcome, before=self._measured(box, treated[box], treated[box]), shown=middle)
+                before = self._measured(box, treated[box], treated[box])
+                outcome = replace(outcome, before=before, shown=_middle(encoded.windows[0]))
             found.append(outcome)
         return tuple(found)
 
@@ -224,6 +224,18 @@ class ClipTrial:
             for window in zip(self._untreated[box], treated, decoded, strict=True)
         )
         return measure(windows, self._found[box])
+
+
+def _sampled(window: Sequence[Frame], plan: Plan) -> list[tuple[Frame, TextureTerm | None]]:
+    """A window's frames in the delivery's size, with their relief. Only the middle one keeps its matte."""
+    found = list(textured((conformed(frame, plan) for frame in window), plan))
+    kept = len(found) // 2
+    return [(frame if at == kept else replace(frame, matte=None), term) for at, (frame, term) in enumerate(found)]
+
+
+def _middle(window: Sequence[Frame]) -> Frame:
+    """The frame of a window that people are looked for in."""
+    return window[len(window) // 2]
 
 
 def _without_effects(effects: Effects) -> dict[str, Parameters]:
