@@ -85,6 +85,14 @@ def test_without_a_model_it_begins_with_what_was_asked(recipe):
     assert replace(found.recipe, adapt=recipe.adapt) == recipe
 
 
+def test_without_a_model_the_first_try_shows_whether_grain_can_be_kept(recipe):
+    def keeps(share):
+        return adapt(recipe, "still", Pretend(lambda s: replace(FINE, rho=share), predicted=lambda grain: None))
+
+    assert keeps(0.1).rounds[0].misses == ()
+    assert {miss.target for miss in keeps(0.4).rounds[0].misses} == {"rho"}
+
+
 def test_bands_ask_for_more_grain_and_get_it_within_bounds(recipe):
     found = adapt(recipe, "still", Pretend(lambda s: replace(FINE, cambi=3.0 / s.strength)))
     best = found.rounds[found.chosen]

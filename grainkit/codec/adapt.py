@@ -164,9 +164,10 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
     untreated = trial.untreated()
     settings, predicted = _first_guess(trial, effects, asked, limits, recipe.targets)
     rounds: list[Round] = []
-    reachable = predicted is None or predicted >= recipe.targets.rho - 2 * _MARGIN
     for _ in range(recipe.adapt.rounds):
         outcomes = trial.tried(settings.over(effects))
+        if not rounds:
+            reachable = _reachable(predicted, outcomes, recipe.targets)
         misses = missed(outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
         rounds.append(Round(settings, predicted, outcomes, misses))
         changed, limits = _corrected(settings, rounds[-1], limits, recipe.targets)
@@ -187,6 +188,14 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
     else:
         done = replace(recipe, clip=own, adapt=replace(recipe.adapt, clip=False))
     return Adapted(done, asked, untreated, tuple(rounds), chosen)
+
+
+def _reachable(predicted: float | None, outcomes: Sequence[Outcome], targets: Targets) -> bool:
+    """Whether grain can outlive the worst proxy: as predicted, or without a model as the first try shows."""
+    if predicted is not None:
+        return predicted >= targets.rho - 2 * _MARGIN
+    found = [o.measures.rho for o in outcomes if o.measures.rho is not None]
+    return not found or min(found) >= targets.rho / 2
 
 
 def missed(
