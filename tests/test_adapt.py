@@ -115,16 +115,16 @@ def test_the_ceiling_falls_by_what_decodes_too_bright_on_the_worst_proxy(recipe)
     def overshoot(codes):
         return lambda s: replace(FINE, p999=255 * s.ceiling + codes)
 
-    mild, bad = overshoot(4), overshoot(14)
+    mild, bad = overshoot(4), overshoot(10)
     found = adapt(recipe, "still", Pretend(mild, bad, mild, predicted=lambda grain: None))
     best = found.rounds[found.chosen]
     assert best.misses == ()
-    assert best.settings.ceiling == pytest.approx((255 - 14) / 255, abs=0.008)
-    assert best.settings.knee < best.settings.ceiling
+    assert best.settings.ceiling == pytest.approx((255 - 10) / 255, abs=0.008)
+    assert 1 - best.settings.knee >= 2.99 * (1 - best.settings.ceiling)
     assert found.rounds[0].misses[0].proxy == "jpeg q76 4:2:0"
-    assert adapt(recipe, "still", Pretend(overshoot(60))).rounds[-1].settings.ceiling == pytest.approx(
-        0.9804 - recipe.adapt.lower
-    )
+    far = adapt(recipe, "still", Pretend(overshoot(60))).rounds[-1].settings
+    assert far.knee == pytest.approx(0.9 - recipe.adapt.lower)
+    assert 1 - far.knee == pytest.approx(3 * (1 - far.ceiling), abs=0.001)
 
 
 def test_no_more_light_is_given_up_than_may_be(recipe):

@@ -41,6 +41,8 @@ _LIGHT = 4.0
 _INSIDE, _CAUTION = 0.97, 0.75
 #: Weakest grain, of the recipe's own, wherever the bounds would let it vanish.
 _LEAST = 0.05
+#: White is this many times as far above the knee as above the ceiling, at least where the loop moves them.
+_RUN = 3.0
 #: Between knee and ceiling there is at least this much, of white.
 _SHOULDER = 0.02
 #: Untreated banding above this cannot be asked to vanish: half of it is the limit then.
@@ -320,14 +322,15 @@ def _corrected_highlights(
     """Knee and ceiling for the next try. given, limit: highlight luma given up, and how much may be, codes of 255.
 
     What is given up grows with the ceiling's distance from white, so the ceiling falls no further than the limit
-    lets it, and rises where that is passed; the knee goes half as far, which keeps the shoulder from getting flat
-    (and gives up some more, hence the power).
+    lets it, and rises where that is passed. The knee falls with it (and gives up some more, hence the power): a
+    shoulder that rises by less than two thirds of its run is flat at its top, and its colours are pale.
     """
     knee, ceiling = settings.knee, settings.ceiling
     share = (_INSIDE * limit / given) ** _CAUTION if given > 0 else math.inf
-    lowest = max(1 - (1 - ceiling) * share, limits.least_ceiling)
+    flattest = 1 - (1 - (limits.least_knee if limits.can_bend else knee)) / _RUN
+    lowest = max(1 - (1 - ceiling) * share, limits.least_ceiling, flattest)
     if given > limit:
-        move = lowest - ceiling
+        move = max(lowest - ceiling, 0.0)
     elif {"highlights_share", "p999"} & set(misses):
         above = misses["p999"].value - misses["p999"].limit if "p999" in misses else 0.0
         move = -min(max(_CODE, _SHARE * above / 255), max(ceiling - lowest, 0.0))
@@ -336,8 +339,9 @@ def _corrected_highlights(
     if limits.can_lower:
         ceiling += move
     if limits.can_bend:
-        bend = -_KNEE if move == 0.0 and "hue_degrees" in misses else move / 2
-        knee = min(max(knee + bend, limits.least_knee), ceiling - _SHOULDER)
+        bend = _KNEE if move == 0.0 and "hue_degrees" in misses else 0.0
+        wanted = min(knee - bend, 1 - _RUN * (1 - ceiling)) if move <= 0.0 else knee
+        knee = min(max(wanted, limits.least_knee), ceiling - _SHOULDER)
     return replace(settings, knee=_rounded(knee), ceiling=_rounded(max(ceiling, knee + _SHOULDER)))
 
 
