@@ -273,7 +273,8 @@ def _adapted(
 ) -> Adapted | None:  # fmt: skip
     """The recipe adapted to its proxies, where that is wanted; its cost is announced first."""
     proxies = wanted(recipe, plan, info, asked)
-    if not proxies:
+    # A still has frame 0 alone; the run refuses another one in its own words.
+    if not proxies or (info.kind == "still" and reading.frames[0] > 0):
         return None
     if announce is not None:
         announce(cost(plan, proxies, recipe.adapt.rounds))
