@@ -140,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     finish.add_argument("--frames", type=_frames, default=(0, None), metavar="A:B", help="frames A up to, not with, B")
     finish.add_argument("--rate", type=_rate, metavar="FPS",
                         help="of a numbered sequence, e.g. 25 or 30000/1001 (default: 24)")  # fmt: skip
+    finish.add_argument("--adapt", action=argparse.BooleanOptionalAction,
+                        help="adapt grain and highlights to what the platform's codec leaves of them: seconds for a "
+                        "still, minutes for a clip (default: as the preset says)")  # fmt: skip
     finish.add_argument("--pilot", action="store_true", help="a still also gets a clean 16-bit picture without grain")
     finish.add_argument("--grain-table", metavar="FILE",
                         help="the film grain table (filmgrn1) that an AV1 clip is to carry")  # fmt: skip
@@ -282,6 +285,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         "seed": options.seed, "settings": options.settings,
         "frames": options.frames, "rate": options.rate, "allow_truncated": options.allow_truncated,
         "overwrite": options.overwrite, "pilot": options.pilot, "matte": options.matte,
+        "adapt": options.adapt,
         "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip
     if options.dry_run:
@@ -291,11 +295,17 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
 
             print(yaml_text(plan), end="")
         return plan
+
+    def announce(sentence: str) -> None:
+        if not options.quiet:
+            print(f"grainkit: {label}{sentence}", file=sys.stderr, flush=True)
+
     with _progress(f"{label}{Path(input).name}", shown=not options.quiet and sys.stderr.isatty()) as progress:
         stdout = _standard_output() if output == "-" else None
         report = finish(
             input, output, backend=options.backend, device_memory=options.device_memory, progress=progress,
-            stdout=stdout, grain_table=options.grain_table, grain_table_out=options.grain_table_out, **told,
+            announce=announce, stdout=stdout, grain_table=options.grain_table,
+            grain_table_out=options.grain_table_out, **told,
         )  # fmt: skip
     if not options.quiet:
         if report.chosen_because and (not label or label.startswith("[1/")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -16,6 +16,8 @@ from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.carrier import CarriedGrain, carried_grain
+from grainkit.codec.adapt import Adapted
+from grainkit.codec.job import Reading, adapted, cost, wanted
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher
@@ -110,7 +112,7 @@ def finish(
     recipe: str | Path | Recipe | None = None,
     source_profile: str = NO_PROFILE,
     seed: int | None = None,
-    settings: Iterable[str] = (),
+    settings: Collection[str] = (),
     backend: str | Backend = "auto",
     device_memory: int | None = None,
     frames: tuple[int, int | None] = (0, None),
@@ -121,7 +123,9 @@ def finish(
     overwrite: bool = False,
     allow_truncated: bool = False,
     matte: str | Path | None = None,
+    adapt: bool | None = None,
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
     stdin: BinaryIO | None = None,
     stdout: BinaryIO | None = None,
 ) -> Report:
@@ -141,7 +145,10 @@ def finish(
     grain_table_out: where to write what is carried as such a table.
     overwrite: an output that exists may be replaced. allow_truncated: make do with what decodes of a damaged clip.
     matte: where skin may be textured, instead of where it is found; see `mattes_for` for what it may be.
-    progress: called after each frame. stdin, stdout: streams that stand in for '-'.
+    adapt: whether grain and highlights are adapted to what the platform's codec leaves of them, within the
+        recipe's bounds; None leaves it to the recipe. What `settings` set stays as it is.
+    progress: called after each frame. announce: told before what takes long, in a sentence.
+    stdin, stdout: streams that stand in for '-'.
 
     Raises a UserError where the input, the output or the recipe is at fault, another GrainkitError where an
     encoder fails. Output, pilot and sidecar appear together; whatever is raised, none of them is left behind.
@@ -178,6 +185,13 @@ def finish(
             table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
         opened = stack.enter_context(_opened(backend, device_memory))
+        found = _adapted(
+            Reading(input, frames, rate, allow_truncated, mattes), asked, plan, info, opened, adapt, settings, announce
+        )
+        if found is not None:
+            asked = found.recipe
+            plan = make_plan(info, asked, output)
+            plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         stack.enter_context(new_folder(plan.new_folder))
 
         written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried)]
@@ -194,7 +208,7 @@ def finish(
             light=_lit(plan, written[0].light),
             notes=(
                 *source.info.notes, *_other_claim(info, profile), *plan.notes, *_idle_matte(plan, mattes),
-                *_no_skin(plan, written[0].light), *written[0].notes,
+                *_no_skin(plan, written[0].light), *([] if found is None else [found.note()]), *written[0].notes,
             ),
             chosen_because=getattr(opened, "chosen_because", ""),
         )  # fmt: skip
@@ -205,7 +219,7 @@ def finish(
             options = _options(
                 source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table
             )
-            told = _told(report, plan, asked, info, inputs, mattes, written[0].light, options)
+            told = _told(report, plan, asked, info, inputs, mattes, written[0].light, found, options)
             report = _deliver(report, plan, written, told)
         if table is not None:
             table.commit()
@@ -217,7 +231,7 @@ def dry_run(
     recipe: str | Path | Recipe | None = None, source_profile: str = NO_PROFILE, seed: int | None = None,
     settings: Iterable[str] = (), frames: tuple[int, int | None] = (0, None), rate: Fraction | None = None,
     pilot: bool = False, overwrite: bool = False, allow_truncated: bool = False, matte: str | Path | None = None,
-    stdin: BinaryIO | None = None,
+    adapt: bool | None = None, stdin: BinaryIO | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
     profile = load_source(source_profile)
@@ -232,6 +246,7 @@ def dry_run(
         mattes = None if matte is None else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1])
         for each in plans:
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
+        proxies = wanted(asked, plan, info, adapt)
     recipe_values = to_mapping(plan.recipe)
     delivered: dict[str, Any] = {
         "name": str(plan.output or "-"), "kind": plan.kind, "size": list(plan.geometry.size),
@@ -252,8 +267,23 @@ def dry_run(
         "source_profile": source_profile,
         "seed": asked.seed,
         "effects": recipe_values["effects"],
+        "adapt": cost(plan, proxies, asked.adapt.rounds) if proxies else "no",
         "notes": [*info.notes, *_other_claim(info, profile), *plan.notes, *_idle_matte(plan, mattes)],
     }  # fmt: skip
+
+
+def _adapted(
+    reading: Reading, recipe: Recipe, plan: Plan, info: SourceInfo, backend: Backend, asked: bool | None,
+    settings: Iterable[str], announce: Callable[[str], None] | None,
+) -> Adapted | None:  # fmt: skip
+    """The recipe adapted to its proxies, where that is wanted; its cost is announced first."""
+    proxies = wanted(recipe, plan, info, asked)
+    # A still has frame 0 alone; the run refuses another one in its own words.
+    if not proxies or (info.kind == "still" and reading.frames[0] > 0):
+        return None
+    if announce is not None:
+        announce(cost(plan, proxies, recipe.adapt.rounds))
+    return adapted(reading, recipe, plan, proxies, backend, fixed={each.partition("=")[0] for each in settings})
 
 
 def remembers(recipe: Recipe) -> bool:
@@ -511,7 +541,7 @@ def _options(
 
 def _told(
     report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, inputs: list[Path], mattes: Mattes | None,
-    light: Light | None, options: list[str],
+    light: Light | None, found: Adapted | None, options: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
     return sidecar.job_report(
@@ -529,7 +559,10 @@ def _told(
         },
         notes=report.notes,
         digital_source_type=report.digital_source_type,
-        measured={} if light is None else {"light": _angles(light)},
+        measured={
+            **({} if light is None else {"light": _angles(light)}),
+            **({} if found is None else {"adapt": found.as_mapping()}),
+        },
         source_profile=report.source_profile,
         light=report.light,
         generated=[] if light is None else ["skin_texture"],

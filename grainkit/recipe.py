@@ -24,11 +24,12 @@ from grainkit.delivery import STILL_DEPTHS, Delivery
 from grainkit.effects import EFFECTS
 from grainkit.errors import RecipeError
 from grainkit.params import Param, Parameters, checked, nearest, shown
-from grainkit.targets import Proxy, Targets
+from grainkit.targets import Adapt, Proxy, Targets
 from grainkit.updated import require_keys, updated
 
 __all__ = [
     "KINDS",
+    "Adapt",
     "Proxy",
     "Recipe",
     "Targets",
@@ -80,6 +81,7 @@ class Recipe:
     seed: 0..2^32-1, what noise is drawn by.
     still, clip: parameters that differ for that kind, by effect; `for_kind` applies them.
     proxies: encodes that stand in for what platforms do to the delivery. targets: limits after them.
+    adapt: whether it is adapted to its proxies, and how far.
     source: where the facts come from, a sentence or address each. checked_on: YYYY-MM-DD, or ''.
     """
 
@@ -92,6 +94,7 @@ class Recipe:
     clip: Settings = field(default_factory=dict)
     proxies: tuple[Proxy, ...] = ()
     targets: Targets = field(default_factory=Targets)
+    adapt: Adapt = field(default_factory=Adapt)
     source: tuple[str, ...] = ()
     checked_on: str = ""
 
@@ -321,7 +324,19 @@ def _stem(name: str) -> str:
     return re.sub(r"[^\w .-]", "_", name).lstrip(" .-")[:100] or "recipe"
 
 
-_KEYS = ["name", "description", "source", "checked_on", "seed", "effects", *KINDS, "delivery", "proxies", "targets"]
+_KEYS = [
+    "name",
+    "description",
+    "source",
+    "checked_on",
+    "seed",
+    "effects",
+    *KINDS,
+    "delivery",
+    "proxies",
+    "targets",
+    "adapt",
+]
 
 
 def _applied(base: Recipe, values: Mapping[str, Any], where: str) -> Recipe:
@@ -459,6 +474,7 @@ _CHECKS: dict[str, Any] = {
     "delivery": _delivery,
     "proxies": _proxies,
     "targets": updated,
+    "adapt": updated,
 }
 
 
@@ -526,6 +542,7 @@ def to_mapping(recipe: Recipe) -> dict[str, Any]:
         "delivery": delivery,
         "proxies": [asdict(p) for p in recipe.proxies],
         "targets": asdict(recipe.targets),
+        "adapt": asdict(recipe.adapt),
     }
 
 

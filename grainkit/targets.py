@@ -1,4 +1,4 @@
-"""What the viewer's codec does to a delivery, and what must be left of it afterwards.
+"""What the viewer's codec does to a delivery, what must be left of it afterwards, and what may change for that.
 
 Facts of a preset: printed with it, and what measuring a delivery is measured against.
 """
@@ -47,7 +47,23 @@ class Targets:
     )
     rho: float = param(0.6, "Smallest share of a texture's pattern that survives.", low=0.0, high=1.0, unit="x")
     pulse: float = param(0.05, "Largest deviation of kept texture over frames.", low=0.0, high=1.0, unit="of the mean")
+    flicker: float = param(
+        1.3, "Largest flicker round contours, of the untreated picture's.", low=1.0, high=100.0, unit="x"
+    )
     bits: float = param(
         0.35, "Largest growth of a clip's bit rate at equal quality factor.", low=0.0, high=10.0, unit="x"
     )
     bytes: float = param(0.7, "Largest growth of a still's file at equal quality.", low=0.0, high=10.0, unit="x")
+
+
+@dataclass(frozen=True)
+class Adapt:
+    """Whether a recipe measures itself after its proxies first, and how far it may then be changed."""
+
+    still: bool = param(False, "Are stills adapted unless told otherwise?")
+    clip: bool = param(False, "Are clips adapted unless told otherwise?")
+    rounds: int = param(4, "Most times that the sample is encoded.", low=1, high=4)
+    weaker: float = param(0.6, "Least strength of grain, of the recipe's own.", low=0.0, high=1.0, unit="x")
+    stronger: float = param(2.0, "Most strength of grain, of the recipe's own.", low=1.0, high=8.0, unit="x")
+    coarser: float = param(1.5, "Largest grain, of the recipe's own size.", low=1.0, high=4.0, unit="x")
+    lower: float = param(0.06, "How far the highlights' knee and ceiling may fall.", low=0.0, high=0.2, unit="of white")

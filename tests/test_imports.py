@@ -41,6 +41,29 @@ MAY_IMPORT: dict[str, list[str]] = {
     "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
     "mattes": ["errors", "frame", "io*", "resample"],
     "outputs": ["errors", "io*", "mattes", "plan", "sidecar"],
+    "codec.cambi": [],
+    "codec.predict": ["effects.cinema_grain", "noise"],
+    "codec.jpeg": ["color", "frame"],
+    "codec.encoder": ["color", "errors", "frame"],
+    "codec.viewer": [*VALUES, "delivery", "fit", "io.base", "resample", "targets"],
+    "codec.proxies": [*VALUES, "codec.*", "delivery", "targets"],
+    "codec.regions": [*VALUES, "analysis*", "codec.predict", "codec.viewer"],
+    "codec.samples": [*VALUES, "analysis.picture"],
+    "codec.measures": ["analysis.picture", "codec.cambi", "codec.regions", "codec.viewer", "frame"],
+    "codec.trial": [
+        *VALUES,
+        "analysis.picture",
+        "backends.base",
+        "codec.*",
+        "effects*",
+        "finisher",
+        "plan",
+        "resample",
+        "targets",
+        "texture.term",
+    ],
+    "codec.adapt": ["codec.*", "effects*", "recipe", "targets"],
+    "codec*": ["backends.base", "codec.*", "errors", "frame", "io*", "mattes", "plan", "recipe", "targets"],
     "overlap": ["errors", "frame"],
     "finisher": [
         *VALUES,
@@ -65,14 +88,14 @@ MAY_IMPORT: dict[str, list[str]] = {
 }
 #: Library to the modules (patterns) that may import it.
 ONLY_IN: dict[str, list[str]] = {
-    "av": ["io.video"],
+    "av": ["io.video", "codec.encoder"],
     "cupy": ["backends.cuda"],
     "yaml": ["recipe"],
-    "cv2": ["io.*", "analysis.*", "texture.*"],
-    "PIL": ["io.*", "resample"],
+    "cv2": ["io.*", "analysis.*", "texture.*", "codec.*"],
+    "PIL": ["io.*", "resample", "codec.jpeg"],
     "tifffile": ["io.*"],
     "OpenEXR": ["io.*"],
-    "numba": ["noise", "convert", "av1.template", "backends.*", "io.png", "texture.*", "analysis.*"],
+    "numba": ["noise", "convert", "av1.template", "backends.*", "io.png", "texture.*", "analysis.*", "codec.cambi"],
 }
 
 

@@ -75,7 +75,7 @@ def test_a_person_reads_what_was_done_first():
     assert "# Source: declared as flux." in head
     assert "# Light: from upper left." in head
     assert "# Focal length: not estimated." in head
-    assert "# Generated: cinema grain. Retouched: nothing. Upscaled: yes." in head
+    assert "# Generated: cinema grain. Retouched: skin texture. Upscaled: yes." in head
     assert "undeclared" in head
     assert "grainkit finish in.mp4 --recipe out.mp4.grainkit.txt" in head
     assert body.startswith("grainkit: 1\n")

@@ -1,0 +1,261 @@
+"""Trying settings on a sample: finish it, send it through every proxy, and measure what comes out.
+
+A trial holds what does not change between tries: the sample in the delivery's size with its skin relief, the
+same sample untreated after each proxy, and where people are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from grainkit.analysis.picture import luma_of
+from grainkit.backends.base import Backend
+from grainkit.codec.jpeg import luma_table
+from grainkit.codec.measures import Measures, Moment, measure
+from grainkit.codec.predict import VIDEO_ROUNDING, Tones, survival, video_steps
+from grainkit.codec.proxies import clip_through, delivered, in_jpeg_matrix, still_through, uploaded
+from grainkit.codec.regions import LEAST, Finder, Found, smooth_areas
+from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
+from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.finisher import conformed, finish_frame, plan_tables, textured
+from grainkit.frame import Frame
+from grainkit.params import Parameters
+from grainkit.plan import Plan
+from grainkit.resample import Geometry
+from grainkit.targets import Proxy
+from grainkit.texture.term import TextureTerm
+
+Effects = Mapping[str, Parameters]
+_Windows = Sequence[tuple[Frame, ...]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one proxy made of the sample.
+
+    cost: bytes of a still, kb/s of a clip; growth: the same over that of the untreated sample, less 1, and None
+    where the proxy has a fixed rate. crf: quality factor of a clip's encode, 0 for a still.
+    before: the same measures without the proxy; shown: the decoded picture in the middle of the first window.
+    Both only where the trial was asked to keep them.
+    """
+
+    proxy: Proxy
+    measures: Measures
+    cost: float
+    growth: float | None
+    crf: int = 0
+    before: Measures | None = None
+    shown: Frame | None = None
+
+
+class Trial(Protocol):
+    """A sample that effects can be tried on, after each of its proxies."""
+
+    proxies: tuple[Proxy, ...]
+
+    def untreated(self) -> tuple[Outcome, ...]:
+        """Outcomes of the sample without any effect."""
+
+    def tried(self, effects: Effects) -> tuple[Outcome, ...]:
+        """Outcomes with these effects."""
+
+    def predicted(self, grain: CinemaGrain) -> float | None:
+        """The share of a grain's pattern that the worst proxy is to leave; None where there is no model of it."""
+
+
+class StillTrial:
+    """A whole still. plan: how it is delivered; frame: as its source gave it; keep: see Outcome."""
+
+    def __init__(
+        self, plan: Plan, frame: Frame, proxies: tuple[Proxy, ...], backend: Backend, *, keep: bool = False
+    ) -> None:
+        assert plan.still is not None
+        self._keep = keep
+        self.proxies = proxies
+        self._plan, self._backend, self._delivery = plan, backend, plan.still
+        ((self._frame, self._term),) = textured([conformed(frame, plan)], plan)
+        seen = as_seen(self._frame)
+        self._untreated = in_jpeg_matrix(seen)
+        self._found = (Finder().found(seen, seen.matte),)
+        self._tones = _tones([self._untreated], self._found)
+        plain = replace(plan, recipe=replace(plan.recipe, effects=_without_effects(plan.recipe.effects)))
+        self._plain = self._outcomes(finish_frame(self._frame, plain, plan_tables(plain), backend), None)
+
+    def untreated(self) -> tuple[Outcome, ...]:
+        return self._plain
+
+    def tried(self, effects: Effects) -> tuple[Outcome, ...]:
+        plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
+        term = self._term if _strength(effects, "skin_texture") else None
+        return self.made(lambda frame: finish_frame(frame, plan, plan_tables(plan), self._backend, term))
+
+    def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
+        """Outcomes of the conformed sample finished in any other way; `make` gives a frame with its `rgb`."""
+        return self._outcomes(make(self._frame), [outcome.cost for outcome in self._plain])
+
+    def predicted(self, grain: CinemaGrain) -> float | None:
+        width, height = self._plan.geometry.size
+        sigma = grain.sigma_px(width, height, self._plan.dpi)
+        tables = [luma_table(proxy.quality) for proxy in self.proxies]
+        return min((survival(grain, sigma, self._tones, table) for table in tables), default=None)
+
+    def _outcomes(self, done: Frame, plain: Sequence[float] | None) -> tuple[Outcome, ...]:
+        assert done.rgb is not None
+        rgb = uploaded(done.rgb, self._delivery)
+        treated = self._untreated if plain is None else in_jpeg_matrix(rgb)
+        found = []
+        for at, proxy in enumerate(self.proxies):
+            decoded, size = still_through(proxy, rgb)
+            measures = measure([[Moment(self._untreated, treated, decoded)]], self._found)
+            outcome = Outcome(proxy, measures, size, None if plain is None else size / plain[at] - 1)
+            if self._keep:
+                before = measure([[Moment(self._untreated, treated, treated)]], self._found)
+                outcome = replace(outcome, before=before, shown=decoded)
+            found.append(outcome)
+        return tuple(found)
+
+
+class ClipTrial:
+    """Windows of a clip, which go through the delivery's own encode first where that is 8-bit 4:2:0.
+
+    windows: frames as their source gave them, each window consecutive; threads: for encoders; keep: see Outcome.
+    """
+
+    def __init__(
+        self, plan: Plan, windows: Iterable[Sequence[Frame]], proxies: tuple[Proxy, ...], backend: Backend,
+        threads: Executor, *, keep: bool = False,
+    ) -> None:  # fmt: skip
+        assert plan.rate is not None
+        self._keep = keep
+        self.proxies = proxies
+        self._plan, self._backend, self._threads, self._rate = plan, backend, threads, plan.rate
+        self._samples = [_sampled(window, plan) for window in windows]
+        width, height = plan.geometry.size
+        turn = plan.recipe.delivery.turn
+        self._boxes = {proxy: platform_geometry(width, height, proxy, turn=turn) for proxy in proxies}
+        plain = [tuple(frame for frame, _ in window) for window in self._samples]
+        self._untreated = self._at_platform(plain)
+        finder = Finder()
+        self._found = {
+            box: tuple(finder.found(frame, frame.matte) for frame in map(_middle, frames))
+            for box, frames in self._untreated.items()
+        }
+        middle = [_middle(window) for window in next(iter(self._untreated.values()))]
+        self._tones = _tones(middle, next(iter(self._found.values())))
+        self._quality: dict[Proxy, int] = {}
+        self._qps: dict[Proxy, tuple[float, ...]] = {}
+        bare = replace(plan, recipe=replace(plan.recipe, effects=_without_effects(plan.recipe.effects)))
+        tables = plan_tables(bare)
+        unfinished = [tuple(finish_frame(frame, bare, tables, backend) for frame in window) for window in plain]
+        self._plain = self._outcomes(self._untreated, self._uploaded(unfinished), None)
+
+    def untreated(self) -> tuple[Outcome, ...]:
+        return self._plain
+
+    def tried(self, effects: Effects) -> tuple[Outcome, ...]:
+        plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
+        tables = plan_tables(plan)
+        textures = bool(_strength(effects, "skin_texture"))
+        return self._made(
+            lambda frame, term: finish_frame(frame, plan, tables, self._backend, term if textures else None)
+        )
+
+    def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
+        """Outcomes of the conformed sample finished in any other way."""
+        return self._made(lambda frame, _: make(frame))
+
+    def _made(self, make: Callable[[Frame, TextureTerm | None], Frame]) -> tuple[Outcome, ...]:
+        finished = [tuple(make(*sample) for sample in window) for window in self._samples]
+        costs = [outcome.cost for outcome in self._plain]
+        return self._outcomes(self._at_platform(finished), self._uploaded(finished), costs)
+
+    def predicted(self, grain: CinemaGrain) -> float | None:
+        shares = []
+        width, height = self._plan.geometry.size
+        sigma = grain.sigma_px(width, height, self._plan.dpi)
+        for proxy in self.proxies:
+            if proxy.codec not in ("x264", "x265"):
+                return None
+            scale = self._boxes[proxy].scale
+            each = [
+                survival(grain, sigma, self._tones, video_steps(qp), rounding=VIDEO_ROUNDING, scale=scale)
+                for qp in _spread(self._qps[proxy])
+            ]
+            shares.append(float(np.mean(each)))
+        return min(shares, default=None)
+
+    def _uploaded(self, windows: _Windows) -> dict[Geometry, _Windows]:
+        """Finished windows as each platform's encoder gets them: out of the delivered file."""
+        return self._at_platform(delivered(self._plan.clip, windows, self._rate, self._threads))
+
+    def _at_platform(self, windows: _Windows) -> dict[Geometry, _Windows]:
+        return {
+            box: [tuple(as_platform(frame, box) for frame in window) for window in windows]
+            for box in dict.fromkeys(self._boxes.values())
+        }
+
+    def _outcomes(
+        self, treated: Mapping[Geometry, _Windows], sent: Mapping[Geometry, _Windows], plain: Sequence[float] | None
+    ) -> tuple[Outcome, ...]:
+        found = []
+        for at, proxy in enumerate(self.proxies):
+            box = self._boxes[proxy]
+            encoded = clip_through(proxy, sent[box], self._rate, self._threads, self._quality.get(proxy, 0))
+            self._quality[proxy] = encoded.crf
+            if plain is None:
+                self._qps[proxy] = encoded.qps
+            growth = None if plain is None or proxy.kbps else encoded.kbps / plain[at] - 1
+            measures = self._measured(box, treated[box], encoded.windows)
+            outcome = Outcome(proxy, measures, encoded.kbps, growth, encoded.crf)
+            if self._keep:
+                before = self._measured(box, treated[box], treated[box])
+                outcome = replace(outcome, before=before, shown=_middle(encoded.windows[0]))
+            found.append(outcome)
+        return tuple(found)
+
+    def _measured(self, box: Geometry, treated: _Windows, decoded: _Windows) -> Measures:
+        windows = (
+            (Moment(*moment) for moment in zip(*window, strict=True))
+            for window in zip(self._untreated[box], treated, decoded, strict=True)
+        )
+        return measure(windows, self._found[box])
+
+
+def _sampled(window: Sequence[Frame], plan: Plan) -> list[tuple[Frame, TextureTerm | None]]:
+    """A window's frames in the delivery's size, with their relief. Only the middle one keeps its matte."""
+    found = list(textured((conformed(frame, plan) for frame in window), plan))
+    kept = len(found) // 2
+    return [(frame if at == kept else replace(frame, matte=None), term) for at, (frame, term) in enumerate(found)]
+
+
+def _middle(window: Sequence[Frame]) -> Frame:
+    """The frame of a window that people are looked for in."""
+    return window[len(window) // 2]
+
+
+def _without_effects(effects: Effects) -> dict[str, Parameters]:
+    return {name: replace(parameters, strength=0.0) for name, parameters in effects.items()}  # type: ignore[type-var]
+
+
+def _strength(effects: Effects, name: str) -> float:
+    return float(effects[name].strength)  # type: ignore[attr-defined]
+
+
+def _spread(qps: tuple[float, ...]) -> tuple[float, ...]:
+    """Quartiles of the QPs: what is lost is not a straight line of them."""
+    return tuple(float(q) for q in np.percentile(qps, (12.5, 37.5, 62.5, 87.5))) if qps else (28.0,)
+
+
+def _tones(frames: Sequence[Frame], found: Sequence[Found]) -> Tones:
+    """Tones of the skin, where there is none of the smooth areas, else of all."""
+    lumas = [luma_of(frame) for frame in frames]
+    for masks in ([people.skin for people in found], [smooth_areas(luma) for luma in lumas]):
+        inside = np.concatenate([luma[mask] for luma, mask in zip(lumas, masks, strict=True)])
+        if inside.size >= LEAST:
+            return Tones.of(inside)
+    return Tones.of(np.concatenate([luma.ravel() for luma in lumas]))

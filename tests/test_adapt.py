@@ -1,0 +1,325 @@
+"""The loop that adapts a recipe to its proxies, and what it does to a job."""
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from drawn import clip, numbered, still, y4m_of
+from PIL import Image
+
+from grainkit.codec.adapt import Settings, adapt, missed, proxies_of
+from grainkit.codec.measures import Measures
+from grainkit.codec.samples import choose_windows, gathered
+from grainkit.codec.trial import Outcome
+from grainkit.color import Color
+from grainkit.errors import InputError, OutputError, RecipeError
+from grainkit.frame import Frame
+from grainkit.pipeline import dry_run, finish
+from grainkit.recipe import load_recipe, override
+from grainkit.targets import Proxy, Targets
+
+Q75 = Proxy(quality=75)
+FINE = Measures(
+    highlights_share=0.0, p999=240.0, hue_degrees=1.0, luma_given_up=1.0, cambi=1.0, rho=0.8, retained=1.0, dead=0.0,
+    freeze=None, pulse=None, blocking=1.0, flicker=None,
+)  # fmt: skip
+
+
+class Pretend:
+    """A trial whose measures are functions of the settings, one a proxy."""
+
+    def __init__(self, *codecs, predicted=lambda s: 1.0, growth=lambda s: 0.1, untreated=FINE):
+        self.proxies = tuple(Proxy(quality=75 + n) for n in range(len(codecs)))
+        self._codecs, self._predicted, self._growth, self._plain = codecs, predicted, growth, untreated
+        self.seen = []
+
+    def untreated(self):
+        return tuple(Outcome(proxy, self._plain, 1000, None) for proxy in self.proxies)
+
+    def tried(self, effects):
+        settings = Settings.of(effects)
+        self.seen.append(settings)
+        return tuple(
+            Outcome(proxy, codec(settings), 1100, self._growth(settings))
+            for proxy, codec in zip(self.proxies, self._codecs, strict=True)
+        )
+
+    def predicted(self, grain):
+        return self._predicted(grain)
+
+
+@pytest.fixture
+def recipe():
+    return load_recipe("social")
+
+
+def fine(settings):
+    return FINE
+
+
+def test_the_first_guess_is_the_weakest_grain_that_is_predicted_to_be_kept(recipe):
+    trial = Pretend(fine, predicted=lambda grain: grain.strength / 3)
+    found = adapt(recipe, "still", trial)
+    assert trial.seen[0].strength == pytest.approx(0.65 * 3, rel=0.06)
+    assert trial.seen[0].size == 1.2
+    assert len(found.rounds) == 1
+    assert found.rounds[0].misses == ()
+
+
+def test_grain_that_is_lost_at_any_strength_is_tried_coarser_then_only_dithers(recipe):
+    trial = Pretend(fine, predicted=lambda grain: 0.9 if grain.size > 1.5 else 0.1)
+    assert adapt(recipe, "still", trial).rounds[0].settings.size == pytest.approx(1.2 * 1.2 * 1.2, abs=0.3)
+    eaten = Pretend(lambda s: replace(FINE, rho=0.1, dead=0.5), predicted=lambda grain: 0.1)
+    found = adapt(recipe, "still", eaten)
+    assert found.rounds[0].settings == found.asked
+    assert found.rounds[0].misses == ()
+
+
+def test_without_a_model_it_begins_with_what_was_asked(recipe):
+    trial = Pretend(fine, predicted=lambda grain: None)
+    found = adapt(recipe, "still", trial)
+    assert trial.seen == [found.asked]
+    assert replace(found.recipe, adapt=recipe.adapt) == recipe
+
+
+def test_without_a_model_the_first_try_shows_whether_grain_can_be_kept(recipe):
+    def keeps(share):
+        return adapt(recipe, "still", Pretend(lambda s: replace(FINE, rho=share), predicted=lambda grain: None))
+
+    assert keeps(0.1).rounds[0].misses == ()
+    assert {miss.target for miss in keeps(0.4).rounds[0].misses} == {"rho"}
+
+
+def test_bands_ask_for_more_grain_and_get_it_within_bounds(recipe):
+    found = adapt(recipe, "still", Pretend(lambda s: replace(FINE, cambi=3.0 / s.strength)))
+    best = found.rounds[found.chosen]
+    assert 1.5 <= best.settings.strength <= 2.0 * recipe.adapt.stronger
+    assert best.misses == ()
+    hopeless = adapt(recipe, "still", Pretend(lambda s: replace(FINE, cambi=20.0)))
+    assert len(hopeless.rounds) <= 4
+    assert max(r.settings.strength for r in hopeless.rounds) <= 2.0 * recipe.adapt.stronger
+    assert "cambi 20" in hopeless.note()
+
+
+def test_bytes_beyond_the_cap_make_grain_coarser_then_weaker(recipe):
+    trial = Pretend(fine, predicted=lambda grain: None, growth=lambda s: 0.5 * s.strength / s.size**0.5)
+    found = adapt(recipe, "still", trial)
+    assert trial.seen[1].size > trial.seen[0].size
+    assert found.rounds[found.chosen].outcomes[0].growth < found.rounds[0].outcomes[0].growth
+
+
+def test_the_ceiling_falls_by_what_decodes_too_bright_on_the_worst_proxy(recipe):
+    def overshoot(codes):
+        return lambda s: replace(FINE, p999=255 * s.ceiling + codes)
+
+    mild, bad = overshoot(4), overshoot(10)
+    found = adapt(recipe, "still", Pretend(mild, bad, mild, predicted=lambda grain: None))
+    best = found.rounds[found.chosen]
+    assert best.misses == ()
+    assert best.settings.ceiling == pytest.approx((255 - 10) / 255, abs=0.008)
+    assert 1 - best.settings.knee >= 2.99 * (1 - best.settings.ceiling)
+    assert found.rounds[0].misses[0].proxy == "jpeg q76 4:2:0"
+    far = adapt(recipe, "still", Pretend(overshoot(60))).rounds[-1].settings
+    assert far.knee == pytest.approx(0.9 - recipe.adapt.lower)
+    assert 1 - far.knee == pytest.approx(3 * (1 - far.ceiling), abs=0.001)
+
+
+def test_no_more_light_is_given_up_than_may_be(recipe):
+    def dim(settings):
+        return replace(FINE, luma_given_up=100 * (1 - settings.ceiling), p999=255 * settings.ceiling + 14)
+
+    found = adapt(recipe, "still", Pretend(dim))
+    best = found.rounds[found.chosen]
+    assert best.settings.ceiling == pytest.approx(0.976, abs=0.001)
+    assert [miss.target for miss in best.misses] == ["p999"]
+    dark = override(recipe, ["highlight_guard.ceiling=0.93", "highlight_guard.knee=0.88"])
+    assert adapt(dark, "still", Pretend(dim)).recipe.for_kind("still").effects["highlight_guard"].ceiling > 0.97
+
+
+def test_what_is_fixed_or_off_stays(recipe):
+    def bad(settings):
+        return replace(FINE, cambi=9.0, p999=270.0, rho=0.1, luma_given_up=9.0)
+
+    every = ("cinema_grain.strength", "cinema_grain.size", "highlight_guard.knee", "highlight_guard.ceiling")
+    assert len(adapt(recipe, "still", Pretend(bad), every).rounds) == 1
+    off = override(recipe, ["cinema_grain.strength=0", "highlight_guard.strength=0"])
+    found = adapt(off, "still", Pretend(bad))
+    assert len(found.rounds) == 1
+    assert found.recipe.for_kind("still").effects == off.for_kind("still").effects
+    held = adapt(recipe, "still", Pretend(bad), ["cinema_grain.strength"])
+    assert {r.settings.strength for r in held.rounds} == {2.0}
+    assert len({r.settings.ceiling for r in held.rounds}) > 1
+
+
+def test_the_best_of_what_was_tried_is_taken_and_only_for_its_kind(recipe):
+    def worse_each_time(settings):
+        return replace(FINE, cambi=2.5 + settings.strength)
+
+    found = adapt(recipe, "still", Pretend(worse_each_time))
+    assert found.chosen == 0
+    assert len(found.rounds) > 1
+    assert found.recipe.for_kind("still").effects["cinema_grain"].strength == found.rounds[0].settings.strength
+    assert found.recipe.for_kind("clip").effects == recipe.for_kind("clip").effects
+    assert not found.recipe.adapt.still
+
+
+def test_limits_bend_to_what_the_input_is():
+    def names(measures, plain=FINE, kept=True):
+        outcomes, untreated = [Outcome(Q75, measures, 1, 0.0)], [Outcome(Q75, plain, 1, None)]
+        return {miss.target for miss in missed(outcomes, untreated, Targets(), kept=kept)}
+
+    assert names(replace(FINE, cambi=3.0)) == {"cambi"}
+    assert names(replace(FINE, cambi=3.0), replace(FINE, cambi=8.0)) == set()
+    assert names(replace(FINE, cambi=5.0), replace(FINE, cambi=8.0)) == {"cambi"}
+    assert names(replace(FINE, hue_degrees=5.0), replace(FINE, hue_degrees=6.0)) == set()
+    assert names(replace(FINE, rho=0.1, dead=0.5)) == {"rho", "dead"}
+    assert names(replace(FINE, rho=0.1, dead=0.5), kept=False) == set()
+    assert names(replace(FINE, highlights_share=None, p999=None, rho=None)) == set()
+    assert names(replace(FINE, flicker=0.5), replace(FINE, flicker=0.3)) == {"flicker"}
+
+
+# Where a clip is looked at
+
+
+def frames(lumas):
+    for index, luma in enumerate(lumas):
+        yield Frame((np.full((32, 48), luma, np.uint8) if np.isscalar(luma) else luma,), Color(), index)
+
+
+def test_windows_are_the_darkest_the_liveliest_and_the_brightest():
+    rng = np.random.default_rng(0)
+    lumas = [100] * 24 + [30] * 12 + [100] * 12 + [rng.integers(60, 140, (32, 48), np.uint8) for _ in range(12)]
+    lumas += [100] * 12 + [230] * 12 + [100] * 12
+    windows = choose_windows(frames(lumas))
+    assert [(w.first, w.end, w.reason) for w in windows] == [
+        (24, 36, "darkest smooth"), (48, 60, "most motion"), (72, 84, "brightest"),
+    ]  # fmt: skip
+    held = list(gathered(frames(lumas), windows))
+    assert [[f.index for f in run] for run in held] == [list(range(w.first, w.end)) for w in windows]
+
+
+def test_a_short_clip_is_one_window_and_an_empty_one_none():
+    (window,) = choose_windows(frames([50] * 5))
+    assert (window.first, window.end) == (0, 5)
+    assert choose_windows(frames([])) == ()
+    late = (
+        {"first": w.first, "end": w.end} for w in choose_windows(replace(f, index=f.index + 7) for f in frames([9] * 3))
+    )
+    assert list(late) == [{"first": 7, "end": 10}]
+
+
+# In a job
+
+
+def portrait(path: Path) -> Path:
+    return still(path, 320, 240)
+
+
+def test_a_social_still_is_adapted_told_and_replayed(tmp_path):
+    source = portrait(tmp_path / "a.png")
+    said = []
+    report = finish(source, tmp_path / "b.jpg", preset="social", announce=said.append)
+    assert len(said) == 1
+    assert "jpeg q75" in said[0]
+    assert "s of CPU time" in said[0]
+    assert any(note.startswith("adapted to jpeg q75") for note in report.notes)
+    told = yaml.safe_load(Path(report.sidecar).read_text())
+    rounds = told["measured"]["adapt"]["rounds"]
+    assert 1 <= len(rounds) <= 4
+    assert all(each["after"][0]["proxy"] == "jpeg q75 4:2:0" for each in rounds)
+    chosen = rounds[told["measured"]["adapt"]["chosen"] - 1]["settings"]
+    assert told["applied"]["cinema_grain"]["strength"] == chosen["cinema_grain.strength"]
+    again = finish(source, tmp_path / "c.jpg", recipe=report.sidecar)
+    assert again.sha256 == report.sha256
+    twice = finish(source, tmp_path / "d.jpg", preset="social")
+    assert twice.sha256 == report.sha256
+
+
+def test_it_can_be_left_out_and_what_was_set_stays(tmp_path):
+    source = portrait(tmp_path / "a.png")
+    plain = finish(source, tmp_path / "b.jpg", preset="social", adapt=False)
+    assert not any(note.startswith("adapted") for note in plain.notes)
+    held = finish(source, tmp_path / "c.jpg", preset="social", settings=["cinema_grain.strength=1.7"])
+    told = yaml.safe_load(Path(held.sidecar).read_text())
+    assert told["applied"]["cinema_grain"]["strength"] == 1.7
+    assert dry_run(source, preset="social")["adapt"].startswith("adapting to jpeg q75")
+    assert dry_run(source, preset="social", adapt=False)["adapt"] == "no"
+    assert dry_run(source, preset="print")["adapt"] == "no"
+
+
+SMALL = """\
+grainkit: 1
+name: small
+extends: social
+proxies:
+  - {codec: x264, kbps: 150, width: 96, height: 96}
+  - {codec: vp9, crf: 40}
+adapt: {rounds: 2}
+"""
+
+
+def test_a_clip_is_adapted_when_asked_through_its_own_proxies(tmp_path):
+    (tmp_path / "small.yaml").write_text(SMALL)
+    source = clip(tmp_path / "c.nut", width=192, height=144, frames=16)
+    plain = finish(source, tmp_path / "p.mp4", recipe=tmp_path / "small.yaml")
+    assert not any(note.startswith("adapted") for note in plain.notes)
+    first, second = (
+        finish(source, tmp_path / f"{n}.nut", recipe=tmp_path / "small.yaml", adapt=True) for n in range(2)
+    )
+    told = yaml.safe_load(Path(first.sidecar).read_text())["measured"]["adapt"]
+    assert [one["proxy"] for one in told["untreated"]] == ["x264 150 kb/s in 96x96", "vp9 crf 40"]
+    assert len(told["rounds"]) <= 2
+    assert all(one["crf"] for each in told["rounds"] for one in each["after"])
+    assert first.sha256 == second.sha256
+    assert yaml.safe_load(Path(second.sidecar).read_text())["measured"]["adapt"] == told
+
+
+def test_sequences_are_adapted_too(tmp_path):
+    (tmp_path / "small.yaml").write_text(SMALL)
+    pattern = numbered(tmp_path / "in", 4)
+    report = finish(pattern, tmp_path / "out.nut", recipe=tmp_path / "small.yaml", adapt=True)
+    assert any(note.startswith("adapted to x264 150") for note in report.notes)
+
+
+def test_where_it_cannot_be_done_it_says_so(tmp_path):
+    source = portrait(tmp_path / "a.png")
+    with pytest.raises(RecipeError, match=r"preset print says of no platform .* leave --adapt out"):
+        finish(source, tmp_path / "b.tif", preset="print", adapt=True)
+    with pytest.raises(OutputError, match="name a file with -o"):
+        finish(clip(tmp_path / "c.nut"), "-", preset="social", adapt=True)
+    with pytest.raises(InputError, match="can be read once; name a file"):
+        dry_run("-", tmp_path / "d.mp4", preset="social", adapt=True, stdin=BytesIO(y4m_of(clip(tmp_path / "e.nut"))))
+
+
+def test_the_proxies_of_a_kind(recipe):
+    assert {p.codec for p in proxies_of(recipe, "still")} == {"jpeg"}
+    assert {p.codec for p in proxies_of(recipe, "clip")} == {"x264"}
+
+
+def test_a_matte_of_ones_own_says_where_skin_is(tmp_path):
+    source = portrait(tmp_path / "a.png")
+    matte = np.zeros((240, 320), np.uint8)
+    matte[60:180, 80:240] = 255
+    Image.fromarray(matte).save(tmp_path / "m.png")
+    told = [
+        yaml.safe_load(Path(report.sidecar).read_text())["measured"]["adapt"]
+        for report in (
+            finish(source, tmp_path / "b.jpg", preset="social"),
+            finish(source, tmp_path / "c.jpg", preset="social", matte=tmp_path / "m.png"),
+        )
+    ]
+    # The same encode, judged in another place.
+    assert told[0]["untreated"][0]["bytes"] == told[1]["untreated"][0]["bytes"]
+    assert told[0]["untreated"][0]["retained"] != told[1]["untreated"][0]["retained"]
+
+
+def test_grain_that_is_carried_as_metadata_is_left_alone(tmp_path):
+    source = clip(tmp_path / "c.nut", width=192, height=144, frames=6)
+    report = finish(source, tmp_path / "o.mp4", preset="video/av1", adapt=True)
+    asked = load_recipe("video/av1").for_kind("clip").effects["cinema_grain"]
+    rounds = yaml.safe_load(Path(report.sidecar).read_text())["measured"]["adapt"]["rounds"]
+    assert {one["settings"]["cinema_grain.strength"] for one in rounds} == {asked.strength}
+    assert {one["settings"]["cinema_grain.size"] for one in rounds} == {asked.size}
