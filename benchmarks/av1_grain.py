@@ -111,7 +111,9 @@ def main() -> None:
         # Where less than a code is asked, rounding is all that is left of the shape.
         fields = [np.where(a > 1, (x - b) / np.maximum(a, 1), 0) for (x, b), a in zip(pairs, asked, strict=True)]
         amounts = np.array([np.sqrt(np.mean(f[a > 1] ** 2)) for f, a in zip(fields, asked, strict=True)])
-        wanted = plane_filters((2, 2), grain.sigma_px(report.width, report.height, 0.0))[0].correlation(REACH)
+        wanted = plane_filters((2, 2), grain.sigma_px(report.width, report.height, 0.0), grain.chroma_sizes)[
+            0
+        ].correlation(REACH)
         found = np.mean([correlation(f) for f in fields], axis=0)
         apart = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairwise(fields)]
         print(f"amount, found over asked          {np.sqrt(np.mean(amounts**2)):8.3f}")

@@ -16,6 +16,8 @@ from grainkit.errors import RecipeError
 class Param:
     """What a parameter may be: a number within [low, high] in `unit`, one of `choices`, or text of a pattern.
 
+    Where there are both choices and a pattern, either will do.
+
     pattern: regular expression that the whole text matches, '' for any. form: the pattern in words.
     """
 
@@ -30,7 +32,7 @@ class Param:
     def allowed(self) -> str:
         """The allowed values in words, for messages and help."""
         if self.choices:
-            return "one of " + ", ".join(self.choices)
+            return "one of " + ", ".join(self.choices) + (f"; or {self.form}" if self.pattern else "")
         if self.pattern:
             return self.form
         return f"{self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
@@ -71,11 +73,14 @@ def checked(declared: Param, default: Any, value: Any, where: str) -> Any:
     if isinstance(default, str):
         if not is_number and not isinstance(value, str):
             raise RecipeError(f"{said} is not text" + (f"; it is {declared.allowed()}" if declared.choices else ""))
-        if declared.choices and str(value) not in declared.choices:
+        if str(value) in declared.choices:
+            return str(value)
+        if declared.choices and not declared.pattern:
             near = nearest(str(value), declared.choices)
             raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}{near}")
         if declared.pattern and not re.fullmatch(declared.pattern, str(value)):
-            raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}")
+            near = nearest(str(value), declared.choices)
+            raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}{near}")
         return str(value)
     if not is_number or (isinstance(value, float) and not math.isfinite(value)):
         raise RecipeError(f"{said} is not a number; allowed: {declared.allowed()}")

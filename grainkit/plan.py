@@ -9,7 +9,8 @@ from pathlib import Path
 
 from grainkit.color import Color, Range, Siting
 from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
-from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
+from grainkit.effects.film_formats import FILM_FORMATS
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.fit import fitted
 from grainkit.io.base import SourceInfo
@@ -100,7 +101,7 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     """
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
-    return _with_carrier(_settled(info, recipe, side, output))
+    return _with_carrier(_with_film(_settled(info, recipe, side, output)))
 
 
 def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:
@@ -119,6 +120,17 @@ def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | N
     if container in STILL_DEPTHS or (container is None and clip is not None and clip.container == "sequence"):
         return _sequence_plan(info, recipe, place, _still_delivery(recipe, container))
     return _clip_plan(info, recipe, place, _clip_in(clip, container))
+
+
+def _with_film(plan: Plan) -> Plan:
+    """The plan, with a word on what the film gauge asked for makes of the grain."""
+    grain = plan.recipe.effects["cinema_grain"]
+    assert isinstance(grain, CinemaGrain)
+    if grain.film == NO_FILM or grain.strength == 0.0:
+        return plan
+    film = FILM_FORMATS[grain.film]
+    said = f"{film.size:.2f} px at 1080, {film.gain:.2f} x the amount"
+    return replace(plan, notes=(*plan.notes, f"grain as of {grain.film} film: {said} ({film.source})"))
 
 
 def _with_carrier(plan: Plan) -> Plan:

@@ -87,7 +87,7 @@ def test_a_decoder_makes_the_amount_and_the_texture_that_were_asked(name):
     black, white = luma_codes(color.depth, color.range)
     share = grain.deviation((np.array(LUMAS, float) * unit - black) / (white - black))
     spans = [white - black, *(chroma_codes(color.depth, color.range)[1] * s for s in grain.chroma_shares)]
-    filters = plane_filters((2, 2), grain.sigma_px(WIDTH, HEIGHT, 0.0))
+    filters = plane_filters((2, 2), grain.sigma_px(WIDTH, HEIGHT, 0.0), grain.chroma_sizes)
     for plane, (span, wanted) in enumerate(zip(spans, filters, strict=True)):
         bar = fields[plane][0].shape[0] // len(LUMAS)
         bars = [[f[i * bar + 4 : (i + 1) * bar - 4] for f in fields[plane]] for i in range(len(LUMAS))]

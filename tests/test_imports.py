@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "sidecar": ["effects", "errors", "io.pending", "params", "recipe"],
     "resample": ["color", "errors", "frame"],
     "fit": ["delivery", "errors", "io.base", "resample"],
-    "plan": [*VALUES, "delivery", "effects.cinema_grain", "fit", "io.*", "recipe", "resample"],
+    "plan": [*VALUES, "delivery", "effects.cinema_grain", "effects.film_formats", "fit", "io.*", "recipe", "resample"],
     "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
     "mattes": ["errors", "frame", "io*", "resample"],
     "outputs": ["errors", "io*", "mattes", "plan", "sidecar"],

@@ -39,6 +39,8 @@ _MAX_GAIN = _MAX_DEVIATION / (WHITE_DEVIATION / 2**4 / 2**3)
 _MIN_SCALING = 64
 #: Luma samples along a block of grain. Blocks know nothing of each other.
 _BLOCK = 32
+#: Of the plane that has no grain where the other has: 4:2:0 wants points for both.
+_NONE: Points = ((0, 0),)
 #: Side of the grid that spectra are looked at on, and rounds of refinement at most.
 _GRID, _SWEEPS = 64, 12
 
@@ -57,7 +59,7 @@ def fit_film_grain(grain: CinemaGrain, color: Color, width: int, height: int, dp
     color: what the numbers that are encoded mean; integers of 8 to 12 bits.
     """
     subsamplings = [(1, 1), color.subsampling, color.subsampling]
-    filters = plane_filters(color.subsampling, grain.sigma_px(width, height, dpi))
+    filters = plane_filters(color.subsampling, grain.sigma_px(width, height, dpi), grain.chroma_sizes)
     fits = [_plane_fits(f.correlation(2 * REACH), sub) for f, sub in zip(filters, subsamplings, strict=True)]
     # One number of places serves all planes.
     ar_shift = min((s for s in _AR_SHIFTS if all(s in f for f in fits)), key=lambda s: sum(f[s].error for f in fits))
@@ -75,13 +77,13 @@ def fit_film_grain(grain: CinemaGrain, color: Color, width: int, height: int, dp
     peak = max(float(p.max()) for p in per_unit)
     scaling_shift = next((s for s in (11, 10, 9) if peak * 2**s <= 255), 8)
     luma, cb, cr = (np.minimum(p * 2**scaling_shift, 255.0) for p in per_unit)
-    has_chroma = grain.chroma > 0.0
+    has_chroma = any(share > 0.0 for share in grain.chroma_shares)
     # Chroma's last coefficient takes from the luma template, and our chroma grain does not.
     return Fitted(
         FilmGrain(
             _points(luma, MAX_LUMA_POINTS),
-            _points(cb, MAX_CHROMA_POINTS) if has_chroma else (),
-            _points(cr, MAX_CHROMA_POINTS) if has_chroma else (),
+            _points(cb, MAX_CHROMA_POINTS) or _NONE if has_chroma else (),
+            _points(cr, MAX_CHROMA_POINTS) or _NONE if has_chroma else (),
             scaling_shift,
             LAG,
             chosen[0].coefficients,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.color import Color, chroma_codes, luma_codes
-from grainkit.effects.cinema_grain import BLUE_GAIN, CinemaGrain
+from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard, Shoulder
 from grainkit.noise import NoiseFilter, stream_key
 
@@ -92,7 +92,9 @@ def pass_tables(
     if source.is_hdr and guard.strength:
         guard = HighlightGuard(strength=0.0)
     shoulder = Shoulder.of(guard)
-    noise = _plane_noise(source.subsampling, grain.sigma_px(width, height, dpi), seed) if grain.strength else None
+    noise = (
+        _plane_noise(source.subsampling, grain, grain.sigma_px(width, height, dpi), seed) if grain.strength else None
+    )
     std = 1.0 if noise is None else noise[0].filter.std
     chroma_stds = [1.0, 1.0] if noise is None else [n.filter.std for n in noise[1:]]
     chroma_shares = grain.chroma_shares
@@ -143,19 +145,24 @@ def _straight(curve: I32, depth: int) -> int:
     return int(bent[0]) - 1 if bent.size else curve.size - 1
 
 
-def _plane_noise(subsampling: tuple[int, int], sigma: float, seed: int) -> tuple[PlaneNoise, PlaneNoise, PlaneNoise]:
+def _plane_noise(
+    subsampling: tuple[int, int], grain: CinemaGrain, sigma: float, seed: int
+) -> tuple[PlaneNoise, PlaneNoise, PlaneNoise]:
     fields = [
         PlaneNoise(size, stream_key(seed, plane, 0), stream_key(seed, plane, 1))
-        for plane, size in enumerate(plane_filters(subsampling, sigma))
+        for plane, size in enumerate(plane_filters(subsampling, sigma, grain.chroma_sizes))
     ]
     return fields[0], fields[1], fields[2]
 
 
-def plane_filters(subsampling: tuple[int, int], sigma: float) -> tuple[NoiseFilter, NoiseFilter, NoiseFilter]:
-    """Filters for (Y, Cb, Cr): luma grain of sigma px; chroma grain as large on the picture, blue a little coarser."""
+def plane_filters(
+    subsampling: tuple[int, int], sigma: float, chroma_sizes: tuple[float, float]
+) -> tuple[NoiseFilter, NoiseFilter, NoiseFilter]:
+    """Filters for (Y, Cb, Cr): luma grain of sigma px; on the picture, chroma grain is as large times chroma_sizes."""
     across, down = subsampling
+    cb, cr = chroma_sizes
     return (
         NoiseFilter.of_size(sigma, sigma),
-        NoiseFilter.of_size(sigma * BLUE_GAIN / across, sigma * BLUE_GAIN / down),
-        NoiseFilter.of_size(sigma / across, sigma / down),
+        NoiseFilter.of_size(sigma * cb / across, sigma * cb / down),
+        NoiseFilter.of_size(sigma * cr / across, sigma * cr / down),
     )
