@@ -144,6 +144,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="adapt grain and highlights to what the platform's codec leaves of them: seconds for a "
                         "still, minutes for a clip (default: as the preset says)")  # fmt: skip
     finish.add_argument("--pilot", action="store_true", help="a still also gets a clean 16-bit picture without grain")
+    finish.add_argument("--grain-like", metavar="FILE",
+                        help="a clip or still whose grain is measured, on plain surfaces, and laid")  # fmt: skip
     finish.add_argument("--grain-table", metavar="FILE",
                         help="the film grain table (filmgrn1) that an AV1 clip is to carry")  # fmt: skip
     finish.add_argument("--grain-table-out", metavar="FILE", help="also write the grain an AV1 clip carries as a table")
@@ -286,6 +288,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         "frames": options.frames, "rate": options.rate, "allow_truncated": options.allow_truncated,
         "overwrite": options.overwrite, "pilot": options.pilot, "matte": options.matte,
         "adapt": options.adapt,
+        "grain_like": options.grain_like,
         "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip
     if options.dry_run:

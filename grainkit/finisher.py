@@ -21,12 +21,14 @@ from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.effects.tables import PassTables, pass_tables
-from grainkit.errors import InputError
+from grainkit.errors import InputError, RecipeError
 from grainkit.frame import Frame
 from grainkit.io.base import Source, SourceInfo
 from grainkit.io.pixel_formats import rescale
+from grainkit.measured_grain import measure_grain
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
+from grainkit.regrain import regrained, wants_regrain
 from grainkit.resample import alpha_top, conform
 from grainkit.source_profile import NO_PROFILE, load_source
 from grainkit.texture.term import TextureTerm
@@ -91,6 +93,11 @@ class Finisher:
 
 def plan_tables(plan: Plan) -> PassTables:
     """The tables of the pass that this plan asks for. Grain that is carried as metadata is not in them."""
+    if wants_regrain(plan):
+        raise RecipeError(
+            "cinema_grain.regrain = true needs the picture measured before it is finished; use finish() or "
+            "finish_array(), or regrained() on a plan"
+        )
     width, height = plan.geometry.size
     effects = plan.recipe.effects
     grain = CinemaGrain(strength=0.0) if plan.carries_grain else effects["cinema_grain"]
@@ -209,6 +216,8 @@ def finish_array(
             planes = planes_from_rgb(rgb, color)
         plan = own_format_plan(info, recipe)
         frame = Frame(planes, plan.working, index, rgb=rgb, matte=matte)
+        if wants_regrain(plan):
+            plan, _ = regrained(plan, measure_grain([frame]))
         ((ready, texture),) = _textured_anywhere([frame], plan, finisher.backend)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None

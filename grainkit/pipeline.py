@@ -20,17 +20,21 @@ from grainkit.codec.adapt import Adapted
 from grainkit.codec.job import Reading, adapted, cost, wanted
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.finisher import Finisher
+from grainkit.finisher import Finisher, conformed
 from grainkit.frame import Frame
+from grainkit.grain_like import GrainLike
+from grainkit.grain_like import grain_like as measured_like
 from grainkit.io import open_source
 from grainkit.io.base import Sink, Source, SourceInfo
 from grainkit.io.metadata import outgoing_source_type, xmp_packet
 from grainkit.io.pending import Pending, output_errors
 from grainkit.mattes import Mattes, matte_files, mattes_for
+from grainkit.measured_grain import measure_grain
 from grainkit.outputs import input_files, new_folder, output_files, refuse_clobber, take_back
 from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
+from grainkit.regrain import regrained, wants_regrain
 from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
 
 #: What the names of recipe files end in.
@@ -120,6 +124,7 @@ def finish(
     pilot: bool = False,
     grain_table: str | Path | None = None,
     grain_table_out: str | Path | None = None,
+    grain_like: str | Path | None = None,
     overwrite: bool = False,
     allow_truncated: bool = False,
     matte: str | Path | None = None,
@@ -143,6 +148,7 @@ def finish(
     pilot: a still also gets a clean 16-bit picture of its own size, without grain.
     grain_table: a film grain table (filmgrn1) that stands in for the recipe's grain where that is carried as metadata.
     grain_table_out: where to write what is carried as such a table.
+    grain_like: a clip or still whose grain is measured and laid, where `settings` do not say otherwise.
     overwrite: an output that exists may be replaced. allow_truncated: make do with what decodes of a damaged clip.
     matte: where skin may be textured, instead of where it is found; see `mattes_for` for what it may be.
     adapt: whether grain and highlights are adapted to what the platform's codec leaves of them, within the
@@ -155,7 +161,9 @@ def finish(
     """
     started = time.monotonic()
     profile = load_source(source_profile)
-    asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-", profile=profile)
+    like = _reference(grain_like, grain_table)
+    said = [*(like.settings if like else ()), *settings]
+    asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
     start = 0 if remembers(asked) else frames[0]
     with ExitStack() as stack:
         source = stack.enter_context(
@@ -179,6 +187,9 @@ def finish(
         if grain_table_out is not None:
             taken = [*inputs, *(each.output for each in plans if each.output is not None)]
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
+        adapt = _adapts(adapt, plan)
+        plan, lacking = _lacking(plan, info, allow_truncated, rate)
+        plans[0] = plan
         carried = carried_grain(plan, None if grain_table is None else Path(grain_table))
         table = None
         if grain_table_out is not None and carried is not None:
@@ -186,7 +197,7 @@ def finish(
             stack.callback(table.abort)
         opened = stack.enter_context(_opened(backend, device_memory))
         found = _adapted(
-            Reading(input, frames, rate, allow_truncated, mattes), asked, plan, info, opened, adapt, settings, announce
+            Reading(input, frames, rate, allow_truncated, mattes), asked, plan, info, opened, adapt, said, announce
         )
         if found is not None:
             asked = found.recipe
@@ -207,8 +218,9 @@ def finish(
             sha256="", digital_source_type=source_type, source_profile=source_profile,
             light=_lit(plan, written[0].light),
             notes=(
-                *source.info.notes, *_other_claim(info, profile), *plan.notes, *_idle_matte(plan, mattes),
-                *_no_skin(plan, written[0].light), *([] if found is None else [found.note()]), *written[0].notes,
+                *source.info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
+                *_idle_matte(plan, mattes), *_no_skin(plan, written[0].light),
+                *([] if found is None else [found.note()]), *written[0].notes,
             ),
             chosen_because=getattr(opened, "chosen_because", ""),
         )  # fmt: skip
@@ -220,6 +232,7 @@ def finish(
                 source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table
             )
             told = _told(report, plan, asked, info, inputs, mattes, written[0].light, found, options)
+            told["measured"] |= {**({"grain_like": like.measured} if like else {}), **lacking}
             report = _deliver(report, plan, written, told)
         if table is not None:
             table.commit()
@@ -231,11 +244,13 @@ def dry_run(
     recipe: str | Path | Recipe | None = None, source_profile: str = NO_PROFILE, seed: int | None = None,
     settings: Iterable[str] = (), frames: tuple[int, int | None] = (0, None), rate: Fraction | None = None,
     pilot: bool = False, overwrite: bool = False, allow_truncated: bool = False, matte: str | Path | None = None,
-    adapt: bool | None = None, stdin: BinaryIO | None = None,
+    adapt: bool | None = None, grain_like: str | Path | None = None, stdin: BinaryIO | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
     profile = load_source(source_profile)
-    asked = resolve_recipe(preset, recipe, settings, seed, piped=str(output) == "-", profile=profile)
+    like = _reference(grain_like, None)
+    said = [*(like.settings if like else ()), *settings]
+    asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
     with open_source(
         input, start=frames[0], stop=frames[1], allow_truncated=allow_truncated, rate=rate, stdin=stdin
     ) as source:
@@ -246,7 +261,7 @@ def dry_run(
         mattes = None if matte is None else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1])
         for each in plans:
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
-        proxies = wanted(asked, plan, info, adapt)
+        proxies = wanted(asked, plan, info, _adapts(adapt, plan))
     recipe_values = to_mapping(plan.recipe)
     delivered: dict[str, Any] = {
         "name": str(plan.output or "-"), "kind": plan.kind, "size": list(plan.geometry.size),
@@ -268,7 +283,10 @@ def dry_run(
         "seed": asked.seed,
         "effects": recipe_values["effects"],
         "adapt": cost(plan, proxies, asked.adapt.rounds) if proxies else "no",
-        "notes": [*info.notes, *_other_claim(info, profile), *plan.notes, *_idle_matte(plan, mattes)],
+        "notes": [
+            *info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
+            *_idle_matte(plan, mattes),
+        ],
     }  # fmt: skip
 
 
@@ -284,6 +302,40 @@ def _adapted(
     if announce is not None:
         announce(cost(plan, proxies, recipe.adapt.rounds))
     return adapted(reading, recipe, plan, proxies, backend, fixed={each.partition("=")[0] for each in settings})
+
+
+def _reference(grain_like: str | Path | None, table: str | Path | None) -> GrainLike | None:
+    """The grain of a reference, measured; None where none is named."""
+    if grain_like is None:
+        return None
+    if table is not None:
+        raise RecipeError("--grain-like and --grain-table both say what the grain is; give one of them")
+    return measured_like(grain_like)
+
+
+def _adapts(asked: bool | None, plan: Plan) -> bool | None:
+    """Whether to adapt, as asked: but not where the amount of grain is what the picture lacks of the recipe's."""
+    if not wants_regrain(plan):
+        return asked
+    if asked:
+        raise RecipeError("--adapt and cinema_grain.regrain both decide how much grain is laid; give one of them")
+    return False
+
+
+def _lacking(plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction | None) -> tuple[Plan, dict[str, Any]]:
+    """The plan with only the grain that the input lacks where that is asked for, and what was measured.
+
+    It is told from the first frames, whatever part is finished: any part gets the same grain.
+    """
+    if not wants_regrain(plan):
+        return plan, {}
+    if info.path is None:
+        raise InputError(
+            "cinema_grain.regrain = true reads the input twice, which standard input does not allow; name a file"
+        )
+    with open_source(info.path, allow_truncated=allow_truncated, rate=rate) as source:
+        plan, measured = regrained(plan, measure_grain(conformed(frame, plan) for frame in source))
+    return plan, {"regrain": measured} if measured else {}
 
 
 def remembers(recipe: Recipe) -> bool:

@@ -98,6 +98,7 @@ class CinemaGrain(Parameters):
     cr: float = param(1.0, "Amount of Cr (red to cyan) relative to `chroma`.", low=0.0, high=3.0, unit="x")
     cb_size: float = param(BLUE_GAIN, "Size of Cb grain relative to luma grain.", low=0.3, high=4.0, unit="x")
     cr_size: float = param(1.0, "Size of Cr grain relative to luma grain.", low=0.3, high=4.0, unit="x")
+    regrain: bool = param(False, "Measure the grain that the picture has, and add only what it lacks by luma.")
     hold: int = param(0, "Frames that share one grain; 0 holds 2 from 48 fps up, else 1.", low=0, high=8, unit="frames")
 
     def __post_init__(self) -> None:
