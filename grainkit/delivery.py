@@ -6,6 +6,7 @@ declarations here as it is read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,11 @@ STILL_DEPTHS: dict[str, tuple[int, ...]] = {
 #: Clip containers; `sequence` is numbered stills.
 CLIP_CONTAINERS = ("mp4", "mov", "mkv", "webm", "nut", "sequence")
 
+#: Radius of output sharpening per px of viewing distance.
+RADIUS_SHARE = 0.0004
+#: Nobody looks at a print from nearer, mm.
+NEAREST_MM = 250.0
+
 _COMPRESSIONS = (*"0123456789", "none", "deflate")
 
 
@@ -45,6 +51,31 @@ class StillDelivery:
         high=2**31,
         unit="bytes",
     )
+    icc: str = param(
+        "keep", "srgb embeds an sRGB profile where the source has none and is sRGB.", choices=("keep", "srgb")
+    )
+    sharpen: float = param(
+        0.0, "Output sharpening of luma for paper, before grain; skin is spared. Needs the dpi.",
+        low=0.0, high=3.0, unit="x",
+    )  # fmt: skip
+    viewing_mm: float = param(
+        0.0, "Distance that a print is seen from, which sharpening is sized by; 0 is its diagonal, 250 mm at least.",
+        low=0.0, high=20000.0, unit="mm",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sharpening:
+    """Unsharp masking. amount: of the difference to the blurred picture that is added. radius: Gaussian sigma, px."""
+
+    amount: float
+    radius: float
+
+    @staticmethod
+    def of(still: StillDelivery, dpi: float, width: int, height: int) -> Sharpening:
+        """For a print of so many px: inches of viewing distance x px per inch x 0.0004, the usual radius for print."""
+        seen = still.viewing_mm or max(NEAREST_MM, math.hypot(width, height) / dpi * 25.4)
+        return Sharpening(still.sharpen, max(seen / 25.4 * dpi * RADIUS_SHARE, 0.1))
 
 
 @dataclass(frozen=True)
@@ -68,6 +99,11 @@ class Delivery:
 
     width: int = param(0, "Width of the box; 0 leaves it free.", low=0, high=65536, unit="px")
     height: int = param(0, "Height of the box; 0 leaves it free.", low=0, high=65536, unit="px")
+    width_mm: float = param(
+        0.0, "Width on paper, which with the dpi replaces the box in px; the picture is enlarged to it, last.",
+        low=0.0, high=20000.0, unit="mm",
+    )  # fmt: skip
+    height_mm: float = param(0.0, "Height on paper, likewise.", low=0.0, high=20000.0, unit="mm")
     fit: str = param(
         "fit",
         "fit keeps the whole picture inside the box, cover fills it and crops the middle, keep leaves the size alone.",

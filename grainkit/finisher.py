@@ -25,6 +25,7 @@ from grainkit.errors import InputError, RecipeError
 from grainkit.frame import Frame
 from grainkit.io.base import Source, SourceInfo
 from grainkit.io.pixel_formats import rescale
+from grainkit.late import split
 from grainkit.measured_grain import measure_grain
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
@@ -63,6 +64,10 @@ class Finisher:
         first: number of the first frame that is wanted; those before it only teach the analysis.
         """
         plan = self._plan or own_format_plan(info, self.recipe)
+        before, after = split(plan)
+        if after is not None:
+            yield from self._late(frames, before, after, first)
+            return
         tables = plan_tables(plan)
         begun: deque[tuple[Frame, Pending]] = deque()
         for frame, texture in _textured_anywhere((conformed(frame, plan) for frame in frames), plan, self.backend):
@@ -78,6 +83,18 @@ class Finisher:
         while begun:
             yield _delivered(*begun.popleft(), plan, self.backend)
 
+    def _late(self, frames: Iterable[Frame], before: Plan, after: Plan, first: int) -> Iterator[Frame]:
+        """The same in two passes, with enlarging and sharpening between them."""
+        tables, last = plan_tables(before), plan_tables(after)
+        for frame, texture in textured((conformed(frame, before) for frame in frames), before):
+            if frame.index < first:
+                continue
+            if texture is not None:
+                self.light = self.light or texture.light
+            done = finish_frame(frame, before, tables, self.backend, texture)
+            ready = conformed(replace(done, matte=frame.matte), after)
+            yield finish_frame(_sharp(ready, after), after, last, self.backend)
+
     def close(self) -> None:
         if self._owned:
             self.backend.close()
@@ -89,6 +106,15 @@ class Finisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _sharp(frame: Frame, plan: Plan) -> Frame:
+    """A frame of the delivery's size, sharpened where that is asked for."""
+    if plan.sharpening is None:
+        return frame
+    from grainkit.output_sharpening import sharpened
+
+    return sharpened(frame, plan.sharpening)
 
 
 def plan_tables(plan: Plan) -> PassTables:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import floor
 
 from grainkit.delivery import Delivery
+from grainkit.errors import RecipeError
 from grainkit.io.base import SourceInfo
 from grainkit.resample import Geometry
 
@@ -14,11 +15,11 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
     """(crop and size, pixel aspect, notes) of a source in a delivery's box.
 
     Sides are whole multiples of `step`, as chroma sampling needs. What is resized gets square pixels; what
-    is only cut keeps its pixel aspect and its samples.
+    is only cut keeps its pixel aspect and its samples. RecipeError for a box in mm without dpi.
     """
     size = (info.width, info.height)
-    box = (delivery.width, delivery.height)
-    if delivery.fit == "keep" or not any(box):
+    box, on_paper = _box(delivery)
+    if (delivery.fit == "keep" and not on_paper) or not any(box):
         return _cut(size, (Fraction(size[0]), Fraction(size[1])), step, info.sample_aspect)
     shown = (info.width * info.sample_aspect, Fraction(info.height))
     if delivery.turn and all(box) and (box[0] > box[1]) != (shown[0] > shown[1]):
@@ -29,7 +30,7 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
     scale = max(ratios) if covers else min(ratios)
     kept = (box[0] / scale, box[1] / scale) if covers else shown
     notes = []
-    if scale > 1 and not delivery.upscale:
+    if scale > 1 and not (delivery.upscale or on_paper):
         scale = Fraction(1)
         named = f"{box[0] or 'any'}x{box[1] or 'any'}"
         notes.append(f"smaller than {named}, and not enlarged" + (": cropped to its shape" if covers else ""))
@@ -41,6 +42,17 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
     left, right = (float(x / info.sample_aspect) for x in region[0])
     top, bottom = (float(y) for y in region[1])
     return Geometry(size, (out[0], out[1]), left, top, right, bottom), Fraction(1), notes
+
+
+def _box(delivery: Delivery) -> tuple[tuple[int, int], bool]:
+    """The box in px, 0 where free, and whether it is that of a paper. RecipeError for mm without dpi."""
+    paper = (delivery.width_mm, delivery.height_mm)
+    if not any(paper):
+        return (delivery.width, delivery.height), False
+    if not delivery.dpi:
+        raise RecipeError("delivery.width_mm and height_mm need delivery.dpi; set it, e.g. --set delivery.dpi=300")
+    width, height = (round(side / 25.4 * delivery.dpi) for side in paper)
+    return (width, height), True
 
 
 def _cut(

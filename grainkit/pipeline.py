@@ -367,7 +367,8 @@ def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: Plan) -> Plan:
     clean = override(
         recipe,
         [
-            "cinema_grain.strength=0", "delivery.fit=keep", "delivery.still.depth=16",
+            "cinema_grain.strength=0", "delivery.fit=keep", "delivery.width_mm=0", "delivery.height_mm=0",
+            "delivery.still.sharpen=0", "delivery.still.depth=16",
             f"delivery.still.container={container}", f"delivery.still.compression={compression}",
         ],
     )  # fmt: skip
@@ -525,16 +526,21 @@ def _lost(plan: Plan, info: SourceInfo) -> tuple[str, ...]:
 
 
 def _matted(frames: Iterable[Frame], mattes: Mattes | None, plan: Plan) -> Iterable[Frame]:
-    return frames if mattes is None or not _textures(plan) else mattes.over(frames)
+    return frames if mattes is None or not _looks_for_skin(plan) else mattes.over(frames)
 
 
 def _textures(plan: Plan) -> bool:
     return bool(plan.recipe.effects["skin_texture"].strength)  # type: ignore[attr-defined]
 
 
+def _looks_for_skin(plan: Plan) -> bool:
+    """Whether anything depends on where skin is."""
+    return _textures(plan) or plan.sharpening is not None
+
+
 def _idle_matte(plan: Plan, mattes: Mattes | None) -> tuple[str, ...]:
     """That a matte says where there is nothing to put."""
-    if mattes is None or _textures(plan):
+    if mattes is None or _looks_for_skin(plan):
         return ()
     return ("the matte is not used: skin_texture.strength is 0",)
 

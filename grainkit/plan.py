@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from grainkit.color import Color, Range, Siting
-from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
+from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, Sharpening, StillDelivery
 from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.film_formats import FILM_FORMATS
 from grainkit.errors import InputError, OutputError, RecipeError
@@ -82,6 +82,13 @@ class Plan:
         grain = self.recipe.effects["cinema_grain"]
         assert isinstance(grain, CinemaGrain)
         return grain.strength > 0.0 and grain.carrier == "metadata"
+
+    @property
+    def sharpening(self) -> Sharpening | None:
+        """How stills are sharpened for paper, None for not at all."""
+        if self.still is None or self.still.sharpen == 0.0:
+            return None
+        return Sharpening.of(self.still, self.dpi, *self.geometry.size)
 
     def as_delivered(self, recipe: Recipe) -> Recipe:
         """`recipe`, from which this plan was made, with the formats in it that the output's ending asked for."""
@@ -281,10 +288,15 @@ def _rgb_plan(
     working = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
     if info.has_alpha and still.container == "jpeg":
         notes.append("transparency left out: a JPEG has none")
+    dpi = _dpi(info, recipe.delivery)
+    if still.sharpen and dpi <= 0.0:
+        raise RecipeError("delivery.still.sharpen needs delivery.dpi; set it, e.g. --set delivery.dpi=300")
+    if geometry.scale > 1.0:
+        notes.append(f"enlarged {geometry.scale:.2f} times, after texture and highlights and before grain")
     words = f"{still.container} {still.depth}-bit" + (f" {still.subsampling}" if still.container == "jpeg" else "")
     return Plan(
         recipe, kind, output, new_folder, still, None, geometry, working, working, still.depth, words,
-        _dpi(info, recipe.delivery), info.rate, aspect, tuple(notes),
+        dpi, info.rate, aspect, tuple(notes),
     )  # fmt: skip
 
 

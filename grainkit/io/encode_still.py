@@ -6,12 +6,13 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from grainkit.color import Color, Primaries
+from grainkit.color import Color, Primaries, Transfer
 from grainkit.convert import RGB
 from grainkit.delivery import StillDelivery
 from grainkit.errors import EncodingError, GrainkitError, OutputError
@@ -71,6 +72,8 @@ def encode_still(
     if exif is not None:
         exif = exif_block.describing(exif, (rgb.shape[1], rgb.shape[0]), stated)
     icc = metadata.icc if icc_fits(metadata.icc, grey=rgb.ndim == 2 and delivery.container != "webp") else None
+    if delivery.icc == "srgb" and metadata.icc is None and rgb.ndim == 3 and _is_srgb(frame.color):
+        icc = srgb_profile()
     told = StillMetadata(icc, exif, xmp or metadata.xmp, metadata.text, stated)
     return _ENCODERS[delivery.container](rgb, alpha, delivery, told, frame.color)
 
@@ -96,6 +99,21 @@ def lost_metadata(delivery: StillDelivery, metadata: StillMetadata) -> tuple[str
 def icc_fits(icc: bytes | None, *, grey: bool) -> bool:
     """May a profile be embedded? A grey one in a colour picture, or the other way round, makes a broken file."""
     return icc is not None and len(icc) >= 128 and icc[16:20] == (b"GRAY" if grey else b"RGB ")
+
+
+def _is_srgb(color: Color) -> bool:
+    return color.primaries in (Primaries.BT709, Primaries.UNSPECIFIED) and color.transfer is Transfer.SRGB
+
+
+@cache
+def srgb_profile() -> bytes:
+    """An sRGB display profile, as Little CMS makes it, with a fixed date in it."""
+    from PIL import ImageCms
+
+    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    # ICC.1:2010, 7.2.1: bytes 24 to 35 are the day and time of making.
+    made[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return bytes(made)
 
 
 def _encode_png(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetadata, color: Color) -> bytes:
