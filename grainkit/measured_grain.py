@@ -35,8 +35,9 @@ FLATTEST, TOLERANCE = 0.1, 3.0
 #: Grain is alike all over a square and near normal: most that a quarter's energy may be of another's, and most
 #: kurtosis. Neither depends on the amount, so what is left out by them does not bias it.
 UNEVEN, PEAKED = 4.0, 4.5
-#: A bin whose deviation is so many times that of the middle bin holds texture, not grain.
-OUTLYING = 3.5
+#: A bin whose deviation is so many times that of the middle square, or whose size so many times (or that part of) the
+#: usual one, holds texture, not grain: grain differs from tone to tone in amount, not in size.
+OUTLYING, OFF_SIZE = 3.0, 1.5
 #: Bins of luma, and the squares that one, and the picture, need to say something.
 BINS, LEAST, LEAST_IN_ALL = 12, 8, 24
 #: Squares nearer to black or white than this are clipped in part.
@@ -239,6 +240,7 @@ def _fitted(pictures: list[_Squares], *, over_time: bool) -> MeasuredGrain | Non
     lags = [np.concatenate([p.lags[k] for p in pictures]) for k in range(len(first.lags))]
     energy = lags[0][:, 0, 0]
     bins = _flat(level, energy, np.concatenate([p.even for p in pictures]))
+    bins = _of_one_size(bins, lags[0], first.white[0])
     if sum(map(len, bins)) < LEAST_IN_ALL:
         return None
     chosen = np.concatenate(bins)
@@ -276,8 +278,29 @@ def _flat(level: F64, energy: F64, even: npt.NDArray[np.bool_]) -> list[npt.NDAr
         flat = inside[energy[inside] <= TOLERANCE * np.quantile(energy[inside], FLATTEST)]
         if len(flat) >= LEAST:
             found.append(flat)
-    most = OUTLYING**2 * np.median([energy[flat].mean() for flat in found]) if found else 0.0
+    if not found:
+        return []
+    most = OUTLYING**2 * np.median(np.concatenate([np.full(len(flat), energy[flat].mean()) for flat in found]))
     return [flat for flat in found if energy[flat].mean() <= most]
+
+
+def _of_one_size(bins: list[npt.NDArray[np.int64]], lags: F64, white: float) -> list[npt.NDArray[np.int64]]:
+    """Bins that look like grain, and like grain of the size that most squares have; all where there is none at all."""
+    pooled = [_without(lags[flat].mean(axis=0), white) for flat in bins]
+    if all(lag[0, 0] <= 0.5 * white for lag in pooled):
+        return bins
+    fits = [_best(lag, (1, 1)) if lag[0, 0] > 0.5 * white else None for lag in pooled]
+    sizes = [
+        np.full(len(flat), fit[0]) for flat, fit in zip(bins, fits, strict=True) if fit is not None and fit[2] <= UNLIKE
+    ]
+    if not sizes:
+        return []
+    usual = float(np.median(np.concatenate(sizes)))
+    return [
+        flat
+        for flat, fit in zip(bins, fits, strict=True)
+        if fit is None or (fit[2] <= UNLIKE and 1 / OFF_SIZE <= fit[0] / usual <= OFF_SIZE)
+    ]
 
 
 def _without(lags: F64, white: float) -> F64:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from PIL import Image
 
 from grainkit import Finisher, finish, finish_array, open_source
+from grainkit.cli import main
 from grainkit.color import Color, luma_codes
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.errors import InputError, RecipeError
@@ -152,6 +154,15 @@ def test_finishing_like_a_reference_is_told_and_replays(png, plain, tmp_path):
     own = finish(plain, tmp_path / "c.png", preset="video", grain_like=png, settings=["cinema_grain.strength=1"])
     applied = yaml.safe_load(Path(own.sidecar).read_text())["applied"]["cinema_grain"]
     assert (applied["strength"], applied["size"]) == (1.0, told["measured"]["grain_like"]["size"])
+
+
+def test_the_command_takes_a_reference(png, plain, capsys):
+    assert main(["finish", str(plain), "--preset", "video", "--grain-like", str(png), "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["effects"]["cinema_grain"]["strength"] == pytest.approx(4.0, rel=0.1)
+    assert any("grain like reference.png" in note for note in told["notes"])
+    assert main(["finish", str(plain), "--grain-like", str(plain), "--dry-run"]) == 2
+    assert "plain.png: " in capsys.readouterr().err
 
 
 def test_a_reference_and_a_table_are_one_too_many(png, plain, tmp_path):
