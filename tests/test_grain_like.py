@@ -232,6 +232,14 @@ def test_regrain_on_clips_is_measured_from_the_start_whatever_part_is_finished(t
     assert whole.frames == 9
 
 
+def test_regrain_and_adapt_do_not_both_decide_the_amount(png, tmp_path):
+    settings = ["cinema_grain.regrain=true", "skin_texture.strength=0", "delivery.fit=keep"]
+    with pytest.raises(RecipeError, match=r"--adapt and cinema_grain\.regrain both decide"):
+        finish(png, tmp_path / "a.jpg", preset="social", settings=settings, adapt=True)
+    report = finish(png, tmp_path / "b.jpg", preset="social", settings=settings)
+    assert any("has as much grain as asked" in note for note in report.notes)
+
+
 def test_regrain_needs_a_file_or_a_plan_that_was_measured(tmp_path):
     recipe = override(load_recipe("video"), SIX)
     head = b"YUV4MPEG2 W64 H64 F24:1 Ip A1:1 C420jpeg\n"
