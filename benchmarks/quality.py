@@ -38,7 +38,7 @@ from grainkit.texture.atlas import load_atlas, texel_for
 from grainkit.texture.blocks import BLOCK, masked_blur, means, padded
 from grainkit.texture.energy import bands_of, deviation, energy_of, linear, local_energy, luminance
 from grainkit.texture.layer import KEEP_MM, Skin, SkinStatistics, measure, skin_layer, target
-from grainkit.texture.sample import sample
+from grainkit.texture.sample import Material, sample
 from grainkit.texture.stage import TextureStage
 from samples.compare import side_by_side
 from samples.draw import portrait
@@ -121,24 +121,24 @@ def _lamps(rgb: F32, matte: F32, networks: FaceNetworks) -> tuple[float, float]:
     rgb, matte = padded(rgb), padded(matte)
     uv, field = uv_and_normals(face, *matte.shape)
     normals = field.on(matte.shape[0] // BLOCK, matte.shape[1] // BLOCK, BLOCK)
-    planes = sample(load_atlas(1, "adult", texel_for(face.px_per_mm)), uv, matte > 0, -0.5)
+    material = sample(load_atlas(1, "adult", texel_for(face.px_per_mm)), uv, matte > 0, -0.5)
     skin = Skin(luminance(rgb), means(rgb), matte, normals, uv)
     sure, small = (matte > 0.5).astype(np.float32), means(matte)
     low = masked_blur(means(luminance(linear(rgb))), means(sure), KEEP_MM * face.px_per_mm / BLOCK)
     light = estimate_light(low, normals, small)
-    own = measure(skin, planes, light, face.px_per_mm, SkinTexture(strength=1.0))
+    own = measure(skin, material, light, face.px_per_mm, SkinTexture(strength=1.0))
     x, y, z = light.direction
     layers = [
-        _gain(skin, planes, replace(own, light=replace(light, direction=direction)))
+        _gain(skin, material, replace(own, light=replace(light, direction=direction)))
         for direction in ((x, y, z), (0.0, 0.0, 1.0), (-x, -y, z))
     ]
     side, front = (deviation(layer, sure) for layer in layers[:2])
     return front / max(side, 1e-9), float(np.corrcoef(layers[0][sure > 0], layers[2][sure > 0])[0, 1])
 
 
-def _gain(skin: Skin, planes: F32, statistics: SkinStatistics) -> F32:
+def _gain(skin: Skin, material: Material, statistics: SkinStatistics) -> F32:
     energy = local_energy(energy_of(skin.luma, skin.matte), statistics.px_per_mm)
-    return skin_layer(skin, planes, energy, statistics, SkinTexture(strength=1.0)).gain
+    return skin_layer(skin, material, energy, statistics, SkinTexture(strength=1.0)).gain
 
 
 def lattice(age: str = "adult", px_per_mm: float = 4.0, side: int = 240) -> dict[str, float]:
@@ -159,8 +159,8 @@ def lattice(age: str = "adult", px_per_mm: float = 4.0, side: int = 240) -> dict
     }.items():
         uv = np.ascontiguousarray(np.stack(np.meshgrid(run, run), -1) + np.array(place, np.float32), np.float32)
         skin = Skin(0.6 * ones, grey, ones, normals, Lattice(uv, 0.0, 0.0, 1.0))
-        planes = sample(atlas, skin.uv, ones > 0, -0.5)
-        layer = _gain(skin, planes, measure(skin, planes, light, px_per_mm, parameters))
+        material = sample(atlas, skin.uv, ones > 0, -0.5)
+        layer = _gain(skin, material, measure(skin, material, light, px_per_mm, parameters))
         found[zone] = _peak(layer, px_per_mm) / float(np.median([_peak(p, px_per_mm) for p in _surrogates(layer)]))
     return found
 
