@@ -518,8 +518,8 @@ def bake(seed: int, age: str, texel: float) -> Atlas:
         lying = _widened(angle, tinted)
         creases = np.zeros(tinted, np.float32)
         for amount, period, turn, mm, stream in (
-            (16, 1.1, 0.0, 1.2 + 1.6 * old, 120), (7, 1.1, 1.05, 1.2, 124),
-            (8 * (1 + old), 2.0, 0.0, 2.0 + 3 * old, 128),
+            (16, 1.1, 0.0, 1.3 + 0.4 * old, 120), (7, 1.1, 1.05, 1.2, 124),
+            (7 + 5 * old, 2.0, 0.0, 1.9 + 0.9 * old, 128),
         ):  # fmt: skip
             widths = (_field(tinted, period * r, TINT_TEXEL, seed, stream + n) for n, r in enumerate((0.7, 1.1, 1.8)))
             even = np.asarray(sum(widths, np.float32(0)), np.float32)

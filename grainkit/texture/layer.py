@@ -41,7 +41,7 @@ AGE_CONTRAST = {"child": 0.30, "young": 0.80, "adult": 1.0, "mature": 1.35, "sen
 #: Age shows in unevenness rather than in grain: powers of that contrast per band, above an adult's and below it.
 AGE_SLOPE, YOUTH_SLOPE = (0.5, 0.9, 1.5, 1.5), (0.5, 0.9, 1.0, 1.0)
 #: How far each band is filled: fine bands wholly (and what the short bright tail takes), shapes hardly.
-BAND_SHARE = (1.25, 1.25, 0.75, 0.25)
+BAND_SHARE = (1.22, 1.2, 0.75, 0.25)
 #: R, G and B change by these powers of the luminance change (median of real portraits; 1 in speculars).
 CHANNEL_POWER = (0.79, 1.09, 1.28)
 #: What melanin and blood take from R, G and B, relative.
@@ -111,7 +111,7 @@ def target(px_per_mm: float) -> npt.NDArray[np.float64]:
     return np.array([np.interp(at, np.log2(TARGET_SCALES), table[:, k]) for k in range(BANDS)])
 
 
-def _ageing(age: str) -> npt.NDArray[np.float64]:
+def ageing(age: str) -> npt.NDArray[np.float64]:
     """Contrast of this age relative to an adult's, per band."""
     contrast = AGE_CONTRAST[age]
     return contrast ** np.array(AGE_SLOPE if contrast > 1 else YOUTH_SLOPE)
@@ -272,7 +272,7 @@ def _saturation(light_rgb: F32) -> F32:
 def _wanted(statistics: SkinStatistics, parameters: SkinTexture) -> npt.NDArray[np.float64]:
     """Contrast per band that skin of this age, size, light and sharpness should have."""
     s, grazing = statistics.px_per_mm, statistics.light.grazing
-    wanted: npt.NDArray[np.float64] = target(s) * _ageing(parameters.age) * np.array(BAND_SHARE)
+    wanted: npt.NDArray[np.float64] = target(s) * ageing(parameters.age) * np.array(BAND_SHARE)
     # Frontal light hides texture, side light shows it.
     wanted *= float(np.clip(0.72 + 0.55 * grazing, 0.72, 1.15))
     # Small faces: a few px hold all of it, and filled up wholly they read as stippled.
