@@ -9,7 +9,9 @@ low-passed at 4 mm, mean and 95th percentile; share of px outside the matte chan
 relief under a frontal lamp relative to the picture's own, and correlation of the layer with that under the
 mirrored lamp. Then, of a flat sheet of skin in each zone: the largest autocorrelation of the layer 3 to 25 mm
 away, over that of noise of the same smoothed spectrum. --photo: skin of a photograph waxed with a bilateral
-filter and textured again, with the original's contrast. --clip: CPU time of the analysis per frame.
+filter and textured again, with the original's contrast, and how far that lies above the average of its age: texture
+is filled up to the average, and a photograph above it cannot be known from its waxed copy. --clip: CPU time of
+the analysis per frame.
 --crops: before and after at 200 %, as PNG files.
 """
 
@@ -37,7 +39,7 @@ from grainkit.effects.skin_texture import SkinTexture
 from grainkit.texture.atlas import load_atlas, texel_for
 from grainkit.texture.blocks import BLOCK, masked_blur, means, padded
 from grainkit.texture.energy import bands_of, deviation, energy_of, linear, local_energy, luminance
-from grainkit.texture.layer import KEEP_MM, Skin, SkinStatistics, measure, skin_layer, target
+from grainkit.texture.layer import KEEP_MM, Skin, SkinStatistics, ageing, measure, skin_layer, target
 from grainkit.texture.sample import Material, sample
 from grainkit.texture.stage import TextureStage
 from samples.compare import side_by_side
@@ -185,8 +187,9 @@ def _surrogates(plane: F32, count: int = 7) -> list[F32]:
     return [np.asarray(np.fft.ifft2(np.sqrt(smooth) * np.fft.fft2(n)).real, np.float32) for n in noises]
 
 
-def retextured(rgb: F32, age: str) -> tuple[list[float], list[float], list[float]] | None:
-    """Contrast per band of a photograph's skin: as it is, waxed, and textured again. None where it shows no face."""
+def retextured(rgb: F32, age: str) -> tuple[list[float], ...] | None:
+    """Contrast per band of a photograph's skin: as it is, waxed, and textured again; and that of the average
+    photograph of this age. None where it shows no face."""
     networks = FaceNetworks()
     faces = find_faces(networks, rgb)
     if not faces:
@@ -206,7 +209,7 @@ def retextured(rgb: F32, age: str) -> tuple[list[float], list[float], list[float
     cv2.fillConvexPoly(core, face.hull().astype(np.int32), 1)
     inner = cv2.erode(sure * core, np.ones((9, 9)))
     before, wax, after = ([deviation(b, inner) for b in _bands(p, sure)] for p in (rgb, waxed, again))
-    return before, wax, after
+    return before, wax, after, (target(face.px_per_mm) * ageing(age)).tolist()
 
 
 def clip_cost(path: Path, frames: int = 12) -> float:
@@ -261,7 +264,9 @@ def main() -> None:
             continue
         shown = [" ".join(f"{100 * v:5.2f}" for v in b) for b in bands]
         off = " ".join(f"{20 * np.log10(a / b):+.1f}" for a, b in zip(bands[2][:3], bands[0][:3], strict=True))
-        print(f"{Path(path).name[:25]:26}photograph {shown[0]}, waxed {shown[1]}, again {shown[2]}: {off} dB")
+        above = " ".join(f"{20 * np.log10(a / w):+.1f}" for a, w in zip(bands[0][:3], bands[3][:3], strict=True))
+        print(f"{Path(path).name[:25]:26}photograph {shown[0]} ({above} dB to the average), waxed {shown[1]}, "
+              f"again {shown[2]}: {off} dB to the photograph")  # fmt: skip
     if options.clip is not None:
         print(f"analysis of {options.clip.name}: {clip_cost(options.clip):.0f} ms of CPU time per frame")
 
