@@ -150,7 +150,7 @@ def _lit(skin: Skin, light: Light, px_per_mm: float) -> _Lit:
     shadow lies, in which nothing directional may appear."""
     sure = Under(means((skin.matte > 0.5).astype(np.float32)))
     low = sure.blur(luminance(linear(skin.rgb)), KEEP_MM * px_per_mm / BLOCK)
-    # Black skin has no light to speak of.
+    # Where nothing is lit there is no key to divide by.
     lamp, key = np.array(light.direction, np.float32), max(light.key, 1e-4)
     facing = skin.normals @ lamp
     seen = np.clip((low - np.float32(light.ambient)) / np.float32(key), 0, 1.15)
