@@ -95,7 +95,7 @@ class Followed:
 
     def add(self, uv: Lattice, places: tuple[F32, F32], skin: npt.NDArray[np.bool_]) -> None:
         """Coordinates over a frame; where the followed places are in it, (n, 1) each; where skin is, (h, w)."""
-        height = sample(self._atlas, uv, np.ones(skin.shape, bool), 0.0)[HEIGHT]
+        height = sample(self._atlas, uv, np.ones(skin.shape, bool), 0.0).relief[HEIGHT]
         whole = uv.on(*skin.shape)
         height = height - cv2.GaussianBlur(height, (0, 0), 1.2 * self._scale)
         at = {"interpolation": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}

@@ -9,7 +9,9 @@ low-passed at 4 mm, mean and 95th percentile; share of px outside the matte chan
 relief under a frontal lamp relative to the picture's own, and correlation of the layer with that under the
 mirrored lamp. Then, of a flat sheet of skin in each zone: the largest autocorrelation of the layer 3 to 25 mm
 away, over that of noise of the same smoothed spectrum. --photo: skin of a photograph waxed with a bilateral
-filter and textured again, with the original's contrast. --clip: CPU time of the analysis per frame.
+filter and textured again, with the original's contrast, and how far that lies above the average of its age: texture
+is filled up to the average, and a photograph above it cannot be known from its waxed copy. --clip: CPU time of
+the analysis per frame.
 --crops: before and after at 200 %, as PNG files.
 """
 
@@ -37,8 +39,8 @@ from grainkit.effects.skin_texture import SkinTexture
 from grainkit.texture.atlas import load_atlas, texel_for
 from grainkit.texture.blocks import BLOCK, masked_blur, means, padded
 from grainkit.texture.energy import bands_of, deviation, energy_of, linear, local_energy, luminance
-from grainkit.texture.layer import KEEP_MM, Skin, SkinStatistics, measure, skin_layer, target
-from grainkit.texture.sample import sample
+from grainkit.texture.layer import KEEP_MM, Skin, SkinStatistics, ageing, measure, skin_layer, target
+from grainkit.texture.sample import Material, sample
 from grainkit.texture.stage import TextureStage
 from samples.compare import side_by_side
 from samples.draw import portrait
@@ -121,24 +123,24 @@ def _lamps(rgb: F32, matte: F32, networks: FaceNetworks) -> tuple[float, float]:
     rgb, matte = padded(rgb), padded(matte)
     uv, field = uv_and_normals(face, *matte.shape)
     normals = field.on(matte.shape[0] // BLOCK, matte.shape[1] // BLOCK, BLOCK)
-    planes = sample(load_atlas(1, "adult", texel_for(face.px_per_mm)), uv, matte > 0, -0.5)
+    material = sample(load_atlas(1, "adult", texel_for(face.px_per_mm)), uv, matte > 0, -0.5)
     skin = Skin(luminance(rgb), means(rgb), matte, normals, uv)
     sure, small = (matte > 0.5).astype(np.float32), means(matte)
     low = masked_blur(means(luminance(linear(rgb))), means(sure), KEEP_MM * face.px_per_mm / BLOCK)
     light = estimate_light(low, normals, small)
-    own = measure(skin, planes, light, face.px_per_mm, SkinTexture(strength=1.0))
+    own = measure(skin, material, light, face.px_per_mm, SkinTexture(strength=1.0))
     x, y, z = light.direction
     layers = [
-        _gain(skin, planes, replace(own, light=replace(light, direction=direction)))
+        _gain(skin, material, replace(own, light=replace(light, direction=direction)))
         for direction in ((x, y, z), (0.0, 0.0, 1.0), (-x, -y, z))
     ]
     side, front = (deviation(layer, sure) for layer in layers[:2])
     return front / max(side, 1e-9), float(np.corrcoef(layers[0][sure > 0], layers[2][sure > 0])[0, 1])
 
 
-def _gain(skin: Skin, planes: F32, statistics: SkinStatistics) -> F32:
+def _gain(skin: Skin, material: Material, statistics: SkinStatistics) -> F32:
     energy = local_energy(energy_of(skin.luma, skin.matte), statistics.px_per_mm)
-    return skin_layer(skin, planes, energy, statistics, SkinTexture(strength=1.0)).gain
+    return skin_layer(skin, material, energy, statistics, SkinTexture(strength=1.0)).gain
 
 
 def lattice(age: str = "adult", px_per_mm: float = 4.0, side: int = 240) -> dict[str, float]:
@@ -159,8 +161,8 @@ def lattice(age: str = "adult", px_per_mm: float = 4.0, side: int = 240) -> dict
     }.items():
         uv = np.ascontiguousarray(np.stack(np.meshgrid(run, run), -1) + np.array(place, np.float32), np.float32)
         skin = Skin(0.6 * ones, grey, ones, normals, Lattice(uv, 0.0, 0.0, 1.0))
-        planes = sample(atlas, skin.uv, ones > 0, -0.5)
-        layer = _gain(skin, planes, measure(skin, planes, light, px_per_mm, parameters))
+        material = sample(atlas, skin.uv, ones > 0, -0.5)
+        layer = _gain(skin, material, measure(skin, material, light, px_per_mm, parameters))
         found[zone] = _peak(layer, px_per_mm) / float(np.median([_peak(p, px_per_mm) for p in _surrogates(layer)]))
     return found
 
@@ -185,8 +187,9 @@ def _surrogates(plane: F32, count: int = 7) -> list[F32]:
     return [np.asarray(np.fft.ifft2(np.sqrt(smooth) * np.fft.fft2(n)).real, np.float32) for n in noises]
 
 
-def retextured(rgb: F32, age: str) -> tuple[list[float], list[float], list[float]] | None:
-    """Contrast per band of a photograph's skin: as it is, waxed, and textured again. None where it shows no face."""
+def retextured(rgb: F32, age: str) -> tuple[list[float], ...] | None:
+    """Contrast per band of a photograph's skin: as it is, waxed, and textured again; and that of the average
+    photograph of this age. None where it shows no face."""
     networks = FaceNetworks()
     faces = find_faces(networks, rgb)
     if not faces:
@@ -206,7 +209,7 @@ def retextured(rgb: F32, age: str) -> tuple[list[float], list[float], list[float
     cv2.fillConvexPoly(core, face.hull().astype(np.int32), 1)
     inner = cv2.erode(sure * core, np.ones((9, 9)))
     before, wax, after = ([deviation(b, inner) for b in _bands(p, sure)] for p in (rgb, waxed, again))
-    return before, wax, after
+    return before, wax, after, (target(face.px_per_mm) * ageing(age)).tolist()
 
 
 def clip_cost(path: Path, frames: int = 12) -> float:
@@ -261,7 +264,9 @@ def main() -> None:
             continue
         shown = [" ".join(f"{100 * v:5.2f}" for v in b) for b in bands]
         off = " ".join(f"{20 * np.log10(a / b):+.1f}" for a, b in zip(bands[2][:3], bands[0][:3], strict=True))
-        print(f"{Path(path).name[:25]:26}photograph {shown[0]}, waxed {shown[1]}, again {shown[2]}: {off} dB")
+        above = " ".join(f"{20 * np.log10(a / w):+.1f}" for a, w in zip(bands[0][:3], bands[3][:3], strict=True))
+        print(f"{Path(path).name[:25]:26}photograph {shown[0]} ({above} dB to the average), waxed {shown[1]}, "
+              f"again {shown[2]}: {off} dB to the photograph")  # fmt: skip
     if options.clip is not None:
         print(f"analysis of {options.clip.name}: {clip_cost(options.clip):.0f} ms of CPU time per frame")
 

@@ -20,7 +20,7 @@ from grainkit.texture.atlas import Atlas, bake
 from grainkit.texture.blocks import BLOCK, masked_blur, means
 from grainkit.texture.energy import energy_of, linear, local_energy, luminance
 from grainkit.texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, skin_layer
-from grainkit.texture.sample import sample
+from grainkit.texture.sample import Material, sample
 from samples.draw import portrait
 
 WIDTH, HEIGHT = 452, 600
@@ -44,14 +44,14 @@ class Found:
     uv: np.ndarray
     normals: np.ndarray
     skin: Skin
-    planes: np.ndarray
+    material: Material
     light: Light
 
     def layer(self, statistics: SkinStatistics, parameters: SkinTexture, skin: Skin | None = None) -> Layer:
         """The layer of this picture, or of another of the same face."""
         skin = skin or self.skin
         energy = local_energy(energy_of(skin.luma, skin.matte), statistics.px_per_mm)
-        return skin_layer(skin, self.planes, energy, statistics, parameters)
+        return skin_layer(skin, self.material, energy, statistics, parameters)
 
     def cover(self, *groups: tuple[int, ...]) -> np.ndarray:
         """True inside the polygons of these landmark groups."""
@@ -72,11 +72,11 @@ def found() -> Found:
     matte = skin_matte(rgb, face, colour, person)
     uv, normals = uv_and_normals(face, HEIGHT, WIDTH)
     skin = skin_of(rgb, matte, uv, normals)
-    planes = sample(atlas(), uv, matte > 0, -0.5)
+    material = sample(atlas(), uv, matte > 0, -0.5)
     low = masked_blur(luminance(linear(rgb)), (matte > 0.5).astype(np.float32), KEEP_MM * face.px_per_mm)
     fine = normals.on(HEIGHT, WIDTH)
     light = estimate_light(low, fine, matte)
-    return Found(rgb, face, person, colour, matte, uv.on(HEIGHT, WIDTH), fine, skin, planes, light)
+    return Found(rgb, face, person, colour, matte, uv.on(HEIGHT, WIDTH), fine, skin, material, light)
 
 
 def skin_of(rgb: np.ndarray, matte: np.ndarray, uv: Lattice, normals: Lattice) -> Skin:

@@ -9,27 +9,48 @@ from grainkit.analysis.face import mean_face
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.uv import face_uv
 from grainkit.texture import sample as sampler
-from grainkit.texture.atlas import EXTENT, HEIGHT, PLAIN_FROM, bake, cache_folder, load_atlas, texel_for, zone_maps
+from grainkit.texture.atlas import (
+    CAVITY,
+    EXTENT,
+    HEIGHT,
+    PLAIN_FROM,
+    bake,
+    cache_folder,
+    load_atlas,
+    texel_for,
+    zone_maps,
+)
 from tests.skin import atlas, found
 
 
 def test_one_seed_is_one_skin_and_another_seed_another():
     again = bake(1, "adult", 0.24)
-    assert np.array_equal(atlas().levels[0], again.levels[0])
-    other = bake(2, "adult", 0.24).levels[0][..., HEIGHT]
-    here = atlas().levels[0][..., HEIGHT]
+    assert np.array_equal(atlas().relief[0], again.relief[0])
+    assert np.array_equal(atlas().tints[0], again.tints[0])
+    other = bake(2, "adult", 0.24).relief[0][..., HEIGHT]
+    here = atlas().relief[0][..., HEIGHT]
     assert abs(np.corrcoef(here.ravel(), other.ravel())[0, 1]) < 0.1
 
 
 def test_age_deepens_the_lines():
     forehead = np.s_[200:330, 300:760]
-    young, old = (bake(1, age, 0.24).levels[0][..., HEIGHT][forehead].std() for age in ("child", "senior"))
+    young, old = (bake(1, age, 0.24).relief[0][..., HEIGHT][forehead].std() for age in ("child", "senior"))
     assert old > 1.25 * young
+
+
+def test_vellus_hair_lies_only_where_it_can_be_seen():
+    fine = bake(1, "adult", 0.16).relief[0][..., CAVITY]
+    hairs = fine < -0.05
+    assert 0.001 < hairs.mean() < 0.05
+    assert (atlas().relief[0][..., CAVITY] >= 0).all()
+    left, top = EXTENT[:2]
+    nose = np.s_[int((-30 - top) / 0.16) : int((0 - top) / 0.16), int((-8 - left) / 0.16) : int((8 - left) / 0.16)]
+    assert hairs[nose].mean() < 0.1 * hairs.mean()
 
 
 def test_no_lattice_stands_out_of_the_relief():
     """Peaks of the autocorrelation, 3 to 25 mm away, against those of the same spectrum with no other order."""
-    plane = atlas().levels[0][..., HEIGHT][500:756, 560:816].astype(np.float64)
+    plane = atlas().relief[0][..., HEIGHT][500:756, 560:816].astype(np.float64)
 
     def peak(p):
         spectrum = np.abs(np.fft.fft2(p - p.mean())) ** 2
@@ -63,9 +84,10 @@ def test_a_damaged_cache_is_baked_again(tmp_path, monkeypatch):
     first = load_atlas(3, "young", 0.24)
     (file,) = tmp_path.iterdir()
     again = load_atlas(3, "young", 0.24)
-    assert np.array_equal(again.levels[0], first.levels[0])
+    assert np.array_equal(again.relief[0], first.relief[0])
+    assert np.array_equal(again.tints[0], first.tints[0])
     file.write_bytes(file.read_bytes()[:1000])
-    assert np.array_equal(load_atlas(3, "young", 0.24).levels[0], first.levels[0])
+    assert np.array_equal(load_atlas(3, "young", 0.24).relief[0], first.relief[0])
     assert file.stat().st_size > 100_000
     assert cache_folder() == tmp_path
 
@@ -103,8 +125,8 @@ def test_coordinates_run_at_the_faces_own_scale_and_on_past_it():
 
 
 def sample(a, uv, wanted, bias):
-    """(h, w, 4) of the atlas at coordinates (h, w, 2) of every px."""
-    return np.moveaxis(sampler.sample(a, Lattice(uv, 0.0, 0.0, 1.0), wanted, bias), 0, -1)
+    """(h, w, 2), the relief of the atlas at coordinates (h, w, 2) of every px."""
+    return np.moveaxis(sampler.sample(a, Lattice(uv, 0.0, 0.0, 1.0), wanted, bias).relief, 0, -1)
 
 
 def test_the_sampler_reads_texels_and_what_lies_between():
@@ -112,9 +134,9 @@ def test_the_sampler_reads_texels_and_what_lies_between():
     x, y = np.arange(20), np.arange(15)
     uv = np.stack(np.meshgrid(EXTENT[0] + (300 + x) * a.texel, EXTENT[1] + (400 + y) * a.texel), -1).astype(np.float32)
     wanted = np.ones(uv.shape[:2], bool)
-    assert sample(a, uv, wanted, -8.0) == pytest.approx(a.levels[0][400:415, 300:320], abs=0.05)
+    assert sample(a, uv, wanted, -8.0) == pytest.approx(a.relief[0][400:415, 300:320], abs=0.05)
     between = sample(a, uv + np.float32(a.texel / 2), wanted, -8.0)[..., HEIGHT]
-    h = a.levels[0][400:416, 300:321, HEIGHT]
+    h = a.relief[0][400:416, 300:321, HEIGHT]
     assert between == pytest.approx((h[:-1, :-1] + h[1:, :-1] + h[:-1, 1:] + h[1:, 1:]) / 4, abs=0.1)
     calm, crisp = (sample(a, uv, wanted, bias)[..., HEIGHT].std() for bias in (2.0, 0.0))
     assert calm < 0.8 * crisp

@@ -10,7 +10,7 @@ import pytest
 
 from grainkit.texture.blocks import masked_blur, means
 from grainkit.texture.energy import bands_of, deviation, linear, luminance
-from grainkit.texture.layer import measure, target
+from grainkit.texture.layer import _band_statistics, _fill, measure, target
 from tests.skin import FEATURES, PLAIN, found
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -33,7 +33,7 @@ def contrast(rgb, sure):
 @pytest.fixture(scope="module")
 def made():
     f = found()
-    statistics = measure(f.skin, f.planes, f.light, f.face.px_per_mm, PLAIN)
+    statistics = measure(f.skin, f.material, f.light, f.face.px_per_mm, PLAIN)
     return f, statistics, f.layer(statistics, PLAIN)
 
 
@@ -53,6 +53,48 @@ def test_waxy_skin_is_filled_up_to_what_a_photograph_shows(made, cheek):
     plasticity = np.mean(20 * np.log10(wanted[:2] / after[:2]))
     assert -2.5 < plasticity < 3.5
     assert after[3] < 1.3 * before[3] + 0.004
+
+
+def test_bands_run_into_one_another_as_the_response_says():
+    """A band times a gain shows in the next ones: what the fill solves for."""
+    total = np.random.default_rng(3).standard_normal((160, 160)).astype(np.float32)
+    bands, response = _band_statistics(total, np.ones_like(total))
+    gains = np.array([1.0, 2.0, 1.0, 0.0], np.float32)
+    seen = bands_of(sum(g * b for g, b in zip(gains, bands_of(total), strict=True)))
+    assert [b.std() for b in seen[:3]] == pytest.approx((response @ gains)[:3], rel=0.1)
+    assert (response @ np.ones(4) < np.array(bands)).all()
+
+
+def test_the_fill_is_what_brings_the_bands_to_what_is_asked():
+    response = np.array([[1.5, 0.4, 0, 0], [0.3, 0.6, 0.2, 0], [0, 0.1, 0.3, 0.05], [0, 0, 0.05, 0.1]], np.float32)
+    wanted = np.array([0.9, 0.8, 0.4, 0.1], np.float32)
+    asked = np.square(response @ wanted)
+    energy, ones = np.zeros((1, 2, 4), np.float32), np.ones((1, 2), np.float32)
+    energy[0, 1] = 4 * asked
+    gains, lack = np.zeros_like(energy), np.zeros_like(ones)
+    _fill(energy, ones, ones, ones, asked, np.zeros(4, np.float32), response, gains, lack)
+    assert gains[0, 0] == pytest.approx(wanted, abs=0.1)
+    assert lack[0, 0] == pytest.approx(1)
+    assert not gains[0, 1].any()
+    assert lack[0, 1] == 0
+
+
+def test_foreshortened_skin_gets_less(made):
+    f, statistics, _ = made
+    turned = f.skin.normals.copy()
+    turned[...] = np.array([0.866, 0.0, 0.5], np.float32)
+    faced = turned * 0 + np.array([0.0, 0.0, 1.0], np.float32)
+    sure = (f.matte > 0.8).astype(np.float32)
+    flat = replace(PLAIN, relief=0.0, pigment=0.0)
+    rim, middle = (deviation(f.layer(statistics, flat, replace(f.skin, normals=n)).gain, sure) for n in (turned, faced))
+    assert rim < 0.9 * middle
+
+
+def test_old_skin_is_more_uneven_in_colour(made, cheek):
+    f, statistics, _ = made
+    even = replace(PLAIN, relief=0.0, cavity=0.0, pores=0.0)
+    adult, senior = (deviation(f.layer(statistics, replace(even, age=a)).cr, cheek) for a in ("adult", "senior"))
+    assert senior > 1.5 * adult
 
 
 def test_skin_that_is_textured_already_gets_next_to_nothing(made, cheek):

@@ -178,9 +178,10 @@ def test_what_a_matte_hides_for_a_while_comes_back_with_the_same_pores(frames):
 
     def last(*levels):
         stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
-        return [stage.term(replace(f, matte=white * level)) for f, level in zip(frames, levels, strict=True)][-1]
+        return [stage.term(replace(f, matte=white * level)) for f, level in zip(frames[:4], levels, strict=True)][-1]
 
-    whole, hidden = last(1, 1, 1, 1, 1), last(1, 0, 0, 0, 1)
+    # Four frames: on the next one texture is looked at anew, and what was hidden has seen less of it.
+    whole, hidden = last(1, 1, 1, 1), last(1, 0, 0, 1)
     assert (whole.luma != 0).any()
     assert np.array_equal(whole.luma, hidden.luma)
 

@@ -27,6 +27,7 @@ from numba import njit
 from grainkit.noise import pcg4d, stream_key
 
 F32 = npt.NDArray[np.float32]
+F16 = npt.NDArray[np.float16]
 
 #: (left, top, right, bottom) of the atlas in mm: face, neck, and below it a hand of plain skin.
 EXTENT = (-128.0, -112.0, 128.0, 210.0)
@@ -37,9 +38,14 @@ AGES = {"child": 0.05, "young": 0.15, "adult": 0.35, "mature": 0.65, "senior": 0
 #: Texel sizes that are baked, mm. A face of s px/mm takes the finest that it can show.
 TEXELS = (0.12, 0.16, 0.24)
 #: Part of the name of a cached atlas; raise it when the same seed bakes another skin.
-VERSION = 2
-#: Planes of an atlas.
-HEIGHT, CAVITY, MELANIN, BLOOD = range(4)
+VERSION = 3
+#: mm between samples of the pigments: they are read once per square of the picture, which is wider.
+TINT_TEXEL = 0.32
+#: Texels up to this many mm hold vellus hair; coarser ones are for faces that it cannot be seen on.
+VELLUS_TEXEL = 0.16
+#: Planes of the relief and of the pigments of an atlas.
+HEIGHT, CAVITY = range(2)
+MELANIN, BLOOD = range(2)
 LEVELS = 5
 #: Most points that are looked at for one place; a bucket has about one, 25 buckets are in reach.
 MOST_NEAR = 24
@@ -51,10 +57,12 @@ ZONES = ("forehead", "nose", "cheek", "under-eye", "chin", "neck")
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """Baked skin. levels: float32 (h, w, 4) each, half the size of the one before: height in µm, cavity
-    0..1.3, melanin and blood in standard deviations. texel: mm between samples of the first level."""
+    """Baked skin. relief: float32 (h, w, 2) each, half the size of the one before: height in µm, and openings of
+    pores 0..1.3, below 0 where a vellus hair lies. tints: the same of melanin and blood, in standard deviations.
+    texel: mm between samples of the first level of relief; TINT_TEXEL of tints."""
 
-    levels: tuple[F32, ...]
+    relief: tuple[F32, ...]
+    tints: tuple[F32, ...]
     texel: float
     left: float = EXTENT[0]
     top: float = EXTENT[1]
@@ -174,6 +182,7 @@ def _cells(
     """Skin cells: furrows between nearest points, depth random per edge so that edges vanish and no net appears."""
     one, half = np.float32(1.0), np.float32(0.5)
     per_mm, step = np.float32(1.0 / cell), np.float32(texel)
+    low, high, edge, wide = -1, -1, one, one
     for j in range(first, last):
         for i in range(out.shape[1]):
             x, y = np.float32(i) * step + warp[j, i, 0], np.float32(j) * step + warp[j, i, 1]
@@ -197,9 +206,11 @@ def _cells(
             if b < 0:
                 continue
             f1, f2 = np.sqrt(nearest), np.sqrt(second)
-            e, w, _, _ = _four(min(a, b) * 7919 + max(a, b), stream + 1, seed)
-            edge = np.float32(0.15 + 0.85 * e * e)
-            gap = (f2 - f1) / np.float32(furrow * (0.6 + 0.8 * w))
+            if min(a, b) != low or max(a, b) != high:
+                low, high = min(a, b), max(a, b)
+                e, w, _, _ = _four(low * 7919 + high, stream + 1, seed)
+                edge, wide = np.float32(0.15 + 0.85 * e * e), one / np.float32(furrow * (0.6 + 0.8 * w))
+            gap = (f2 - f1) * wide
             ratio = np.float32(2.0) * f1 / (f1 + f2)
             rise = one - min(one, ratio * ratio)
             out[j, i] += dome * (rise * (half + points[a, 2]) + points[a, 3]) - depth * edge / (one + gap * gap)
@@ -225,38 +236,46 @@ def _bump(square: Any) -> Any:
 
 @_jit
 def _strokes(
-    out: Any, count: Any, zones: Any, share: Any, angle: Any, turn: Any, texel: Any, width_mm: Any, height_mm: Any,
+    out: Any, count: Any, density: Any, angle: Any, turn: Any, texel: Any, width_mm: Any, height_mm: Any,
     shortest: Any, longest: Any, thick: Any, depth: Any, unrest: Any, stream: Any, seed: Any,
 ) -> None:  # fmt: skip
-    """Furrows along the tension lines: Gaussian across, tapered and slightly bent along."""
+    """Furrows along the tension lines: Gaussian across, tapered and slightly bent along.
+
+    density: 1 mm map of the share of `count` (over the whole extent) that is drawn there, 0..1.
+    """
     rows, columns = out.shape
     for k in range(count):
         u, v, chance, size = _four(k, stream, seed)
+        x, y = width_mm * u, height_mm * v
+        if chance > _at(density, x, y):
+            continue
         p, q, r, d = _four(k, stream + 1, seed)
         g1, g2, _, _ = _four(k, stream + 2, seed)
-        x, y = width_mm * u, height_mm * v
-        zone = _at(zones, x, y)
-        wanted = 0.0
-        for z in range(6):
-            wanted += zone[z] * share[z]
-        if chance > wanted:
-            continue
         theta = _at(angle, x, y) + turn + unrest * _normal(p, q)
-        c, s = np.cos(theta), np.sin(theta)
-        half = 0.5 * (shortest + (longest - shortest) * size * size)
-        wide = thick * (0.7 + 0.6 * r)
-        bend = 0.25 * _normal(g1, g2) / half
-        deep = depth * (0.35 + 0.65 * d)
-        reach = half + 2.0 * wide
-        for j in range(max(0, int((y - reach) / texel)), min(rows - 1, int((y + reach) / texel) + 1) + 1):
-            for i in range(max(0, int((x - reach) / texel)), min(columns - 1, int((x + reach) / texel) + 1) + 1):
-                px, py = i * texel - x, j * texel - y
-                along = px * c + py * s
-                across = -px * s + py * c - bend * along * along
-                t = along / half
-                if t * t < 1.0 and across * across < 4.0 * wide * wide:
-                    taper = 1.0 - t * t
-                    out[j, i] -= deep * taper * taper * _bump((across / wide) ** 2)
+        c, s = np.float32(np.cos(theta)), np.float32(np.sin(theta))
+        half = np.float32(0.5 * (shortest + (longest - shortest) * size * size))
+        wide = np.float32(thick * (0.7 + 0.6 * r))
+        bend = np.float32(0.25 * _normal(g1, g2)) / half
+        deep = np.float32(depth * (0.35 + 0.65 * d))
+        per_half, per_wide, one = np.float32(1.0) / half, np.float32(1.0) / wide, np.float32(1.0)
+        # Off the axis by no more than this; so a row crosses it in a short run.
+        off = np.float32(2.0) * wide + abs(bend) * half * half
+        tall = half * abs(s) + off
+        x, y = np.float32(x), np.float32(y)
+        for j in range(max(0, int((y - tall) / texel)), min(rows - 1, int((y + tall) / texel) + 1) + 1):
+            py = np.float32(j * texel) - y
+            low, high = -half * abs(c) - off, half * abs(c) + off
+            if abs(s) > np.float32(0.05):
+                middle, reach = py * c / s, off / abs(s)
+                low, high = max(low, middle - reach), min(high, middle + reach)
+            for i in range(max(0, int((x + low) / texel)), min(columns - 1, int((x + high) / texel) + 1) + 1):
+                px = np.float32(i * texel) - x
+                t = (px * c + py * s) * per_half
+                across = (py * c - px * s - bend * t * t * half * half) * per_wide
+                if t * t < one and across * across < np.float32(4.0):
+                    taper, rest = one - t * t, one - np.float32(0.25) * across * across
+                    rest *= rest
+                    out[j, i] -= deep * taper * taper * rest * rest
 
 
 @_jit
@@ -379,9 +398,30 @@ def zone_maps() -> tuple[F32, F32, F32]:
     oblique = np.radians(58)
     c, s = c + side * np.cos(2 * oblique), s + side * np.sin(2 * oblique)
     c += 1.2 * (1 - forehead) * np.exp(-((ax / 25) ** 2)) * step((y - 52) / 6) + 3 * neck
+    c += 3 * eye_corners()
     angle = 0.5 * np.arctan2(s, c) * np.where(x >= 0, 1, -1)
     denser = 1 + 0.8 * np.exp(-(((ax - 26) ** 2 + (y - 4) ** 2) / 400)) * zones[..., 2]
     return zones.astype(np.float32), angle.astype(np.float32), denser.astype(np.float32)
+
+
+def eye_corners() -> npt.NDArray[np.float64]:
+    """1 mm map of how much a place is at the outer corner of an eye, where lines fan out sideways."""
+    left, top, right, bottom = EXTENT
+    x, y = np.meshgrid(np.arange(left, right + 1), np.arange(top, bottom + 1))
+    corners: npt.NDArray[np.float64] = np.exp(-(((np.abs(x) - 68) / 10) ** 2) - ((y + 31) / 13) ** 2)
+    return corners
+
+
+def _drawn_out(field: F32, angle: F32, mm: float, texel: float) -> F32:
+    """A field smeared along an angle (a map of the same size) over about this many mm, of unit variance again."""
+    rows, columns = np.indices(field.shape, np.float32)
+    along, down = np.cos(angle) * np.float32(1 / texel), np.sin(angle) * np.float32(1 / texel)
+    out = np.zeros_like(field)
+    for n in range(-3, 4):
+        at, share = np.float32(n * mm / 3), np.float32(1 - abs(n) / 4)
+        x, y = columns + along * at, rows + down * at
+        out += share * cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(out / out.std(), np.float32)
 
 
 def _over(zones: F32, *values: float) -> F32:
@@ -392,13 +432,24 @@ def _widened(plane: F32, shape: tuple[int, int]) -> F32:
     return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
+def _resized(plane: F32, shape: tuple[int, int], scale: float) -> F32:
+    """A plane whose samples lie `scale` times as far apart in those of the result, sample 0 on sample 0."""
+    if plane.shape[:2] == shape:
+        return plane
+    back = np.array([[1 / scale, 0, 0], [0, 1 / scale, 0]], np.float64)
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(plane, back, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
+
+
 def bake(seed: int, age: str, texel: float) -> Atlas:
     """Bake the skin of this seed at an age bracket; deterministic."""
     old = AGES[age]
     left, top, right, bottom = EXTENT
     size = (right - left, bottom - top)
     area = size[0] * size[1]
-    shape = (int(size[1] / texel) + 1, int(size[0] / texel) + 1)
+    shape, tinted = ((int(size[1] / t) + 1, int(size[0] / t) + 1) for t in (texel, TINT_TEXEL))
     zones, angle, denser = zone_maps()
     patchy, patchy_pores = (_field(zones.shape[:2], period, 1.0, seed, n) for n, period in enumerate((9.0, 6.0)))
 
@@ -412,7 +463,7 @@ def bake(seed: int, age: str, texel: float) -> Atlas:
     def pitted() -> tuple[F32, F32]:
         wing = _over(zones, 0.8, 2.0, 0.85, 0.3, 1.0, 0.4) * denser
         density = wing * np.clip(np.exp(0.75 * patchy_pores), 0.18, 2.8)
-        points = scattered(0.78 / np.sqrt(np.maximum(density, 0.05)), 9.0, 80)
+        points = scattered(0.78 / np.sqrt(np.maximum(density, 0.05)), 6.0, 80)
         pits, cavity = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         diameters, depths = (0.20, 0.29, 0.26, 0.13, 0.25, 0.16), (34.0, 58.0, 52.0, 14.0, 50.0, 16.0)
         wide, deep = (np.array(v, np.float32) for v in (diameters, depths))
@@ -421,22 +472,36 @@ def bake(seed: int, age: str, texel: float) -> Atlas:
 
     def lined() -> F32:
         lines = np.zeros(shape, np.float32)
-        ageing = tuple(old * v for v in (0.9, 0.05, 0.2, 0.9, 0.1, 0.7))
-        for share, turn, per_mm2, shortest, longest, thick, depth, unrest, stream in (
-            ((0.9, 0.15, 0.65, 1.0, 0.5, 0.9), 0.0, 1.9, 1.0, 4.2, 0.085, 36.0, 0.28, 50),
-            ((0.5, 0.2, 0.6, 0.6, 0.5, 0.4), 1.05, 1.3, 0.6, 2.4, 0.07, 26.0, 0.35, 60),
-            (ageing, 0.0, 0.22, 5.0, 22.0, 0.16, 55.0, 0.12, 70),
+        feet = 0.6 * eye_corners()
+        for share, more, turn, per_mm2, shortest, longest, thick, depth, unrest, stream in (
+            ((0.9, 0.15, 0.65, 1.0, 0.5, 0.9), 0.0, 0.0, 1.9, 1.0, 4.2, 0.085, 36.0, 0.28, 50),
+            ((0.5, 0.2, 0.6, 0.6, 0.5, 0.4), 0.0, 1.05, 1.3, 0.6, 2.4, 0.07, 26.0, 0.35, 60),
+            ((0.9, 0.05, 0.2, 0.9, 0.1, 0.7), feet, 0.0, 0.22 * old, 5.0, 22.0, 0.16, 55.0, 0.12, 70),
         ):
             _strokes(
-                lines, int(area * per_mm2), zones, np.array(share, np.float32), angle, turn, texel, *size,
-                shortest, longest, max(thick, 0.5 * texel), depth, unrest, stream, seed,
+                lines, int(area * per_mm2), (_over(zones, *share) + more).astype(np.float32), angle, turn, texel,
+                *size, shortest, longest, max(thick, 0.5 * texel), depth, unrest, stream, seed,
             )  # fmt: skip
         return lines * np.float32(0.7 + 0.6 * old)
 
+    def downy() -> F32:
+        hairs = np.zeros(shape, np.float32)
+        if texel <= VELLUS_TEXEL:
+            thick = max(0.03, 0.5 * texel)
+            density = _over(zones, 0.5, 0.0, 0.8, 0.1, 0.5, 0.3)
+            _strokes(
+                hairs, int(area * 0.35), density, angle, 1.2, texel, *size, 1.5, 4.5, thick, 0.5 * 0.05 / thick,
+                0.25, 110, seed,
+            )  # fmt: skip
+        return hairs
+
     def pigmented() -> tuple[F32, F32]:
-        spots = np.zeros(shape, np.float32)
-        _spots(spots, int(area / 100 * (0.4 + 6 * old)), texel, *size, 100, seed)
-        melanin = 0.5 * field(1.0, 18) + 0.8 * field(2.4, 19) + 0.6 * field(6.0, 20)
+        def field(period: float, stream: int) -> F32:
+            return _field(tinted, period, TINT_TEXEL, seed, stream)
+
+        spots = np.zeros(tinted, np.float32)
+        _spots(spots, int(area / 100 * (0.4 + 6 * old)), TINT_TEXEL, *size, 100, seed)
+        melanin = 0.5 * field(1.0, 18) + 0.8 * field(2.4, 19) + (0.6 + old) * field(6.0, 20)
         # Small veins show where a slow field crosses zero: thin, branching, rare, and more of them with age.
         wide = field(4.0, 22)
         veins = np.exp(-((field(8.0, 23) / 0.10) ** 2)) * np.clip(wide, 0, None)
@@ -446,8 +511,20 @@ def bake(seed: int, age: str, texel: float) -> Atlas:
     def roughness() -> F32:
         rough = _over(zones, 0.9, 1.0, 1.0, 0.7, 1.0, 0.8) * np.clip(np.exp(0.4 * patchy), 0.4, 2.0)
         height = (9 * field(0.40, 10) + 13 * field(0.75, 11)) * _widened(rough, shape)
-        bumps = _over(zones, 0.75, 0.7, 1.0, 0.5, 1.15, 0.6) * np.float32(0.75 + 0.5 * old)
-        height += (22 * field(1.4, 12) + 16 * (1 + old) * field(2.6, 13)) * _widened(bumps, shape)
+        bumps = _over(zones, 0.6, 0.7, 1.0, 0.5, 0.9, 0.6) * np.float32(0.75 + 0.5 * old)
+        bumps *= np.clip(np.exp(0.5 * patchy_pores), 0.4, 2.0)
+        # Fine creases: unevenness drawn out along the tension lines and across them, little that is round. Each of
+        # several widths, for lines of one width that follow a direction look like a fingerprint.
+        lying = _widened(angle, tinted)
+        creases = np.zeros(tinted, np.float32)
+        for amount, period, turn, mm, stream in (
+            (16, 1.1, 0.0, 1.3 + 0.4 * old, 120), (7, 1.1, 1.05, 1.2, 124),
+            (7 + 5 * old, 2.0, 0.0, 1.9 + 0.9 * old, 128),
+        ):  # fmt: skip
+            widths = (_field(tinted, period * r, TINT_TEXEL, seed, stream + n) for n, r in enumerate((0.7, 1.1, 1.8)))
+            even = np.asarray(sum(widths, np.float32(0)), np.float32)
+            creases += np.float32(amount) * _drawn_out(even, lying + np.float32(turn), mm, TINT_TEXEL)
+        height += (_widened(creases, shape) + 12 * field(1.4, 25)) * _widened(bumps, shape)
         return np.asarray(height, np.float32)
 
     def warped() -> F32:
@@ -455,15 +532,15 @@ def bake(seed: int, age: str, texel: float) -> Atlas:
 
     spacing = _over(zones, 0.46, 0.50, 0.55, 0.42, 0.52, 0.60) * (1 + 0.25 * old) * (1 + 0.12 * patchy)
     turns, squeeze = (np.cos(angle), np.sin(angle)), 1 / (1.35 + 0.35 * old)
-    planes = np.empty((*shape, 4), np.float32)
+    relief, tints = np.empty((*shape, 2), np.float32), np.empty((*tinted, 2), np.float32)
     with ThreadPoolExecutor(2, thread_name_prefix="grainkit-bake") as pool:
         sizes = ((1.0, 34.0, 16.0, patchy, 30), (1.75, 30.0, 20.0, patchy_pores, 40))
         cells = [
-            pool.submit(scattered, np.maximum(0.25, spacing * scale * 0.80), 16.0 / scale**2, stream)
+            pool.submit(scattered, np.maximum(0.25, spacing * scale * 0.80), 10.0 / scale**2, stream)
             for scale, _, _, _, stream in sizes
         ]
         warping, lining, pitting = pool.submit(warped), pool.submit(lined), pool.submit(pitted)
-        roughening, tinting = pool.submit(roughness), pool.submit(pigmented)
+        roughening, tinting, hairing = pool.submit(roughness), pool.submit(pigmented), pool.submit(downy)
         height, warp = np.zeros(shape, np.float32), warping.result()
         for points, (scale, depth, dome, patch, stream) in zip(cells, sizes, strict=True):
             cell = float(spacing.mean() * scale)
@@ -473,23 +550,31 @@ def bake(seed: int, age: str, texel: float) -> Atlas:
             placed = _with_heights(placed[order], stream + 2, seed)
             near = np.full((columns * rows, MOST_NEAR), -1, np.int32)
             _within_reach(placed, starts, columns, rows, cell, np.float32(squeeze), near)
-            relief = np.zeros(shape, np.float32)
+            # Larger cells have wider furrows: drawn coarser.
+            drawn = texel * (1.5 if scale > 1.5 else 1.0)
+            rough = (int(size[1] / drawn) + 2, int(size[0] / drawn) + 2) if drawn > texel else shape
+            net, bent = np.zeros(rough, np.float32), _resized(warp, rough, texel / drawn)
             jobs = [
                 pool.submit(
-                    _cells, relief, a, b, placed, near, columns, rows, cell, texel, *turns, warp,
+                    _cells, net, a, b, placed, near, columns, rows, cell, drawn, *turns, bent,
                     np.float32(squeeze), 0.075 * scale, depth, dome, stream, seed,
                 )
-                for a, b in pairwise(np.linspace(0, shape[0], 9).astype(int))
+                for a, b in pairwise(np.linspace(0, rough[0], 9).astype(int))
             ]  # fmt: skip
             for job in jobs:
                 job.result()
             amount = _over(zones, 0.75, 0.55, 0.95, 0.9, 0.85, 0.9) * np.clip(np.exp(0.5 * patch), 0.3, 2.2)
-            height += relief * _widened(amount, shape)
-        pits, planes[..., CAVITY] = pitting.result()
-        planes[..., MELANIN], planes[..., BLOOD] = tinting.result()
-        planes[..., HEIGHT] = height + lining.result() + roughening.result() + pits
+            height += _resized(net, shape, drawn / texel) * _widened(amount, shape)
+        pits, cavity = pitting.result()
+        relief[..., CAVITY] = cavity + hairing.result()
+        tints[..., MELANIN], tints[..., BLOOD] = tinting.result()
+        relief[..., HEIGHT] = height + lining.result() + roughening.result() + pits
     # Half floats are what the cache keeps: rounded at once, a baked atlas and a cached one are the same skin.
-    return Atlas(_mips(planes.astype(np.float16).astype(np.float32)), texel)
+    return _atlas(relief.astype(np.float16), tints.astype(np.float16), texel)
+
+
+def _atlas(relief: F16, tints: F16, texel: float) -> Atlas:
+    return Atlas(_mips(relief.astype(np.float32)), _mips(tints.astype(np.float32)), texel)
 
 
 def _mips(first: F32) -> tuple[F32, ...]:
@@ -517,28 +602,38 @@ def load_atlas(seed: int, age: str, texel: float) -> Atlas:
     path = cache_folder() / f"atlas-v{VERSION}-{seed}-{age}-{texel:g}.npy"
     kept = _read(path)
     if kept is not None:
-        return Atlas(_mips(kept), texel)
+        return _atlas(kept[0], kept[1], texel)
     atlas = bake(seed, age, texel)
-    _write(path, atlas.levels[0])
+    _write(path, atlas)
     return atlas
 
 
-def _read(path: Path) -> F32 | None:
-    """Half-float planes with their digest behind them, as float32; None where that is not what the file holds."""
+def _read(path: Path) -> tuple[F16, F16] | None:
+    """Relief and tints as half floats, each behind its size, their digest behind them; None where that is not what
+    the file holds."""
     try:
         data = path.read_bytes()
     except OSError:
         return None
-    body, digest = data[:-32], data[-32:]
+    body, digest = memoryview(data)[:-32], data[-32:]
     if len(data) < 40 or hashlib.sha256(body).digest() != digest:
         return None
-    height, width = np.frombuffer(body[:8], np.uint32)
-    return np.frombuffer(body[8:], np.float16).reshape(height, width, 4).astype(np.float32)
+    planes = []
+    while body:
+        height, width = (int(n) for n in np.frombuffer(body[:8], np.uint32))
+        end = 8 + height * width * 4
+        planes.append(np.frombuffer(body[8:end], np.float16).reshape(height, width, 2))
+        body = body[end:]
+    relief, tints = planes
+    return relief, tints
 
 
-def _write(path: Path, planes: F32) -> None:
+def _write(path: Path, atlas: Atlas) -> None:
     """Atomic; a cache that cannot be written is done without."""
-    body = np.array(planes.shape[:2], np.uint32).tobytes() + planes.astype(np.float16).tobytes()
+    body = b"".join(
+        np.array(p.shape[:2], np.uint32).tobytes() + p.astype(np.float16).tobytes()
+        for p in (atlas.relief[0], atlas.tints[0])
+    )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from grainkit.effects.skin_texture import SkinTexture
 from grainkit.texture.atlas import BLOOD, CAVITY, HEIGHT, MELANIN
 from grainkit.texture.blocks import BLOCK, Under, blur, blurred_means, expand, means
 from grainkit.texture.energy import BANDS, SIGMAS, bands_of, brightness_of, deviation, linear, luminance
+from grainkit.texture.sample import Material
 
 F32 = npt.NDArray[np.float32]
 
@@ -37,27 +38,33 @@ TARGETS = (
     (0.0045, 0.0062, 0.0090, 0.0105),
 )  # fmt: skip
 AGE_CONTRAST = {"child": 0.30, "young": 0.80, "adult": 1.0, "mature": 1.35, "senior": 1.5}
-#: Old skin is uneven rather than grainy: powers of that contrast per band, above an adult's.
-AGE_SLOPE = (0.5, 0.9, 1.5, 1.5)
+#: Age shows in unevenness rather than in grain: powers of that contrast per band, above an adult's and below it.
+AGE_SLOPE, YOUTH_SLOPE = (0.5, 0.9, 1.5, 1.5), (0.5, 0.9, 1.0, 1.0)
 #: How far each band is filled: fine bands wholly (and what the short bright tail takes), shapes hardly.
-BAND_SHARE = (1.06, 1.25, 0.75, 0.25)
+BAND_SHARE = (1.22, 1.2, 0.75, 0.25)
 #: R, G and B change by these powers of the luminance change (median of real portraits; 1 in speculars).
 CHANNEL_POWER = (0.79, 1.09, 1.28)
 #: What melanin and blood take from R, G and B, relative.
 MELANIN_TINT, BLOOD_TINT = (0.55, 1.0, 1.35), (0.1, 1.0, 0.8)
 #: Low frequencies are left alone from this Gaussian sigma on, mm.
 KEEP_MM = 3.0
-#: ln(display code) per ln(linear light): the slope of sRGB and BT.1886 on a logarithmic scale.
-ENCODING = 0.45
+#: ln(display code) per ln(linear light) is ENCODING * (1 + TOE / code): the slope of sRGB on a logarithmic scale.
+ENCODING, TOE = 1 / 2.4, 0.055
+#: How uneven the colour of skin is by age; wider than this Gaussian sigma, mm, it is left alone.
+AGE_PIGMENT, PIGMENT_MM = {"child": 0.5, "young": 0.8, "adult": 1.0, "mature": 1.6, "senior": 2.0}, 2.6
 #: Below this many px per mm less is filled in.
 SMALL = 2.15
 #: Largest change of a pixel, in deviations of the texture asked for: skin has a long dark tail (pores, furrows)
 #: and a short bright one; its bands are skewed by -0.2 to -0.5 (ALGORITHMS.md 1).
-DARK_TAIL, BRIGHT_TAIL = 4.5, 2.0
+DARK_TAIL, BRIGHT_TAIL = 4.5, 1.7
 #: Share of a frame's time that a shutter is open, and the period that each band is about, px.
 SHUTTER, PERIODS = 0.5, (3.5, 7.0, 14.0, 28.0)
+#: Around skin this many px are worked on too, for blurs; whole squares.
+MARGIN = 2 * BLOCK
+#: Rounds in which the gains of the bands are solved for.
+SWEEPS = 6
 #: What full pigment takes from ln light.
-MELANIN_AMOUNT, BLOOD_AMOUNT = 0.009, 0.008
+MELANIN_AMOUNT, BLOOD_AMOUNT = 0.011, 0.010
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -67,7 +74,8 @@ class SkinStatistics:
     """What is measured once and kept for a shot, so that nothing pulses.
 
     px_per_mm: size of the face. light: where it comes from.
-    relief, cavity, pores: deviation of each part of the layer in band 1. bands: of their sum, per band.
+    relief, cavity, pores: deviation of each part of the layer in band 1. bands: of their sum, per band, on cheek and
+    forehead. response: (BANDS, BANDS), contrast in band j of their sum for a gain of 1 on band k.
     sharpness: b0 / b1 on eyes and brows over SHARP_RATIO, 0.15..1.15.
     noise: what the source's own noise and compression put into each band, ln Y.
     chroma: usual saturation of the skin. middle, bright: linear luminance at 55 and 98 %.
@@ -79,6 +87,7 @@ class SkinStatistics:
     cavity: float
     pores: float
     bands: tuple[float, ...]
+    response: F32
     sharpness: float
     noise: tuple[float, ...]
     chroma: float
@@ -102,10 +111,10 @@ def target(px_per_mm: float) -> npt.NDArray[np.float64]:
     return np.array([np.interp(at, np.log2(TARGET_SCALES), table[:, k]) for k in range(BANDS)])
 
 
-def _ageing(age: str) -> npt.NDArray[np.float64]:
+def ageing(age: str) -> npt.NDArray[np.float64]:
     """Contrast of this age relative to an adult's, per band."""
     contrast = AGE_CONTRAST[age]
-    return contrast ** np.array(AGE_SLOPE if contrast > 1 else (1.0,) * BANDS)
+    return contrast ** np.array(AGE_SLOPE if contrast > 1 else YOUTH_SLOPE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,29 +150,30 @@ def _lit(skin: Skin, light: Light, px_per_mm: float) -> _Lit:
     shadow lies, in which nothing directional may appear."""
     sure = Under(means((skin.matte > 0.5).astype(np.float32)))
     low = sure.blur(luminance(linear(skin.rgb)), KEEP_MM * px_per_mm / BLOCK)
-    lamp = np.array(light.direction, np.float32)
+    # Where nothing is lit there is no key to divide by.
+    lamp, key = np.array(light.direction, np.float32), max(light.key, 1e-4)
     facing = skin.normals @ lamp
-    seen = np.clip((low - np.float32(light.ambient)) / np.float32(light.key), 0, 1.15)
+    seen = np.clip((low - np.float32(light.ambient)) / np.float32(key), 0, 1.15)
     incidence = 0.6 * seen + 0.4 * np.clip(facing, 0, 1)
     lit = np.clip(seen / 0.18, 0, 1)
     lit = lit * lit * (3 - 2 * lit)
     # A surface that no light reaches has no relief to show, and nothing to divide by.
-    strength = light.key / np.maximum(light.key * incidence + light.ambient, 0.02 * light.key) * (0.25 + 0.75 * lit)
+    strength = key / np.maximum(key * incidence + light.ambient, 0.02 * key) * (0.25 + 0.75 * lit)
     along_x = (lamp[0] - facing * skin.normals[..., 0]) * strength
     along_y = (lamp[1] - facing * skin.normals[..., 1]) * strength
     return _Lit(sure, low, *(np.asarray(p, np.float32) for p in (along_x, along_y, lit)))
 
 
-def _shaded(planes: F32, lit: _Lit, px_per_mm: float, scale: float, weights: tuple[float, float, float]) -> F32:
+def _shaded(relief: F32, lit: _Lit, px_per_mm: float, scale: float, weights: tuple[float, float, float]) -> F32:
     """Relief shaded by the lamp, hollows and pore openings, (h, w): the sum of each times its weight."""
     directional, cavity, pores = weights
-    height = planes[HEIGHT]
+    height = relief[HEIGHT]
     slope = np.float32(directional * px_per_mm * scale / 1000)
     hollow = np.float32(cavity) * (np.float32(0.55) + np.float32(0.45) * lit.lit)
     pore = np.float32(pores) * (np.float32(0.6) + np.float32(0.4) * lit.lit)
     out = np.empty(height.shape, np.float32)
     level = blur(height, 0.8 * px_per_mm)
-    _shade(height, level, planes[CAVITY], lit.along_x * slope, lit.along_y * slope, hollow, pore, out)
+    _shade(height, level, relief[CAVITY], lit.along_x * slope, lit.along_y * slope, hollow, pore, out)
     return out
 
 
@@ -195,12 +205,12 @@ def _weights(statistics: SkinStatistics, parameters: SkinTexture) -> tuple[float
 
 
 def measure(
-    skin: Skin, planes: F32, light: Light, px_per_mm: float, parameters: SkinTexture,
+    skin: Skin, material: Material, light: Light, px_per_mm: float, parameters: SkinTexture,
     sharpness: float = 1.0, noise: tuple[float, ...] = (0.0,) * BANDS,
 ) -> SkinStatistics:  # fmt: skip
     """The statistics of a shot, from its first frame (or a still).
 
-    planes: (4, h, w) of the atlas, sampled. sharpness: of the picture, from `sharpness_of`.
+    material: the atlas, sampled. sharpness: of the picture, from `sharpness_of`.
     noise: deviation per band of ln Y that the source has on surfaces without texture.
     """
     sure = (skin.matte > 0.5).astype(np.float32)
@@ -208,7 +218,7 @@ def measure(
         sure = np.ones_like(sure)
     lit = _lit(skin, light, px_per_mm)
     alone = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    parts = (_shaded(planes, lit, px_per_mm, parameters.detail_scale, only) for only in alone)
+    parts = (_shaded(material.relief, lit, px_per_mm, parameters.detail_scale, only) for only in alone)
     relief, cavity, pores = (max(deviation(bands_of(p)[1], sure), 1e-6) for p in parts)
     chosen = means(sure) > 0.5
     if not chosen.any():
@@ -217,10 +227,40 @@ def measure(
     saturation = lit.sure.blur(_saturation(linear(skin.rgb)), 1.2 * px_per_mm / BLOCK)
     chroma = float(np.percentile(saturation[chosen], 60))
     found = SkinStatistics(
-        px_per_mm, light, relief, cavity, pores, (1.0,) * BANDS, sharpness, noise, chroma, float(middle), float(bright)
-    )
-    total = _shaded(planes, lit, px_per_mm, parameters.detail_scale, _weights(found, parameters))
-    return replace(found, bands=tuple(max(deviation(b, sure), 1e-6) for b in bands_of(total)))
+        px_per_mm, light, relief, cavity, pores, (1.0,) * BANDS, np.eye(BANDS, dtype=np.float32), sharpness, noise,
+        chroma, float(middle), float(bright),
+    )  # fmt: skip
+    total = _shaded(material.relief, lit, px_per_mm, parameters.detail_scale, _weights(found, parameters))
+    bands, response = _band_statistics(total, _calm(skin, sure))
+    return replace(found, bands=bands, response=response)
+
+
+def _calm(skin: Skin, sure: F32) -> F32:
+    """Cheeks and forehead out of sure skin: what TARGETS were measured on. All of it where they are hardly seen."""
+    uv = skin.uv.on_squares(skin.rgb.shape, BLOCK)
+    across, down = np.abs(uv[..., 0]), uv[..., 1]
+    face = (down > -105) & (down < 55) & (across < 80)
+    nose, eyes = (across < 20) & (np.abs(down + 16) < 34), (across < 66) & (np.abs(down + 26) < 20)
+    calm = sure * np.kron(face & ~nose & ~eyes, np.ones((BLOCK, BLOCK), np.float32))
+    return calm if calm.sum() > 0.1 * sure.sum() else sure
+
+
+def _band_statistics(total: F32, mask: F32) -> tuple[tuple[float, ...], F32]:
+    """Deviation per band under a mask, and how bands run into one another: (BANDS, BANDS).
+
+    Neighbouring differences of Gaussians overlap, so a band multiplied by a gain is seen in the next ones too: the
+    part of band j of band k that is like band j, times the deviation of band j.
+    """
+    left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    total, mask = (p[top : top + height, left : left + width] for p in (total, mask))
+    bands = bands_of(total)
+    powers = [float((b * b * mask).sum()) for b in bands]
+    response = np.eye(BANDS)
+    for k, band in enumerate(bands):
+        for j, part in enumerate(bands_of(band)):
+            response[j, k] = float((part * bands[j] * mask).sum()) / max(powers[j], 1e-12)
+    deviations = np.array([max(deviation(b, mask), 1e-6) for b in bands])
+    return tuple(deviations.tolist()), np.asarray(deviations[:, None] * response, np.float32)
 
 
 def _saturation(light_rgb: F32) -> F32:
@@ -232,11 +272,11 @@ def _saturation(light_rgb: F32) -> F32:
 def _wanted(statistics: SkinStatistics, parameters: SkinTexture) -> npt.NDArray[np.float64]:
     """Contrast per band that skin of this age, size, light and sharpness should have."""
     s, grazing = statistics.px_per_mm, statistics.light.grazing
-    wanted: npt.NDArray[np.float64] = target(s) * _ageing(parameters.age) * np.array(BAND_SHARE)
+    wanted: npt.NDArray[np.float64] = target(s) * ageing(parameters.age) * np.array(BAND_SHARE)
     # Frontal light hides texture, side light shows it.
     wanted *= float(np.clip(0.72 + 0.55 * grazing, 0.72, 1.15))
     # Small faces: a few px hold all of it, and filled up wholly they read as stippled.
-    wanted *= float(np.clip(s / SMALL, 0.4, 1) ** 0.5)
+    wanted *= float(np.clip(s / SMALL, 0.4, 1) ** 0.25)
     wanted[0] *= min(1.0, statistics.sharpness)
     wanted[1] *= min(1.0, 0.5 + 0.5 * statistics.sharpness)
     return wanted
@@ -249,23 +289,59 @@ def motion_blur(speed: float) -> tuple[float, ...]:
 
 
 def skin_layer(
-    skin: Skin, planes: F32, energy: F32, statistics: SkinStatistics, parameters: SkinTexture,
+    skin: Skin, material: Material, energy: F32, statistics: SkinStatistics, parameters: SkinTexture,
     blur_of_motion: tuple[float, ...] = (1.0,) * BANDS,
 ) -> Layer:  # fmt: skip
     """The layer for one frame.
 
-    planes: (4, h, w) of the atlas, sampled. energy: per square and band, from `local_energy`.
+    material: the atlas, sampled. energy: per square and band, from `local_energy`.
     blur_of_motion: share of each band that motion blur leaves.
     """
+    whole = Layer(*(np.zeros(skin.matte.shape, np.float32) for _ in range(3)))
+    box = _box(skin.matte)
+    if parameters.strength == 0.0 or box is None:
+        return whole
+    top, bottom, left, right = box
+    squares = np.s_[top // BLOCK : bottom // BLOCK, left // BLOCK : right // BLOCK]
+    pixels = np.s_[top:bottom, left:right]
+    uv = Lattice(skin.uv.values, skin.uv.top - top, skin.uv.left - left, skin.uv.step)
+    # Rows in one piece, or the loops over them are not vectorised.
+    luma, rgb, matte, normals, relief, tints, energy = (
+        np.ascontiguousarray(p)
+        for p in (
+            skin.luma[pixels], skin.rgb[squares], skin.matte[pixels], skin.normals[squares],
+            material.relief[:, top:bottom, left:right], material.tints[squares], energy[squares],
+        )
+    )  # fmt: skip
+    part = Skin(luma, rgb, matte, normals, uv, skin.weights)
+    found = _layer(part, Material(relief, tints), energy, statistics, parameters, blur_of_motion)
+    for to, plane in ((whole.gain, found.gain), (whole.cb, found.cb), (whole.cr, found.cr)):
+        to[pixels] = plane
+    return whole
+
+
+def _box(matte: F32) -> tuple[int, int, int, int] | None:
+    """(top, bottom, left, right) of the squares that hold skin, with MARGIN around; None where there is none."""
+    rows, columns = (np.flatnonzero(matte.max(axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    ends = []
+    for at, size in ((rows, matte.shape[0]), (columns, matte.shape[1])):
+        ends += [max(0, int(at[0]) - MARGIN) // BLOCK * BLOCK, min(size, (int(at[-1]) // BLOCK + 1) * BLOCK + MARGIN)]
+    return ends[0], ends[1], ends[2], ends[3]
+
+
+def _layer(
+    skin: Skin, material: Material, energy: F32, statistics: SkinStatistics, parameters: SkinTexture,
+    blur_of_motion: tuple[float, ...],
+) -> Layer:  # fmt: skip
     shape = skin.matte.shape
-    if parameters.strength == 0.0:
-        nothing = np.zeros(shape, np.float32)
-        return Layer(nothing, nothing, nothing)
     s = statistics.px_per_mm
     lit = _lit(skin, statistics.light, s)
-    total = _shaded(planes, lit, s, parameters.detail_scale, _weights(statistics, parameters))
+    total = _shaded(material.relief, lit, s, parameters.detail_scale, _weights(statistics, parameters))
     wanted = _wanted(statistics, parameters)
-    gains = _gains(skin, lit, energy, wanted, statistics, parameters) * np.array(blur_of_motion, np.float32)
+    gains, lack = _gains(skin, lit, energy, wanted, statistics, parameters)
+    gains *= np.array(blur_of_motion, np.float32)
     # The sum of bands times gains, with every blur taken once; the wide ones on squares.
     steps = [blur(total, SIGMAS[k]) for k in (1, 2)]
     small = means(total)
@@ -278,15 +354,19 @@ def skin_layer(
     shine = _shine(light_rgb, lit, statistics)
     dark = np.clip(blur(luminance(light_rgb), 2.0 / BLOCK) / 0.012, 0, 1).astype(np.float32)
     luma = np.maximum(skin.rgb @ np.array(skin.weights, np.float32), np.float32(0.02))
+    dark *= np.float32(ENCODING) * (1 + np.float32(TOE) / np.maximum(luma, np.float32(0.05)))
     ratios = skin.rgb / luma[..., None]
-    pigments = [means(planes[k]) for k in (MELANIN, BLOOD)]
-    pigments = [(p - blur(p, 2.2 * s / BLOCK)) for p in pigments]
-    tint = parameters.pigment * parameters.strength
+    # Colour is uneven where texture is missing: a photograph has its own.
+    tints = lack[..., None] * (material.tints - blur(material.tints, PIGMENT_MM * s / BLOCK))
+    tint = parameters.pigment * parameters.strength * AGE_PIGMENT[parameters.age]
+    melanin, blood = (
+        tints[..., k] * np.float32(a * tint) for k, a in ((MELANIN, MELANIN_AMOUNT), (BLOOD, BLOOD_AMOUNT))
+    )
     fields = np.stack(
         [
             gains[..., 0], gains[..., 1] - gains[..., 0], gains[..., 2] - gains[..., 1], wide, shine,
             ratios[..., 0], ratios[..., 1], ratios[..., 2], dark,
-            pigments[0] * np.float32(MELANIN_AMOUNT * tint), pigments[1] * np.float32(BLOOD_AMOUNT * tint),
+            melanin, blood,
         ]
     ).astype(np.float32)  # fmt: skip
     gain, cb, cr = (np.empty(shape, np.float32) for _ in range(3))
@@ -303,8 +383,9 @@ def skin_layer(
 def _gains(
     skin: Skin, lit: _Lit, energy: F32, wanted: npt.NDArray[np.float64], statistics: SkinStatistics,
     parameters: SkinTexture,
-) -> F32:  # fmt: skip
-    """(h, w, BANDS) per square: what each band of the shaded atlas is multiplied by to fill what is missing."""
+) -> tuple[F32, F32]:  # fmt: skip
+    """Per square what each band of the shaded atlas is multiplied by to fill what is missing, (h, w, BANDS); and the
+    share of the texture asked for that is missing, (h, w)."""
     s = statistics.px_per_mm
     uv = skin.uv.on_squares(energy.shape, BLOCK)
     ax, v = np.abs(uv[..., 0]), uv[..., 1]
@@ -314,10 +395,60 @@ def _gains(
     level = brightness_of(luminance(skin.rgb))
     edge = lit.sure.blur(np.abs(level - lit.sure.blur(level, SIGMAS[4] / BLOCK)), 0.8 * s / BLOCK)
     stepped = np.clip(1.6 - edge / 0.06, 0.25, 1) * parameters.strength
-    own = np.maximum(energy - np.square(np.array(statistics.noise, np.float32)), 0)
-    asked = np.square(np.array(wanted, np.float32) * zone[..., None].astype(np.float32))
-    missing = np.sqrt(np.maximum(asked - own, 0)) / np.array(statistics.bands, np.float32)
-    return np.asarray(missing * stepped[..., None], np.float32)
+    # Foreshortened relief is crowded: less of it, or the silhouette gets a rim.
+    stepped *= np.clip(0.45 + 0.65 * skin.normals[..., 2], 0.3, 1)
+    # Between the middles of squares gains are read on, so one more square all around.
+    near = cv2.dilate(lit.sure.mask, np.ones((3, 3), np.uint8))
+    gains, lack = np.zeros(energy.shape, np.float32), np.zeros(energy.shape[:2], np.float32)
+    _fill(
+        energy, near, np.asarray(zone * zone, np.float32), np.asarray(stepped, np.float32),
+        np.square(wanted).astype(np.float32), np.square(np.array(statistics.noise, np.float32)), statistics.response,
+        gains, lack,
+    )  # fmt: skip
+    return gains, lack
+
+
+@_jit
+def _fill(
+    energy: Any, near: Any, zone: Any, share: Any, wanted: Any, noise: Any, response: Any, gains: Any, lack: Any
+) -> None:
+    """Gains of 0 and more whose bands come nearest to what is missing (least squares by coordinate descent).
+
+    energy: mean squares that are there. zone, wanted: their product is the mean square asked for. share: taken of it.
+    """
+    zero = np.float32(0.0)
+    gram = np.zeros((BANDS, BANDS), np.float32)
+    for k in range(BANDS):
+        for n in range(BANDS):
+            for m in range(BANDS):
+                gram[k, n] += response[m, k] * response[m, n]
+    missing, seen, found = np.empty(BANDS, np.float32), np.empty(BANDS, np.float32), np.empty(BANDS, np.float32)
+    for j in range(gains.shape[0]):
+        for i in range(gains.shape[1]):
+            if near[j, i] <= zero:
+                continue
+            fine, fine_wanted = zero, np.float32(1e-9)
+            for k in range(BANDS):
+                own = max(energy[j, i, k] - noise[k], zero)
+                asked = wanted[k] * zone[j, i]
+                rest = max(asked - own, zero)
+                missing[k] = np.sqrt(rest)
+                if k < 2:
+                    fine += rest
+                    fine_wanted += asked
+            lack[j, i] = share[j, i] * np.sqrt(fine / fine_wanted)
+            for k in range(BANDS):
+                found[k], seen[k] = zero, zero
+                for m in range(BANDS):
+                    seen[k] += response[m, k] * missing[m]
+            for _ in range(SWEEPS):
+                for k in range(BANDS):
+                    rest = seen[k] + gram[k, k] * found[k]
+                    for n in range(BANDS):
+                        rest -= gram[k, n] * found[n]
+                    found[k] = max(rest / gram[k, k], zero)
+            for k in range(BANDS):
+                gains[j, i, k] = found[k] * share[j, i]
 
 
 def _shine(light_rgb: F32, lit: _Lit, statistics: SkinStatistics) -> F32:
@@ -336,7 +467,8 @@ def _compose(
 ) -> None:  # fmt: skip
     """Luma gain and chroma change of the texture on this picture, and their sums per square of sure skin.
 
-    fields: per square, three gains, the wide bands, shine, R/G/B over luma, 1 where not black, melanin, blood.
+    fields: per square, three gains, the wide bands, shine, R/G/B over luma, slope of the encoding (0 in black),
+    melanin, blood.
     """
     rows, columns = total.shape
     zero, one, half = np.float32(0.0), np.float32(1.0), np.float32(0.5)
@@ -368,7 +500,6 @@ def _compose(
             value *= one + sparkle * shine[x]
             top = own[x] * max(max(red[x], green[x]), blue[x])
             weight = cover[x] * dark[x] * (one - min(max((top - np.float32(0.90)) / np.float32(0.09), zero), one))
-            weight *= np.float32(ENCODING)
             plain = one - shine[x]
             a = (value * (power_r * plain + shine[x]) - melanin[x] * melanin_r - blood[x] * blood_r) * weight
             b = (value * (power_g * plain + shine[x]) - melanin[x] * melanin_g - blood[x] * blood_g) * weight

@@ -6,6 +6,7 @@ moves by parts of a pixel (ALGORITHMS.md 3); this one is float throughout.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from numba import njit
 
 from grainkit.analysis.lattice import Lattice
-from grainkit.texture.atlas import PLAIN_FROM, Atlas
+from grainkit.texture.atlas import PLAIN_FROM, TINT_TEXEL, Atlas
 from grainkit.texture.blocks import BLOCK
 
 F32 = npt.NDArray[np.float32]
@@ -42,15 +43,16 @@ def _folded(x: Any, last: Any, low: Any) -> Any:
 
 
 @_jit
-def _add_probe(level: Any, x: Any, y: Any, weight: Any, out: Any) -> None:
-    """out (4,) += weight times the bilinear sample of four planes at (x, y) texels."""
+def _probe(level: Any, x: Any, y: Any) -> Any:
+    """The bilinear sample of both planes of a level at (x, y) texels."""
     i, j = min(int(x), level.shape[1] - 2), min(int(y), level.shape[0] - 2)
     fx, fy = x - np.float32(i), y - np.float32(j)
-    far_y, far_x = weight * fy, fx
-    near_y, near_x = weight - far_y, np.float32(1.0) - fx
-    a, b, c, d = near_x * near_y, far_x * near_y, near_x * far_y, far_x * far_y
-    for k in range(4):
-        out[k] += a * level[j, i, k] + b * level[j, i + 1, k] + c * level[j + 1, i, k] + d * level[j + 1, i + 1, k]
+    upper, lower = level[j], level[j + 1]
+    p = upper[i, 0] + fx * (upper[i + 1, 0] - upper[i, 0])
+    q = upper[i, 1] + fx * (upper[i + 1, 1] - upper[i, 1])
+    r = lower[i, 0] + fx * (lower[i + 1, 0] - lower[i, 0])
+    s = lower[i, 1] + fx * (lower[i + 1, 1] - lower[i, 1])
+    return p + fy * (r - p), q + fy * (s - q)
 
 
 @_jit
@@ -87,66 +89,110 @@ def _details(uv: Any, texel: Any, bias: Any, last: Any, out: Any) -> None:
 
 
 @_jit
+def _levels_of(detail: Any, count: Any) -> Any:
+    """Which level of detail is read, and the share of the next coarser one."""
+    base = min(int(detail), count - 2)
+    part = (detail - np.float32(base) - np.float32(CLOSE)) * np.float32(1 / (1 - 2 * CLOSE))
+    return base, min(max(part, np.float32(0.0)), np.float32(1.0))
+
+
+@_jit
 def _sample(
     levels: Any, left: Any, top: Any, texel: Any, plain: Any, uv: Any, details: Any, wanted: Any, out: Any
 ) -> None:
     height, width = wanted.shape
     half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
     right, bottom = np.float32(levels[0].shape[1] - 2) * texel, np.float32(levels[0].shape[0] - 2) * texel
-    value = np.empty(4, np.float32)
     per = one / np.float32(STEP)
-    finest = one / texel
-    for y in range(height):
-        j = y // STEP
-        fy = np.float32(y - j * STEP) * per
-        for x in range(width):
-            if not wanted[y, x]:
-                for k in range(4):
-                    out[k, y, x] = zero
-                continue
-            i = x // STEP
-            fx = np.float32(x - i * STEP) * per
-            a, b, c, d = (one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy
-            u = a * uv[j, i, 0] + b * uv[j, i + 1, 0] + c * uv[j + 1, i, 0] + d * uv[j + 1, i + 1, 0] - left
-            v = a * uv[j, i, 1] + b * uv[j, i + 1, 1] + c * uv[j + 1, i, 1] + d * uv[j + 1, i + 1, 1] - top
-            detail = details[y // BLOCK, x // BLOCK]
-            base = min(int(detail[0]), len(levels) - 2)
-            part = (detail[0] - np.float32(base) - np.float32(CLOSE)) * np.float32(1 / (1 - 2 * CLOSE))
-            part = min(max(part, zero), one)
+    for j in range(details.shape[0]):
+        for i in range(details.shape[1]):
+            # All of a square is read from the same levels.
+            detail = details[j, i]
+            base, part = _levels_of(detail[0], len(levels))
+            fine, coarse = levels[base], levels[base + 1]
             probes = int(detail[1])
             share = one / np.float32(probes)
-            scale = finest / np.float32(1 << base)
-            value[:] = zero
-            for n in range(probes):
-                t = (np.float32(n) + half) * share - half
-                pu, pv = u + t * detail[2], v + t * detail[3]
-                if pu < zero or pv < zero or pu > right or pv > bottom:
-                    pu, pv = _folded(pu, right, zero), _folded(pv, bottom, plain)
-                # Levels are made so that sample 0 of each lies on sample 0 of the one before.
-                if part < one:
-                    _add_probe(levels[base], pu * scale, pv * scale, share * (one - part), value)
-                if part > zero:
-                    _add_probe(levels[base + 1], pu * scale * half, pv * scale * half, share * part, value)
-            for k in range(4):
-                out[k, y, x] = value[k]
+            scale = one / (texel * np.float32(1 << base))
+            for y in range(j * BLOCK, min(j * BLOCK + BLOCK, height)):
+                b = y // STEP
+                fy = np.float32(y - b * STEP) * per
+                upper, lower = uv[b], uv[b + 1]
+                for x in range(i * BLOCK, min(i * BLOCK + BLOCK, width)):
+                    p, q = zero, zero
+                    if wanted[y, x]:
+                        a = x // STEP
+                        fx = np.float32(x - a * STEP) * per
+                        u, v = upper[a, 0] + fx * (upper[a + 1, 0] - upper[a, 0]), upper[a, 1]
+                        v += fx * (upper[a + 1, 1] - v)
+                        u += fy * (lower[a, 0] + fx * (lower[a + 1, 0] - lower[a, 0]) - u)
+                        v += fy * (lower[a, 1] + fx * (lower[a + 1, 1] - lower[a, 1]) - v)
+                        for n in range(probes):
+                            t = (np.float32(n) + half) * share - half
+                            pu, pv = u - left + t * detail[2], v - top + t * detail[3]
+                            if pu < zero or pv < zero or pu > right or pv > bottom:
+                                pu, pv = _folded(pu, right, zero), _folded(pv, bottom, plain)
+                            # Levels are made so that sample 0 of each lies on sample 0 of the one before.
+                            pu, pv = pu * scale, pv * scale
+                            if part < one:
+                                h, c = _probe(fine, pu, pv)
+                                p += share * (one - part) * h
+                                q += share * (one - part) * c
+                            if part > zero:
+                                h, c = _probe(coarse, pu * half, pv * half)
+                                p += share * part * h
+                                q += share * part * c
+                    out[0, y, x], out[1, y, x] = p, q
 
 
-def sample(atlas: Atlas, uv: Lattice, wanted: npt.NDArray[np.bool_], bias: float, scale: float = 1.0) -> F32:
-    """The atlas planes (4, h, w) at coordinates uv (over the picture, in mm); 0 where not wanted (h, w).
+@_jit
+def _tint(levels: Any, left: Any, top: Any, texel: Any, plain: Any, uv: Any, details: Any, out: Any) -> None:
+    """Both pigments at the middle of each square, as wide as a square is."""
+    half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
+    right, bottom = np.float32(levels[0].shape[1] - 2) * texel, np.float32(levels[0].shape[0] - 2) * texel
+    for j in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            base, part = _levels_of(details[j, i, 0], len(levels))
+            fine, coarse = levels[base], levels[base + 1]
+            scale = one / (texel * np.float32(1 << base))
+            u, v = uv[j, i, 0] - left, uv[j, i, 1] - top
+            if u < zero or v < zero or u > right or v > bottom:
+                u, v = _folded(u, right, zero), _folded(v, bottom, plain)
+            a, b = _probe(fine, u * scale, v * scale)
+            c, d = _probe(coarse, u * scale * half, v * scale * half)
+            out[j, i, 0], out[j, i, 1] = a + part * (c - a), b + part * (d - b)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The atlas over a picture. relief: (2, h, w) HEIGHT and CAVITY, 0 where not wanted. tints: (h / BLOCK,
+    w / BLOCK, 2) MELANIN and BLOOD of squares."""
+
+    relief: F32
+    tints: F32
+
+
+def sample(atlas: Atlas, uv: Lattice, wanted: npt.NDArray[np.bool_], bias: float, scale: float = 1.0) -> Material:
+    """The atlas at coordinates uv (over the picture, in mm); relief only where it is wanted (h, w).
 
     bias: added to the level of detail; below 0 crisper (stills), above 0 calmer (video).
     scale: enlarges the relief about the atlas' origin.
     Beyond the atlas it is mirrored: to the sides and above as it is, below within its plain skin (from PLAIN_FROM).
     """
     height, width = wanted.shape
-    out = np.empty((4, height, width), np.float32)
+    squares = (-(-height // BLOCK), -(-width // BLOCK))
     corners = Lattice(uv.values, uv.top + (STEP - 1) / 2, uv.left + (STEP - 1) / 2, uv.step)
-    place = corners.on(-(-height // STEP) + 1, -(-width // STEP) + 1, STEP)
+    place = corners.on(-(-height // STEP) + 2, -(-width // STEP) + 2, STEP)
+    middles = uv.on_squares(squares, BLOCK)
     if scale != 1.0:
         place *= np.float32(1 / scale)
-    details = np.empty((-(-height // BLOCK), -(-width // BLOCK), 4), np.float32)
-    texel, last = np.float32(atlas.texel), np.float32(len(atlas.levels) - 1)
-    _details(place, texel, np.float32(bias), last, details)
+        middles = middles * np.float32(1 / scale)
+    details = np.empty((*squares, 4), np.float32)
+    left, top, texel = (np.float32(v) for v in (atlas.left, atlas.top, atlas.texel))
     plain = np.float32(PLAIN_FROM - atlas.top)
-    _sample(atlas.levels, np.float32(atlas.left), np.float32(atlas.top), texel, plain, place, details, wanted, out)
-    return out
+    _details(place, texel, np.float32(bias), np.float32(len(atlas.relief) - 1), details)
+    relief, tints = np.empty((2, height, width), np.float32), np.empty((*squares, 2), np.float32)
+    _sample(atlas.relief, left, top, texel, plain, place, details, wanted, relief)
+    wide = details[..., :1] + np.float32(np.log2(BLOCK * atlas.texel / TINT_TEXEL))
+    wide = np.clip(wide, 0, len(atlas.tints) - 1).astype(np.float32)
+    _tint(atlas.tints, left, top, np.float32(TINT_TEXEL), plain, np.ascontiguousarray(middles), wide, tints)
+    return Material(relief, tints)

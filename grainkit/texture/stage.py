@@ -42,7 +42,7 @@ from grainkit.texture.energy import (
 )
 from grainkit.texture.given import given_matte
 from grainkit.texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, measure, motion_blur, skin_layer
-from grainkit.texture.sample import sample
+from grainkit.texture.sample import Material, sample
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
 F32 = npt.NDArray[np.float32]
@@ -259,15 +259,15 @@ class TextureStage:
         bias = VIDEO_BIAS if self._moving else STILL_BIAS
         # A little beyond the matte, for slopes at its edge.
         wanted = cv2.dilate((matte > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        planes = sample(atlas, uv, wanted, bias, self._parameters.detail_scale)
+        material = sample(atlas, uv, wanted, bias, self._parameters.detail_scale)
         if known is None:
-            statistics = self._measured(skin, planes, view)
+            statistics = self._measured(skin, material, view)
             anchor = Anchor.start(frame, face) if self._moving else None
             renewed = EnergyMap(float(np.exp(-ENERGY_EVERY / ENERGY_FRAMES)))
             known = self._known[face.track] = _Known(colour, statistics, atlas, anchor, renewed)
         energy, share = self._texture_there(skin, known, view)
         known.frames += 1
-        layer = skin_layer(skin, planes, energy, known.statistics, self._parameters, share)
+        layer = skin_layer(skin, material, energy, known.statistics, self._parameters, share)
         height, width = view.size
         whole = (region.height, region.width)
         return Layer(*(_fitted(plane[:height, :width], whole) for plane in (layer.gain, layer.cb, layer.cr)))
@@ -291,7 +291,7 @@ class TextureStage:
             known.texture.add(energy_of(skin.luma, skin.matte), uv)
         return known.texture.at(uv), motion_blur(known.speed * view.scale)
 
-    def _measured(self, skin: Skin, planes: F32, view: _View) -> SkinStatistics:
+    def _measured(self, skin: Skin, material: Material, view: _View) -> SkinStatistics:
         mm = view.face.px_per_mm
         small = cv2.resize(skin.matte, skin.rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
         low = masked_blur(luminance(linear(skin.rgb)), (small > 0.5).astype(np.float32), KEEP_MM * mm / BLOCK)
@@ -301,7 +301,7 @@ class TextureStage:
         brightness = brightness_of(skin.luma)
         noise = source_noise(bands_of(brightness), brightness, skin.matte)
         sharp = sharpness_of(skin.luma, _features(view.face, (skin.luma.shape[0], skin.luma.shape[1])))
-        return measure(skin, planes, light, mm, self._parameters, sharp, noise)
+        return measure(skin, material, light, mm, self._parameters, sharp, noise)
 
 
 def _features(face: Face, shape: tuple[int, int]) -> F32:
