@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields, replace
+from functools import cache
 
 import pytest
 import yaml
@@ -41,6 +42,7 @@ def values_of(draw, kind):
         reject()
 
 
+@cache
 def value_of(field):
     declared = field.metadata["param"]
     if declared.choices:
@@ -133,12 +135,8 @@ def test_yaml_reads_back_as_the_very_recipe(wanted):
     assert list(again.effects) == list(EFFECTS)
     assert to_yaml(again) == text
     assert fingerprint(again) == fingerprint(wanted)
-
-
-@LOOSE
-@given(recipes())
-def test_other_yaml_readers_see_the_same_text_and_numbers(wanted):
-    assert yaml.safe_load(to_yaml(wanted)) == to_mapping(wanted)
+    # Other readers see the same text and numbers.
+    assert yaml.safe_load(text) == to_mapping(wanted)
 
 
 @pytest.mark.parametrize(

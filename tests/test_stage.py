@@ -103,7 +103,7 @@ def test_the_sidecar_tells_the_light_and_what_was_generated(tmp_path):
     told = []
     for number, light in enumerate(("auto", "-60/20")):
         settings = (*ONLY, f"skin_texture.light={light}", "skin_texture.age=mature")
-        report = gk.finish(tmp_path / "p.png", tmp_path / f"{number}.png", settings=settings, seed=1)
+        report = gk.finish(tmp_path / "p.png", tmp_path / f"{number}.png", settings=settings, seed=1, adapt=False)
         text = Path(report.sidecar).read_text()
         told.append(yaml.safe_load(text))
         assert f"# Light: {report.light}." in text
@@ -121,7 +121,7 @@ def test_the_sidecar_tells_the_light_and_what_was_generated(tmp_path):
 
 def test_where_no_skin_is_found_the_sidecar_claims_none(tmp_path):
     Image.fromarray(coffee()[:200, :300]).save(tmp_path / "c.png")
-    report = gk.finish(tmp_path / "c.png", tmp_path / "o.png", settings=["skin_texture.strength=1"])
+    report = gk.finish(tmp_path / "c.png", tmp_path / "o.png", settings=["skin_texture.strength=1"], adapt=False)
     told = yaml.safe_load(Path(report.sidecar).read_text())
     assert (told["light"], told["measured"]) == ("", {})
     assert told["touched"]["generated"] == []
