@@ -25,7 +25,7 @@ from grainkit.frame import Frame
 from grainkit.grain_like import GrainLike
 from grainkit.grain_like import grain_like as measured_like
 from grainkit.io import open_source
-from grainkit.io.base import Sink, Source, SourceInfo
+from grainkit.io.base import Sink, Source, SourceInfo, no_such_frames
 from grainkit.io.metadata import outgoing_source_type, xmp_packet
 from grainkit.io.pending import Pending, output_errors
 from grainkit.mattes import Mattes, matte_files, mattes_for
@@ -431,7 +431,7 @@ def _write(
                     total = None if info.frames is None else max(info.frames, count)
                     progress(count, total, count / max(time.monotonic() - began, 1e-9))
             if sink is None:
-                raise InputError(_beyond(info, wanted, seen))
+                raise no_such_frames(info.name, info.kind, seen, wanted[0], min(wanted[1] or seen, seen))
         except BaseException:
             if sink is not None:
                 sink.abort()
@@ -442,16 +442,6 @@ def _write(
     files = tuple(output_files(plan, range(first, first + count)))
     said = () if carried is None else carried.notes
     return _Written(sink, count, files, finisher.light, (*getattr(sink, "notes", ()), *said, *_lost(plan, info)))
-
-
-def _beyond(info: SourceInfo, wanted: tuple[int, int | None], seen: int) -> str:
-    """What is wrong with a range that holds none of the frames that were seen, in the words of the sources."""
-    start, stop = wanted
-    if info.kind == "still":
-        return f"{info.name}: a still has frame 0 alone, not {start}; leave --frames out"
-    if info.kind == "sequence":
-        return f"{info.name}: has frames 0 to {seen - 1}; {start}:{'' if stop is None else stop} holds none of them"
-    return f"{info.name} has {seen} frames, numbered from 0; frame {start} is beyond its end"
 
 
 def _refuse_table(path: Path, plan: Plan, taken: list[Path], overwrite: bool) -> None:

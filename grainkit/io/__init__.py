@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grainkit.errors import InputError
-from grainkit.io.base import Source
+from grainkit.io.base import Source, no_such_frames
 from grainkit.io.formats import HEAD, foreign_still, still_format
 
 __all__ = ["open_source"]
@@ -46,7 +46,7 @@ def open_source(
         from grainkit.io.stills import StillSource
 
         if start > 0:
-            raise InputError(f"{path}: a still has frame 0 alone, not {start}; leave --frames out")
+            raise no_such_frames(path, "still", 1, start, stop)
         return StillSource(path)
     from grainkit.io.video import VideoSource
 

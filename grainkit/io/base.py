@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from grainkit.color import Color
+from grainkit.errors import InputError
 from grainkit.frame import Frame
 
 
@@ -99,3 +100,12 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Remove everything written so far. Safe to call twice, and after commit (then it does nothing)."""
+
+
+def no_such_frames(name: object, kind: str, count: int, start: int, stop: int | None) -> InputError:
+    """The error that frames start to stop - 1 hold none of the `count` that a source of this kind has."""
+    if kind == "still":
+        return InputError(f"{name}: a still has frame 0 alone, not {start}; leave --frames out")
+    if kind == "sequence":
+        return InputError(f"{name}: has frames 0 to {count - 1}; {start}:{stop} holds none of them")
+    return InputError(f"{name} has {count} frames, numbered from 0; frame {start} is beyond its end")

@@ -16,7 +16,7 @@ from typing import Self
 from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io.base import SourceInfo, StillMetadata
+from grainkit.io.base import SourceInfo, StillMetadata, no_such_frames
 from grainkit.io.formats import SUFFIXES, looks_like_still
 from grainkit.io.metadata import claimed_source_type
 from grainkit.io.pending import Pending, output_errors
@@ -128,9 +128,7 @@ class SequenceSource:
         self._files = [pattern.path(number) for number in numbers]
         stop = len(self._files) if stop is None else min(stop, len(self._files))
         if not 0 <= start < stop:
-            raise InputError(
-                f"{pattern_or_folder}: has frames 0 to {len(self._files) - 1}; {start}:{stop} holds none of them"
-            )
+            raise no_such_frames(pattern_or_folder, "sequence", len(self._files), start, stop)
         self._range = range(start, stop)
         self._time_base = 1 / rate
         still = read_still(self._files[start])

@@ -41,7 +41,7 @@ from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import pixel_formats
-from grainkit.io.base import PacketRewriter, SourceInfo
+from grainkit.io.base import PacketRewriter, SourceInfo, no_such_frames
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -153,7 +153,7 @@ class VideoSource:
         if self._damage:
             self._report_damage(count)
         if count <= self._start and self._stop != self._start:
-            raise InputError(f"{self._name} has {count} frames, numbered from 0; frame {self._start} is beyond its end")
+            raise no_such_frames(self._name, "clip", count, self._start, self._stop)
 
     def _all_pictures(self) -> Iterator[av.VideoFrame]:
         first, self._first = self._first, None

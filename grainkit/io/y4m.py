@@ -18,7 +18,7 @@ import numpy as np
 from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame, Plane
-from grainkit.io.base import SourceInfo
+from grainkit.io.base import SourceInfo, no_such_frames
 
 _MAGIC = b"YUV4MPEG2"
 #: No header or frame line is longer in practice; a file that is not Y4M may have no line end at all.
@@ -87,7 +87,7 @@ class Y4MSource:
                 yield self._frame(planes, count)
             count += 1
         if count <= self._start and self._stop != self._start:
-            raise InputError(f"{self._name} has {count} frames, numbered from 0; frame {self._start} is beyond its end")
+            raise no_such_frames(self._name, "pipe", count, self._start, self._stop)
 
     def _frame(self, planes: tuple[Plane, ...], index: int) -> Frame:
         return Frame(planes, self.info.color, index, index, 1, self.info.time_base)
