@@ -211,24 +211,18 @@ def _size(text: str) -> tuple[int, int]:
     return found
 
 
-def _count(text: str) -> int:
+def _count(text: str, what: str = "whole number") -> int:
     try:
         count = int(text)
     except ValueError:
         count = 0
     if count < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what} above 0")
     return count
 
 
 def _mebibytes(text: str) -> int:
-    try:
-        size = int(text)
-    except ValueError:
-        size = 0
-    if size < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of MiB above 0")
-    return size << 20
+    return _count(text, "whole number of MiB") << 20
 
 
 def _frames(text: str) -> tuple[int, int | None]:

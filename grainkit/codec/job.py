@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,9 +23,6 @@ from grainkit.mattes import Mattes
 from grainkit.plan import Plan
 from grainkit.recipe import Recipe
 from grainkit.targets import Proxy
-
-#: Told, in a sentence, what is about to be done and what it will cost.
-Announce = Callable[[str], None]
 
 #: Samples of a clip that may be held, bytes: frames of the delivery's size, at up to 4 bytes a sample.
 _HELD = 450_000_000
