@@ -1,4 +1,4 @@
-"""AV1 streams made, decoded and read in tests, none of it with grainkit's own parser."""
+"""AV1 streams made, decoded and read in tests, none of it with grainkit's own parser; and grain to give them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,25 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from grainkit.av1.film_grain import FilmGrain
+
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 #: A line of the trace_headers filter: position, name, bits, value.
 _TRACED = re.compile(r"\] \d+ +([a-z_0-9]+(?:\[\d+\])*) +[01]+ = (-?\d+)$")
+
+#: Parameters with a value in every field.
+GRAIN = FilmGrain(
+    luma_points=((16, 0), (40, 60), (128, 80), (235, 20)),
+    cb_points=((16, 10), (235, 20)),
+    cr_points=((16, 12), (100, 30), (235, 20)),
+    scaling_shift=10,
+    lag=3,
+    luma_coefficients=tuple(range(-12, 12)),
+    cb_coefficients=tuple(range(-20, 5)),
+    cr_coefficients=tuple(range(-3, 22)),
+    ar_shift=8,
+    scale_shift=1,
+)
 
 
 @dataclass(frozen=True)
