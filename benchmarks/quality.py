@@ -29,6 +29,7 @@ import numpy.typing as npt
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 import grainkit as gk
+from grainkit.analysis.face import Face
 from grainkit.analysis.faces import find_faces
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import Light, estimate_light
@@ -74,23 +75,41 @@ def picture(path: Path) -> F32:
     return np.ascontiguousarray(rgb[..., :3] / np.float32(top), np.float32)
 
 
-def measured(rgb: F32) -> Measured | None:
-    """Figures of a picture textured at strength 1, or None where it shows no face."""
+@dataclass(frozen=True, eq=False)
+class FoundSkin:
+    """The largest face of a picture and its skin, (h, w) each: 0..1; where it is for sure; that within the face."""
+
+    face: Face
+    matte: F32
+    sure: F32
+    inner: F32
+
+
+def skin_in(rgb: F32) -> FoundSkin | None:
+    """The skin of a picture (h, w, 3) float32 0..1, or None where it shows no face."""
     networks = FaceNetworks()
     faces = find_faces(networks, rgb)
     if not faces:
         return None
     face = max(faces, key=lambda f: f.width)
-    height, width = rgb.shape[:2]
     colour = skin_colour(rgb, face)
     if colour is None:
         return None
-    matte = skin_matte(rgb, face, colour, cv2.resize(networks.person(rgb), (width, height)))
-    after = gk.finish_array(rgb, preset="social", settings=ONLY, seed=1)
+    matte = skin_matte(rgb, face, colour, cv2.resize(networks.person(rgb), rgb.shape[1::-1]))
     sure = (matte > 0.6).astype(np.float32)
-    core = np.zeros((height, width), np.uint8)
+    core = np.zeros(matte.shape, np.uint8)
     cv2.fillConvexPoly(core, face.hull().astype(np.int32), 1)
-    inner = cv2.erode(sure * core, np.ones((9, 9)))
+    return FoundSkin(face, matte, sure, cv2.erode(sure * core, np.ones((9, 9))))
+
+
+def measured(rgb: F32) -> Measured | None:
+    """Figures of a picture textured at strength 1, or None where it shows no face."""
+    found = skin_in(rgb)
+    if found is None:
+        return None
+    face, matte = found.face, found.matte
+    after = gk.finish_array(rgb, preset="social", settings=ONLY, seed=1)
+    sure, inner = found.sure, found.inner
     had, has = (_bands(p, sure) for p in (rgb, after))
     want = target(face.px_per_mm)
     contrasts = [tuple(deviation(b, inner) for b in bands) for bands in (had, has)]
@@ -102,7 +121,7 @@ def measured(rgb: F32) -> Measured | None:
     skews = [_skew(b[inner > 0]) for b in has[:2]]
     return Measured(
         face.px_per_mm, contrasts[0], contrasts[1], plastic[0], plastic[1], (skews[0], skews[1]),
-        (float(moved.mean()), float(np.percentile(moved, 95))), float(outside.mean()), *_lamps(rgb, matte, networks),
+        (float(moved.mean()), float(np.percentile(moved, 95))), float(outside.mean()), *_lamps(rgb, face, matte),
     )  # fmt: skip
 
 
@@ -116,10 +135,9 @@ def _skew(values: F32) -> float:
     return float((z**3).mean())
 
 
-def _lamps(rgb: F32, matte: F32, networks: FaceNetworks) -> tuple[float, float]:
+def _lamps(rgb: F32, face: Face, matte: F32) -> tuple[float, float]:
     """The layer under a lamp at the camera: its deviation relative to that under the picture's own light;
     and under the lamp mirrored about the camera's axis: its correlation with the picture's own."""
-    face = max(find_faces(networks, rgb), key=lambda f: f.width)
     rgb, matte = padded(rgb), padded(matte)
     uv, field = uv_and_normals(face, *matte.shape)
     normals = field.on(matte.shape[0] // BLOCK, matte.shape[1] // BLOCK, BLOCK)
@@ -190,25 +208,16 @@ def _surrogates(plane: F32, count: int = 7) -> list[F32]:
 def retextured(rgb: F32, age: str) -> tuple[list[float], ...] | None:
     """Contrast per band of a photograph's skin: as it is, waxed, and textured again; and that of the average
     photograph of this age. None where it shows no face."""
-    networks = FaceNetworks()
-    faces = find_faces(networks, rgb)
-    if not faces:
+    found = skin_in(rgb)
+    if found is None:
         return None
-    face = max(faces, key=lambda f: f.width)
-    colour = skin_colour(rgb, face)
-    if colour is None:
-        return None
-    matte = skin_matte(rgb, face, colour, cv2.resize(networks.person(rgb), rgb.shape[1::-1]))
+    face, matte = found.face, found.matte
     smooth = rgb
     for _ in range(3):
         smooth = cv2.bilateralFilter(smooth, 0, 0.06, max(2.0, 1.2 * face.px_per_mm))
     waxed = rgb + (smooth - rgb) * matte[..., None]
     again = gk.finish_array(waxed, preset="social", settings=(*ONLY, f"skin_texture.age={age}"), seed=1)
-    sure = (matte > 0.6).astype(np.float32)
-    core = np.zeros(matte.shape, np.uint8)
-    cv2.fillConvexPoly(core, face.hull().astype(np.int32), 1)
-    inner = cv2.erode(sure * core, np.ones((9, 9)))
-    before, wax, after = ([deviation(b, inner) for b in _bands(p, sure)] for p in (rgb, waxed, again))
+    before, wax, after = ([deviation(b, found.inner) for b in _bands(p, found.sure)] for p in (rgb, waxed, again))
     return before, wax, after, (target(face.px_per_mm) * ageing(age)).tolist()
 
 

@@ -15,18 +15,16 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 import grainkit as gk
-from benchmarks.quality import ONLY, picture
+from benchmarks.quality import ONLY, picture, skin_in
 from grainkit.analysis.face import BROWS, EYES
-from grainkit.analysis.faces import find_faces
-from grainkit.analysis.matte import filled, skin_colour, skin_matte
-from grainkit.analysis.networks import FaceNetworks
+from grainkit.analysis.matte import filled
 from grainkit.analysis.source_noise import source_noise
-from grainkit.texture.layer import SHARP_RATIO, bands_of, deviation, linear, luminance, target
+from grainkit.texture.energy import SHARP_RATIO, bands_of, deviation, linear, luminance
+from grainkit.texture.layer import target
 
 F32 = npt.NDArray[np.float32]
 STRENGTHS = (0.7, 0.85, 1.0, 1.15)
@@ -48,19 +46,10 @@ class Lacking:
 
 def lacking(rgb: F32) -> Lacking | None:
     """What a picture (h, w, 3) float32 0..1 lacks, or None where it shows no face."""
-    networks = FaceNetworks()
-    faces = find_faces(networks, rgb)
-    if not faces:
+    found = skin_in(rgb)
+    if found is None:
         return None
-    face = max(faces, key=lambda f: f.width)
-    colour = skin_colour(rgb, face)
-    if colour is None:
-        return None
-    matte = skin_matte(rgb, face, colour, cv2.resize(networks.person(rgb), rgb.shape[1::-1]))
-    sure = (matte > 0.6).astype(np.float32)
-    core = np.zeros(matte.shape, np.uint8)
-    cv2.fillConvexPoly(core, face.hull().astype(np.int32), 1)
-    inner = cv2.erode(sure * core, np.ones((9, 9)))
+    face, matte, sure, inner = found.face, found.matte, found.sure, found.inner
     treated = [
         gk.finish_array(rgb, preset="social", settings=(*ONLY, f"skin_texture.strength={s}"), seed=1) for s in STRENGTHS
     ]
