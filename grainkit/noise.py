@@ -19,11 +19,11 @@ from numba import njit
 _MUL = np.uint32(1664525)
 _ADD = np.uint32(1013904223)
 _16 = np.uint32(16)
-_2, _24 = np.uint32(2), np.uint32(24)
-_SIXES, _ONES = np.uint32(0x3F3F3F3F), np.uint32(0x01010101)
+_4, _8 = np.uint16(4), np.uint16(8)
+_NIBBLES, _ONES = np.uint16(0x0F0F), np.uint16(0x0101)
 
-#: Standard deviation of the white noise: sqrt(4 (64^2 - 1) / 12).
-WHITE_STD = math.sqrt(4 * (64**2 - 1) / 12)
+#: Standard deviation of the white noise: sqrt(4 (16^2 - 1) / 12).
+WHITE_STD = math.sqrt(4 * (16**2 - 1) / 12)
 
 
 @njit(cache=True, inline="always", nogil=True)
@@ -49,13 +49,14 @@ def pcg4d(a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 @njit(cache=True, inline="always", nogil=True)
-def white(word: Any) -> Any:
-    """Sum of the four 6-bit numbers atop each byte of a uint32, less its mean: int16 in -126..126.
+def white(half: Any) -> Any:
+    """Sum of the four 4-bit numbers in a uint16, less its mean: int16 in -30..30.
 
-    Symmetric, and near enough normal before filtering.
+    Symmetric, and near enough normal before filtering. A word of the hash holds two of them: the low half
+    is the sample at the even column, so that a row of words is a row of samples in memory.
     """
-    fields = np.uint32(np.uint32(word >> _2) & _SIXES)
-    return np.int16(np.int32(np.uint32(fields * _ONES) >> _24) - np.int32(126))
+    pairs = np.uint16(np.uint16(half & _NIBBLES) + np.uint16(np.uint16(half >> _4) & _NIBBLES))
+    return np.int16(np.int16(np.uint16(np.uint16(pairs * _ONES) >> _8)) - np.int16(30))
 
 
 def stream_key(seed: int, plane: int, octave: int) -> np.uint32:
@@ -64,18 +65,18 @@ def stream_key(seed: int, plane: int, octave: int) -> np.uint32:
 
 
 #: Unit energy of a one-dimensional filter is this integer: taps are round(64 g / |g|). With the shifts
-#: below a filtered row stays 13 standard deviations inside int16, twice as many lanes as int32.
+#: below a filtered row or column stays 13 standard deviations inside int16, twice as many lanes as int32.
 TAP_ONE = 64
-#: Bits dropped after filtering along rows, and after filtering the coarse octave along columns.
-ROW_SHIFT, COARSE_SHIFT = 7, 4
-#: Taps to either side come in groups of this many: what the filter takes in one trip along a row.
+#: Bits dropped after filtering along rows, and after blending rows of the coarse octave.
+ROW_SHIFT, COARSE_SHIFT = 5, 4
+#: What the filter takes in one trip along a row: that many taps to either side, and then as many again.
 TAP_GROUP = 3
 #: Standard deviation that the combined field is scaled to, in integer units.
 FIELD_STD = 512
 #: The field is clamped symmetrically here (4 standard deviations), so no tone can be pushed out of range.
 FIELD_LIMIT = 4 * FIELD_STD - 1
-#: Bits dropped when the two octaves are added.
-MIX_SHIFT = 12
+#: Bits dropped after each octave is weighted: the upper half of a product is what vector units keep of 16 bits.
+MIX_SHIFT = 16
 #: Clumps: share of the energy that sits in the coarse octave, and how much wider it is (ALGORITHMS 5).
 CLUMP_ENERGY = 0.30
 CLUMP_RATIO = 2.2
@@ -86,13 +87,20 @@ SIGMA_MIN = 0.30
 def gaussian_taps(sigma: float) -> npt.NDArray[np.int16]:
     """Half of a symmetric integer Gaussian filter of unit energy (TAP_ONE): centre tap first.
 
-    sigma: px, at least SIGMA_MIN. It reaches 3 sigma, in whole groups of TAP_GROUP taps to either side.
+    sigma: px, at least SIGMA_MIN. It reaches 3 sigma or as far as taps are not 0, at least to the first; above
+    TAP_GROUP taps to either side come in whole groups.
     """
     sigma = max(sigma, SIGMA_MIN)
-    x = np.arange(math.ceil(3 * sigma / TAP_GROUP) * TAP_GROUP + 1)
+    x = np.arange(math.ceil(3 * sigma) + 1)
     g = np.exp(-(x**2) / (2 * sigma**2))
     norm = np.sqrt(g[0] ** 2 + 2 * np.sum(g[1:] ** 2))
-    return np.asarray(np.rint(TAP_ONE * g / norm), np.int16)
+    taps = np.asarray(np.rint(TAP_ONE * g / norm), np.int16)
+    radius = max(1, int(np.flatnonzero(taps)[-1]))
+    if radius > TAP_GROUP:
+        radius = -(-radius // TAP_GROUP) * TAP_GROUP
+    half = np.zeros(radius + 1, np.int16)
+    half[: min(radius + 1, taps.size)] = taps[: radius + 1]
+    return half
 
 
 def autocorrelation(half: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
@@ -106,7 +114,7 @@ class NoiseFilter:
     """How white integer noise becomes a grain field: a fine octave and a half-resolution clump octave.
 
     fine_x, fine_y, coarse_x, coarse_y: half taps (centre first) of the separable filters.
-    fine_weight, coarse_weight: integer weights of the octaves before MIX_SHIFT.
+    fine_weight, coarse_weight: integer weights of the octaves before MIX_SHIFT, below 2^15.
     std: exact standard deviation of the field in integer units, near FIELD_STD.
     """
 

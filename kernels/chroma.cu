@@ -20,7 +20,7 @@ __device__ __forceinline__ int sited_luma(int upper_left, int upper_right, int l
 // luma: the source's, luma_width x luma_height. curve, straight, *_shift: as in luma.cu, for chroma.
 // cb_gain, cr_gain: by luma code. luma_black, luma_unit, chroma_grey, chroma_unit: what normalises codes.
 // r_cr, g_cb, g_cr, b_cb, knee, curvature, strength: see shoulder.cuh; strength 0 for no highlight curve.
-// grey, low, high, relief_unit, relief_last: fixed-point values of the target.
+// grey, low, high, relief_last: fixed-point values of the target. relief_unit: codes of the target in 1.
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
 chroma(const Source* __restrict__ luma, long long luma_pitch, int luma_width, int luma_height,
        const Source* __restrict__ cb, const Source* __restrict__ cr, long long source_pitch, Target* __restrict__ cb_target,
@@ -44,7 +44,7 @@ chroma(const Source* __restrict__ luma, long long luma_pitch, int luma_width, in
                                 relief_width};
         const bool load_vectors = on_vectors(cb, source_pitch) && on_vectors(cr, source_pitch);
         const bool store_vectors = on_vectors(target, target_pitch);
-        const Room<u16> room(shared, grain);
+        const Room room(shared, grain);
         draw_tile(room, grain, (u32)plane, left, first, frame);
 
         for (int i = (int)threadIdx.x; i < TILE_H * (TILE_W / RUN); i += THREADS) {
@@ -83,7 +83,7 @@ chroma(const Source* __restrict__ luma, long long luma_pitch, int luma_width, in
                         value = scale_chroma(value, slope(luminance, most, knee, curvature, strength), grey);
                 }
                 if (touched && texture.touches(x + k))
-                    value = min(max(value + texture.at(y, x + k) * relief_unit, 0), relief_last);
+                    value = min(max(value + ((texture.at(y, x + k) * relief_unit) >> (CHROMA_BITS - target_shift)), 0), relief_last);
                 const int amount = within(grain_of(gain[under], field.get(k)), value, low, high);
                 out.set(k, (Target)code_of(value + amount, dither.get(k), target_shift));
             }

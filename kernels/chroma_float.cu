@@ -31,7 +31,7 @@ chroma_float(const float* __restrict__ luma, long long luma_pitch, int luma_widt
                                 relief_width};
         const bool load_vectors = on_vectors(cb, source_pitch) && on_vectors(cr, source_pitch);
         const bool store_vectors = on_vectors(target, target_pitch);
-        const Room<u32> room(shared, grain);
+        const Room room(shared, grain);
         draw_tile(room, grain, (u32)plane, left, first, frame);
 
         for (int i = (int)threadIdx.x; i < TILE_H * (TILE_W / RUN); i += THREADS) {
@@ -52,7 +52,7 @@ chroma_float(const float* __restrict__ luma, long long luma_pitch, int luma_widt
                      luma_width, luma_vectors);
             const bool touched = texture.touches_row(y);
             Run<short, RUN> field;
-            Run<u32, RUN> dither;
+            Run<u16, RUN> dither;
             load_run(field, room.field + row * TILE_W + column);
             load_run(dither, room.dither + row * TILE_W + column);
 #pragma unroll

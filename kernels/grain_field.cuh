@@ -11,13 +11,13 @@
 // The coarse octave has half the resolution, and one sample more on every side.
 #define HALF_W (TILE_W / 2 + 2)
 #define HALF_H (TILE_H / 2 + 2)
-// Rows of white noise held at a time: one call of the hash gives four.
+// Rows of white noise held at a time: one call of the hash gives four, of two columns each.
 #define DRAWN 16
 #define LANES (THREADS / (DRAWN / 4))
 
-#define ROW_SHIFT 7
+#define ROW_SHIFT 5
 #define COARSE_SHIFT 4
-#define MIX_SHIFT 12
+#define MIX_SHIFT 16
 #define FIELD_LIMIT 2047
 
 // One plane's grain, as the backend packs it: this header, and the half filters behind it, centre tap
@@ -32,10 +32,10 @@ __device__ __forceinline__ int round_up(int value, int step)
     return (value + step - 1) / step * step;
 }
 
-// Shared memory of a block. Dither holds the top 16 bits of a spread noise word, or all 32.
-template <class Dither> struct Room {
+// Shared memory of a block.
+struct Room {
     short* field;         // TILE_H x TILE_W
-    Dither* dither;       // TILE_H x TILE_W
+    u16* dither;          // TILE_H x TILE_W
     short* coarse;        // HALF_H x HALF_W
     signed char* whites;  // DRAWN rows
     short* rows;          // the rest
@@ -46,8 +46,8 @@ template <class Dither> struct Room {
         char* at = (char*)room;
         field = (short*)at;
         at += TILE_W * TILE_H * sizeof(short);
-        dither = (Dither*)at;
-        at += TILE_W * TILE_H * sizeof(Dither);
+        dither = (u16*)at;
+        at += TILE_W * TILE_H * sizeof(u16);
         coarse = (short*)at;
         at += round_up(HALF_W * HALF_H * (int)sizeof(short), 16);
         whites = (signed char*)at;
@@ -56,11 +56,6 @@ template <class Dither> struct Room {
         rows = (short*)at;
     }
 };
-
-template <class Dither> __device__ __forceinline__ Dither spread(u32 word)
-{
-    return (Dither)((word * SPREAD) >> (32 - 8 * sizeof(Dither)));
-}
 
 // A row's filter at one sample.
 __device__ __forceinline__ short filter_row(const signed char* line, const int* taps, int radius)
@@ -73,34 +68,50 @@ __device__ __forceinline__ short filter_row(const signed char* line, const int* 
 
 // A column's filter at one sample, not shifted.
 template <int width>
-__device__ __forceinline__ short filter_column(const short* sample, const int* taps, int radius, int bias)
+__device__ __forceinline__ short filter_column(const short* sample, const int* taps, int radius)
 {
-    int total = bias + taps[0] * sample[0];
+    int total = taps[0] * sample[0];
     for (int k = 1; k <= radius; ++k)
         total += taps[k] * (sample[-k * width] + sample[k * width]);
     return (short)total;
 }
 
+// White noise of one column in four rows, from the low halves of four words.
+__device__ __forceinline__ void keep_white(signed char* column, int pitch, Words words)
+{
+    column[0] = (signed char)white(words.a);
+    column[pitch] = (signed char)white(words.b);
+    column[2 * pitch] = (signed char)white(words.c);
+    column[3 * pitch] = (signed char)white(words.d);
+}
+
 // Rows top.. (a multiple of four, as is `drawn`) and columns left..left + width of one octave, drawn and
-// filtered along rows into `rows`. Each noise word inside the tile is handed to keep(row, column, word).
+// filtered along rows into `rows`. The noise of every four rows is handed to keep(row, column, samples).
 template <int width, class Keep>
 __device__ __forceinline__ void draw_filtered(signed char* whites, short* rows, int left, int top, int drawn, u32 frame,
                                               u32 key, const int* taps, int radius, Keep keep)
 {
     const int thread = (int)threadIdx.x, span = width + 2 * radius, pitch = round_up(span, 16);
     const int quad = thread / LANES, lane = thread % LANES;
+    // Pairs of columns that cover them: the first may begin one column before.
+    const int pair = (left - radius) >> 1, edge = (left - radius) & 1, pairs = (edge + span + 1) >> 1;
     for (int done = 0; done < drawn; done += DRAWN) {
         const int row = 4 * quad;
         if (done + row < drawn)
-            for (int x = lane; x < span; x += LANES) {
+            for (int i = lane; i < pairs; i += LANES) {
                 const u32 block = (u32)((top + done + row) >> 2);
-                const Words words = pcg4d((u32)(left - radius + x), block, frame, key);
-                signed char* column = whites + row * pitch + x;
-                column[0] = (signed char)white(words.a);
-                column[pitch] = (signed char)white(words.b);
-                column[2 * pitch] = (signed char)white(words.c);
-                column[3 * pitch] = (signed char)white(words.d);
-                keep(done + row, x - radius, words);
+                const Words words = pcg4d((u32)(pair + i), block, frame, key);
+                signed char* four = whites + row * pitch;
+                const int x = 2 * i - edge;
+                if (x >= 0) {
+                    keep_white(four + x, pitch, words);
+                    keep(done + row, x - radius, words);
+                }
+                if (x + 1 < span) {
+                    const Words odd = {words.a >> 16, words.b >> 16, words.c >> 16, words.d >> 16};
+                    keep_white(four + x + 1, pitch, odd);
+                    keep(done + row, x + 1 - radius, odd);
+                }
             }
         __syncthreads();
         const int count = min(DRAWN, drawn - done);
@@ -111,14 +122,14 @@ __device__ __forceinline__ void draw_filtered(signed char* whites, short* rows, 
 }
 
 // Keeps the dither of a tile whose first row is row `offset` of what is drawn.
-template <class Dither> struct KeepDither {
-    Dither* dither;
+struct KeepDither {
+    u16* dither;
     int offset;
 
-    __device__ __forceinline__ void keep_one(int row, int column, u32 word) const
+    __device__ __forceinline__ void keep_one(int row, int column, u32 half) const
     {
         if (row >= 0 && row < TILE_H)
-            dither[row * TILE_W + column] = spread<Dither>(word);
+            dither[row * TILE_W + column] = spread(half);
     }
     __device__ __forceinline__ void operator()(int row, int column, Words words) const
     {
@@ -138,28 +149,36 @@ struct KeepNothing {
 // Octaves added and clamped.
 __device__ __forceinline__ int mix(int fine, int fine_weight, int coarse, int coarse_weight)
 {
-    return min(max((fine_weight * fine + coarse_weight * coarse) >> MIX_SHIFT, -FIELD_LIMIT), FIELD_LIMIT);
+    const int sum = ((fine_weight * fine) >> MIX_SHIFT) + ((coarse_weight * coarse) >> MIX_SHIFT);
+    return min(max(sum, -FIELD_LIMIT), FIELD_LIMIT);
 }
 
+// Three parts of the nearer row of the coarse octave, one of the further.
 __device__ __forceinline__ short blend(short near, short far)
 {
-    return (short)(3 * near + far);
+    return (short)((short)(3 * near + far + (1 << (COARSE_SHIFT - 1))) >> COARSE_SHIFT);
 }
+
+// The same along the row, with no bits dropped.
+__device__ __forceinline__ short enlarge(short near, short far) { return (short)(3 * near + far); }
 
 // Grain and dither of the tile whose top left sample is (left, first) of its plane; the block may read
 // field and dither when it returns. grain: null for no grain, and dither drawn by the plane's number.
-template <class Dither>
-__device__ __forceinline__ void draw_tile(const Room<Dither>& room, const Grain* __restrict__ grain, u32 plane, int left,
+__device__ __forceinline__ void draw_tile(const Room& room, const Grain* __restrict__ grain, u32 plane, int left,
                                           int first, u32 frame)
 {
     const int thread = (int)threadIdx.x;
     if (!grain) {
-        for (int i = thread; i < TILE_W * TILE_H / 4; i += THREADS) {
-            const int row = i / TILE_W * 4, column = i % TILE_W;
-            const Words words = pcg4d((u32)(left + column), (u32)((first + row) >> 2), frame, plane);
-            KeepDither<Dither>{room.dither, 0}(row, column, words);
-            for (int k = 0; k < 4; ++k)
+        for (int i = thread; i < TILE_W * TILE_H / 8; i += THREADS) {
+            const int row = i / (TILE_W / 2) * 4, column = i % (TILE_W / 2) * 2;
+            const Words words = pcg4d((u32)((left + column) >> 1), (u32)((first + row) >> 2), frame, plane);
+            const KeepDither keep = {room.dither, 0};
+            keep(row, column, words);
+            keep(row, column + 1, {words.a >> 16, words.b >> 16, words.c >> 16, words.d >> 16});
+            for (int k = 0; k < 4; ++k) {
                 room.field[(row + k) * TILE_W + column] = 0;
+                room.field[(row + k) * TILE_W + column + 1] = 0;
+            }
         }
         __syncthreads();
         return;
@@ -177,29 +196,28 @@ __device__ __forceinline__ void draw_tile(const Room<Dither>& room, const Grain*
                           grain->coarse_key, coarse_x, coarse_rx, KeepNothing{});
     for (int i = thread; i < HALF_W * HALF_H; i += THREADS) {
         const short* sample = room.rows + (offset + coarse_ry) * HALF_W + i;
-        const short total = filter_column<HALF_W>(sample, coarse_y, coarse_ry, 1 << (COARSE_SHIFT - 1));
-        room.coarse[i] = (short)(total >> COARSE_SHIFT);
+        room.coarse[i] = filter_column<HALF_W>(sample, coarse_y, coarse_ry);
     }
     __syncthreads();
 
     top = (first - fine_ry) & ~3;
     offset = first - fine_ry - top;
     draw_filtered<TILE_W>(room.whites, room.rows, left, top, round_up(offset + TILE_H + 2 * fine_ry, 4), frame,
-                          grain->fine_key, fine_x, fine_rx, KeepDither<Dither>{room.dither, offset + fine_ry});
+                          grain->fine_key, fine_x, fine_rx, KeepDither{room.dither, offset + fine_ry});
     const int fine_weight = grain->fine_weight, coarse_weight = grain->coarse_weight;
     for (int i = thread; i < TILE_H * TILE_W / 2; i += THREADS) {
         const int row = i / (TILE_W / 2), pair = i % (TILE_W / 2);
         const short* sample = room.rows + (offset + fine_ry + row) * TILE_W + 2 * pair;
-        const short even = filter_column<TILE_W>(sample, fine_y, fine_ry, 0);
-        const short odd = filter_column<TILE_W>(sample + 1, fine_y, fine_ry, 0);
+        const short even = filter_column<TILE_W>(sample, fine_y, fine_ry);
+        const short odd = filter_column<TILE_W>(sample + 1, fine_y, fine_ry);
         // Twofold enlargement around pixel centres: three parts of the nearer sample, one of the further.
         const short* near = room.coarse + (row / 2 + 1) * HALF_W + pair;
         const short* far = near + (row % 2 ? HALF_W : -HALF_W);
-        const int centre = 3 * blend(near[1], far[1]);
+        const short centre = blend(near[1], far[1]);
         room.field[row * TILE_W + 2 * pair] =
-            (short)mix(even, fine_weight, centre + blend(near[0], far[0]), coarse_weight);
+            (short)mix(even, fine_weight, enlarge(centre, blend(near[0], far[0])), coarse_weight);
         room.field[row * TILE_W + 2 * pair + 1] =
-            (short)mix(odd, fine_weight, centre + blend(near[2], far[2]), coarse_weight);
+            (short)mix(odd, fine_weight, enlarge(centre, blend(near[2], far[2])), coarse_weight);
     }
     __syncthreads();
 }

@@ -11,15 +11,16 @@ typedef SampleOf<TARGET_BITS>::Type Target;
 
 // Pitches count samples. curve, gain: by source code. straight: last code up to which the curve is
 // code << source_shift. black, last: codes of black and of the end of the scale. target_shift: fraction bits.
+// high: the last code of the target in fixed point.
 // relief: int16 terms of the rectangle at (relief_left, relief_top), or null. grain: see grain_field.cuh, or null.
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
 luma(const Source* __restrict__ source, long long source_pitch, Target* __restrict__ target, long long target_pitch,
      int width, int height, const int* __restrict__ curve, const int* __restrict__ gain, int straight,
-     int source_shift, int target_shift, int black, int last, const short* __restrict__ relief, int relief_top,
+     int source_shift, int target_shift, int black, int last, int high, const short* __restrict__ relief, int relief_top,
      int relief_left, int relief_height, int relief_width, const int* __restrict__ grain, u32 frame)
 {
     extern __shared__ uint4 shared[];
-    const Room<u16> room(shared, (const Grain*)grain);
+    const Room room(shared, (const Grain*)grain);
     const int left = (int)blockIdx.x * TILE_W, first = (int)blockIdx.y * TILE_H;
     draw_tile(room, (const Grain*)grain, 0u, left, first, frame);
 
@@ -44,7 +45,8 @@ luma(const Source* __restrict__ source, long long source_pitch, Target* __restri
             int value = value_of(code, curve, straight, source_shift);
             if (touched && texture.touches(x + k))
                 value = textured(code, texture.at(y, x + k), black, last, curve);
-            out.set(k, (Target)code_of(value + grain_of(gain[code], field.get(k)), dither.get(k), target_shift));
+            const int amount = within(grain_of(gain[code], field.get(k)), value, 0, high);
+            out.set(k, (Target)code_of(value + amount, dither.get(k), target_shift));
         }
         store_run(out, row_of(target, target_pitch, y), x, width, store_vectors);
     }

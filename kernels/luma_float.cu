@@ -17,7 +17,7 @@ luma_float(const float* __restrict__ source, long long source_pitch, Target* __r
            int relief_left, int relief_height, int relief_width, const int* __restrict__ grain, u32 frame)
 {
     extern __shared__ uint4 shared[];
-    const Room<u32> room(shared, (const Grain*)grain);
+    const Room room(shared, (const Grain*)grain);
     const int left = (int)blockIdx.x * TILE_W, first = (int)blockIdx.y * TILE_H;
     draw_tile(room, (const Grain*)grain, 0u, left, first, frame);
 
@@ -33,7 +33,7 @@ luma_float(const float* __restrict__ source, long long source_pitch, Target* __r
         load_run(in, row_of(source, source_pitch, y), x, width, load_vectors);
         const bool touched = texture.touches_row(y);
         Run<short, RUN> field;
-        Run<u32, RUN> dither;
+        Run<u16, RUN> dither;
         load_run(field, room.field + row * TILE_W + column);
         load_run(dither, room.dither + row * TILE_W + column);
 #pragma unroll

@@ -31,12 +31,16 @@ __device__ __forceinline__ Words pcg4d(u32 a, u32 b, u32 c, u32 d)
     return {a, b, c, d};
 }
 
-// Sum of the four 6-bit numbers atop each byte of a word, less its mean: -126..126.
-__device__ __forceinline__ int white(u32 word)
+// Sum of the four 4-bit numbers in the low half of a word, less its mean: -30..30. A word holds two samples of
+// a row: the one at the even column in its low half.
+__device__ __forceinline__ int white(u32 half)
 {
-    const u32 fields = (word >> 2) & 0x3F3F3F3Fu;
-    return (int)((fields * 0x01010101u) >> 24) - 126;
+    const u32 pairs = (half & 0x0F0Fu) + ((half >> 4) & 0x0F0Fu);
+    return (int)(((pairs * 0x0101u) >> 8) & 0xFFu) - 30;
 }
 
-// Odd multiplier (2^32 / golden ratio) that makes dither bits out of a noise word.
-#define SPREAD 0x9E3779B1u
+// Dither bits of a noise sample, the low half of a word: spread by an odd multiplier, 2^16 / golden ratio.
+__device__ __forceinline__ u16 spread(u32 half)
+{
+    return (u16)((half & 0xFFFFu) * 0x9E37u);
+}

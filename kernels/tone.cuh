@@ -3,13 +3,13 @@
 #pragma once
 #include "shoulder.cuh"
 
-#define GAIN_SHIFT 8
+// 8-bit codes have seven fraction bits, and gains to fit: see fraction_bits in grainkit/effects/tables.py.
+#define GAIN_SHIFT (TARGET_BITS == 8 ? 12 : 8)
 #define FLOAT_GAIN_STEPS 1024
 #define LUMA_BITS 14
+#define CHROMA_BITS 15
 #define LUMA_UNIT (1.0f / 16384.0f)
 #define CHROMA_UNIT (1.0f / 32768.0f)
-// Integer planes are worked in fixed point: a code of depth d is code << (24 - d).
-#define FIXED_BITS 24
 
 // The curve at a code; no look-up where it is a plain shift.
 __device__ __forceinline__ int value_of(int code, const int* __restrict__ curve, int straight, int shift)
@@ -29,13 +29,13 @@ __device__ __forceinline__ int textured(int code, int gain, int black, int last,
 
 __device__ __forceinline__ int grain_of(int gain, int field) { return (gain * field) >> GAIN_SHIFT; }
 
-// A code of `bits` fraction bits, rounded by dither from the top 16 bits of a spread noise word.
+// A code of `bits` fraction bits, rounded by the top bits of dither.
 __device__ __forceinline__ int code_of(int value, u32 dither, int bits)
 {
     return (value + (int)(dither >> (16 - bits))) >> bits;
 }
 
-// Grain of chroma, which shrinks near the ends of the range on both sides alike, so the mean stays.
+// Grain, which shrinks near the ends of the range on both sides alike, so the mean stays.
 __device__ __forceinline__ int within(int grain, int value, int low, int high)
 {
     const int room = max(min(value - low, high - value), 0);
@@ -57,7 +57,7 @@ __device__ __forceinline__ float float_gain(const float* __restrict__ table, flo
 // An integer code of a normalised value, dithered with one code of uniform noise.
 __device__ __forceinline__ float store(float value, float offset, float unit, float top, u32 dither)
 {
-    const float nudge = (float)(dither >> 8) * (1.0f / 16777216.0f);
+    const float nudge = (float)dither * (1.0f / 65536.0f);
     return smaller(larger(0.0f, floorf(offset + value * unit + nudge)), top);
 }
 

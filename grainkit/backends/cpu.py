@@ -20,29 +20,39 @@ from numba import njit
 
 from grainkit.backends.base import Done, Pending
 from grainkit.color import Color, chroma_codes, luma_codes
-from grainkit.effects.tables import FLOAT_GAIN_STEPS, GAIN_SHIFT, PassTables, PlaneNoise, fraction_bits
+from grainkit.effects.tables import FLOAT_GAIN_STEPS, PassTables, PlaneNoise, fraction_bits, gain_shift
 from grainkit.frame import Frame, Plane
 from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, pcg4d, white
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
-I16, I32, U32, F32 = np.int16, np.int32, np.uint32, np.float32
+I16, I32, U16, U32, F32 = np.int16, np.int32, np.uint16, np.uint32, np.float32
 
 #: Rows per strip: its buffers stay in the second-level cache.
-STRIP = 64
-#: Rows drawn by one call of the hash (its four words).
+STRIP = 128
+#: Rows drawn by one call of the hash (its four words), two columns each.
 BLOCK = 4
+#: Chroma samples that are looked at together for whether any of them reaches the knee.
+SEGMENT = 128
 _ROW_SHIFT, _ROW_HALF = I16(ROW_SHIFT), I16(1 << (ROW_SHIFT - 1))
 _COARSE_SHIFT, _COARSE_HALF = I16(COARSE_SHIFT), I16(1 << (COARSE_SHIFT - 1))
 _MIX_SHIFT = I32(MIX_SHIFT)
-_LIMIT = I32(FIELD_LIMIT)
-_GAIN_SHIFT = I32(GAIN_SHIFT)
-#: Odd multiplier (2^32 / golden ratio) that makes dither bits out of a noise word.
-_SPREAD = U32(0x9E3779B1)
+_LIMIT = I16(FIELD_LIMIT)
+#: Odd multiplier (2^16 / golden ratio) that makes dither bits out of a noise sample; what is left of a correlation
+#: between their top seven and `white` is .0001.
+_SPREAD = U16(0x9E37)
 _TINY = F32(1e-6)
+#: How 8-bit codes are stored.
+_NARROW_BITS, _NARROW_SHIFT = U32(fraction_bits(8)), I32(gain_shift(8))
 _LUMA_BITS, _LUMA_MASK = np.int64(LUMA_ONE.bit_length() - 1), np.int64(LUMA_ONE - 1)
 _LUMA_UNIT, _CHROMA_UNIT = F32(1 / LUMA_ONE), F32(1 / CHROMA_ONE)
+CHROMA_BITS = CHROMA_ONE.bit_length() - 1
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")
+#: Nothing here owns arrays but `_grain` and `_no_grain`, which hand them out: counting references to every row of every
+#: plane, on lines of cache that all threads share, would cost as much as the work.
+_owning = njit(cache=True, nogil=True, error_model="numpy")
+_jit = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+#: For loops that shift by what only the caller knows: with a constant, LLVM keeps the lanes as narrow as the samples.
+_jit_inline = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, inline="always")
 
 
 @_jit
@@ -56,7 +66,7 @@ def _draw_rows(row0: Any, row1: Any, row2: Any, row3: Any, left: Any, block: Any
 
 @_jit
 def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
-    """Noise words of rows top.. (top a multiple of BLOCK) and columns left.. into words (rows, columns) uint32."""
+    """Noise of rows top.. (a multiple of BLOCK) and pairs of columns left.. into words (rows, pairs) uint32."""
     for k in range(words.shape[0] // BLOCK):
         r = BLOCK * k
         block = U32(I32(I32(top) + I32(r)) >> I32(2))
@@ -64,26 +74,40 @@ def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
 
 
 @_jit
-def _whiten(words: Any, out: Any) -> None:
-    for i in range(words.shape[0]):
-        out[i] = white(words[i])
+def _whiten(halves: Any, out: Any) -> None:
+    for i in range(out.shape[0]):
+        out[i] = white(halves[i])
 
 
-@_jit
-def _first_taps(
-    total: Any, centre: Any, a1: Any, b1: Any, a2: Any, b2: Any, a3: Any, b3: Any, taps: Any, bias: Any
+@_jit_inline
+def _one_pair(total: Any, centre: Any, a1: Any, b1: Any, taps: Any, bias: Any, shift: Any) -> None:
+    """The centre tap and one pair around it, in int16."""
+    t0, t1 = taps[0], taps[1]
+    for i in range(total.shape[0]):
+        total[i] = I16(bias + I16(I16(t0 * centre[i]) + I16(t1 * I16(a1[i] + b1[i])))) >> shift
+
+
+@_jit_inline
+def _two_pairs(total: Any, centre: Any, a1: Any, b1: Any, a2: Any, b2: Any, taps: Any, bias: Any, shift: Any) -> None:
+    t0, t1, t2 = taps[0], taps[1], taps[2]
+    for i in range(total.shape[0]):
+        near = I16(I16(t0 * centre[i]) + I16(t1 * I16(a1[i] + b1[i])))
+        total[i] = I16(I16(bias + near) + I16(t2 * I16(a2[i] + b2[i]))) >> shift
+
+
+@_jit_inline
+def _three_pairs(
+    total: Any, centre: Any, a1: Any, b1: Any, a2: Any, b2: Any, a3: Any, b3: Any, taps: Any, bias: Any, shift: Any
 ) -> None:
-    """The centre tap and three pairs in one trip along the row, in int16: most grain needs no more."""
     t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
     for i in range(total.shape[0]):
         near = I16(I16(t0 * centre[i]) + I16(t1 * I16(a1[i] + b1[i])))
         far = I16(I16(t2 * I16(a2[i] + b2[i])) + I16(t3 * I16(a3[i] + b3[i])))
-        total[i] = I16(I16(bias + near) + far)
+        total[i] = I16(I16(bias + near) + far) >> shift
 
 
 @_jit
-def _more_taps(total: Any, a1: Any, b1: Any, a2: Any, b2: Any, a3: Any, b3: Any, taps: Any) -> None:
-    """Three pairs further out."""
+def _three_more(total: Any, a1: Any, b1: Any, a2: Any, b2: Any, a3: Any, b3: Any, taps: Any) -> None:
     t1, t2, t3 = taps[0], taps[1], taps[2]
     for i in range(total.shape[0]):
         pairs = I16(I16(t1 * I16(a1[i] + b1[i])) + I16(t2 * I16(a2[i] + b2[i])))
@@ -91,134 +115,176 @@ def _more_taps(total: Any, a1: Any, b1: Any, a2: Any, b2: Any, a3: Any, b3: Any,
 
 
 @_jit
-def _drop(total: Any, shift: Any, out: Any) -> None:
+def _drop(total: Any) -> None:
     for i in range(total.shape[0]):
-        out[i] = total[i] >> shift
+        total[i] >>= _ROW_SHIFT
 
 
 @_jit
-def _filter_row(words: Any, taps: Any, room: Any, out: Any) -> None:
-    """Horizontal filter of one row: out (width,) int16 from words (width + 2 radius)."""
+def _filter_row(line: Any, taps: Any, out: Any) -> None:
+    """Horizontal filter of one row: out (width,) int16 from line (width + 2 radius) int16."""
     r = taps.shape[0] - 1
-    line, total = room[: words.shape[0]], room[words.shape[0] : words.shape[0] + out.shape[0]]
-    _whiten(words, line)
-    _first_taps(
-        total, line[r:], line[r - 1 :], line[r + 1 :], line[r - 2 :], line[r + 2 :], line[r - 3 :], line[r + 3 :],
-        taps, _ROW_HALF,
-    )  # fmt: skip
+    centre, a1, b1 = line[r:], line[r - 1 :], line[r + 1 :]
+    if r == 1:
+        _one_pair(out, centre, a1, b1, taps, _ROW_HALF, _ROW_SHIFT)
+        return
+    a2, b2 = line[r - 2 :], line[r + 2 :]
+    if r == 2:
+        _two_pairs(out, centre, a1, b1, a2, b2, taps, _ROW_HALF, _ROW_SHIFT)
+        return
+    a3, b3 = line[r - 3 :], line[r + 3 :]
+    if r == 3:
+        _three_pairs(out, centre, a1, b1, a2, b2, a3, b3, taps, _ROW_HALF, _ROW_SHIFT)
+        return
+    _three_pairs(out, centre, a1, b1, a2, b2, a3, b3, taps, _ROW_HALF, I16(0))
     for k in range(4, r + 1, 3):
-        _more_taps(
-            total, line[r - k :], line[r + k :], line[r - k - 1 :], line[r + k + 1 :], line[r - k - 2 :],
+        _three_more(
+            out, line[r - k :], line[r + k :], line[r - k - 1 :], line[r + k + 1 :], line[r - k - 2 :],
             line[r + k + 2 :], taps[k:],
         )  # fmt: skip
-    _drop(total, _ROW_SHIFT, out)
+    _drop(out)
 
 
 @_jit
-def _draw_filtered(words: Any, left: Any, top: Any, frame: Any, key: Any, taps: Any, room: Any, rows: Any) -> None:
-    """`_draw`, and each row filtered into rows while its words are in the first-level cache."""
-    for k in range(words.shape[0] // BLOCK):
-        r = BLOCK * k
-        _draw(words[r : r + BLOCK], left, top + r, frame, key)
-        for row in range(r, r + BLOCK):
-            _filter_row(words[row], taps, room, rows[row])
-
-
-@_jit
-def _filter_column(rows: Any, c: Any, taps: Any, bias: Any, total: Any) -> None:
-    """Vertical filter around row `c`, unshifted, into total (width,) int16."""
-    _first_taps(
-        total, rows[c], rows[c - 1], rows[c + 1], rows[c - 2], rows[c + 2], rows[c - 3], rows[c + 3], taps, bias
-    )
-    for k in range(4, taps.shape[0], 3):
-        _more_taps(
-            total,
-            rows[c - k],
-            rows[c + k],
-            rows[c - k - 1],
-            rows[c + k + 1],
-            rows[c - k - 2],
-            rows[c + k + 2],
-            taps[k:],
+def _filter_column(rows: Any, c: Any, taps: Any, out: Any) -> None:
+    """Vertical filter around row `c`, unshifted, into out (width,) int16."""
+    r = taps.shape[0] - 1
+    centre, a1, b1 = rows[c], rows[c - 1], rows[c + 1]
+    if r == 1:
+        _one_pair(out, centre, a1, b1, taps, I16(0), I16(0))
+        return
+    a2, b2 = rows[c - 2], rows[c + 2]
+    if r == 2:
+        _two_pairs(out, centre, a1, b1, a2, b2, taps, I16(0), I16(0))
+        return
+    _three_pairs(out, centre, a1, b1, a2, b2, rows[c - 3], rows[c + 3], taps, I16(0), I16(0))
+    for k in range(4, r + 1, 3):
+        _three_more(
+            out, rows[c - k], rows[c + k], rows[c - k - 1], rows[c + k + 1], rows[c - k - 2], rows[c + k + 2], taps[k:]
         )
+
+
+@_jit
+def _draw_filtered(
+    words: Any, halves: Any, pair: Any, edge: Any, top: Any, frame: Any, key: Any, taps: Any, line: Any, rows: Any
+) -> None:
+    """Rows filtered while their words are in the first-level cache. halves: the words as uint16."""
+    for r in range(0, words.shape[0], BLOCK):
+        _draw(words[r : r + BLOCK], U32(pair), top + r, frame, key)
+        for row in range(r, r + BLOCK):
+            _whiten(halves[row, edge:], line)
+            _filter_row(line, taps, rows[row])
+
+
+@_owning
+def _octave(
+    first: Any, count: Any, left: Any, width: Any, frame: Any, key: Any, taps: Any, reach: Any, room: Any
+) -> Any:
+    """One octave of white noise, filtered along rows.
+
+    Gives rows (drawn, width) int16; the row of them that lies `reach` above row `first`; the noise samples, (drawn,
+    more than width) uint16, and the column of them that is column `left`. room: see `_Room`.
+    """
+    words_room, rows_room, line_room = room
+    radius = taps.shape[0] - 1
+    top = (first - reach) // BLOCK * BLOCK
+    offset = first - reach - top
+    drawn = (offset + count + 2 * reach + BLOCK - 1) // BLOCK * BLOCK
+    pair = (left - radius) // 2
+    edge = left - radius - 2 * pair
+    pairs = (edge + width + 2 * radius + 1) // 2
+    words = words_room[: drawn * pairs].reshape(drawn, pairs)
+    halves = words.view(np.uint16)
+    rows = rows_room[: drawn * width].reshape(drawn, width)
+    line = line_room[: width + 2 * radius]
+    _draw_filtered(words, halves, pair, edge, top, frame, key, taps, line, rows)
+    return rows, offset, halves, edge + radius
+
+
+@_owning
+def _grain(
+    first: Any, count: Any, width: Any, frame: Any, fine_key: Any, coarse_key: Any, fine_x: Any, fine_y: Any,
+    coarse_x: Any, coarse_y: Any, fine_weight: Any, coarse_weight: Any, room: Any,
+) -> Any:  # fmt: skip
+    """What `_octaves` makes rows first..first + count of the grain field from; and their noise samples
+    (count, more than width) uint16, with the column that the field begins at.
+    """
+    words_room, rows_room, lines = room
+    line = lines[0]
+    half_width, half_first = width // 2 + 2, first // 2 - 1
+    half_count = (first + count - 1) // 2 + 2 - half_first
+    reach = coarse_y.shape[0] - 1
+    rows, offset, _, _ = _octave(
+        half_first, half_count, -1, half_width, frame, coarse_key, coarse_x, reach, (words_room, rows_room, line)
+    )
+    coarse = rows_room[rows.size : rows.size + half_count * half_width].reshape(half_count, half_width)
+    for r in range(half_count):
+        _filter_column(rows, offset + reach + r, coarse_y, coarse[r])
+
+    reach = fine_y.shape[0] - 1
+    rows, offset, halves, left = _octave(
+        first, count, 0, width, frame, fine_key, fine_x, reach,
+        (words_room, rows_room[rows.size + coarse.size :], line),
+    )  # fmt: skip
+    made_of = (rows[offset:], fine_y, fine_weight, coarse, coarse_weight, first % 2, *lines)
+    return made_of, halves[offset + reach : offset + reach + count], left
+
+
+@_owning
+def _no_grain(first: Any, count: Any, width: Any, frame: Any, key: Any, room: Any) -> Any:
+    """As `_grain`, where there is none and only dither wants noise."""
+    words_room, rows_room, lines = room
+    top = first // BLOCK * BLOCK
+    drawn = (first - top + count + BLOCK - 1) // BLOCK * BLOCK
+    words = words_room[: drawn * ((width + 1) // 2)].reshape(drawn, (width + 1) // 2)
+    _draw(words, U32(0), top, frame, key)
+    nothing = rows_room[:0].reshape(0, width)
+    made_of = (nothing, lines[0][:0], I16(0), nothing, I16(0), 0, *lines)
+    return made_of, words.view(np.uint16)[first - top : first - top + count], 0
 
 
 @_jit
 def _blend(near: Any, far: Any, out: Any) -> None:
     for i in range(out.shape[0]):
-        out[i] = I16(I16(I16(3) * near[i]) + far[i])
+        out[i] = I16(I16(I16(I16(3) * near[i]) + far[i]) + _COARSE_HALF) >> _COARSE_SHIFT
 
 
 @_jit
-def _mix(fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any, out: Any) -> None:
-    """Octaves added and clamped; coarse (width // 2 + 2) is widened twofold around its pixel centres."""
+def _enlarge(coarse: Any, out: Any) -> None:
+    """A row widened twofold around its pixel centres; coarse has a sample more at its left, and one at its right."""
     pairs = out.shape[0] // 2
     for i in range(pairs):
-        centre = I32(I32(3) * I32(coarse[i + 1]))
-        even = I32(fine_weight * I32(fine[2 * i])) + I32(coarse_weight * I32(centre + I32(coarse[i])))
-        odd = I32(fine_weight * I32(fine[2 * i + 1])) + I32(coarse_weight * I32(centre + I32(coarse[i + 2])))
-        out[2 * i] = min(max(I32(I32(even) >> _MIX_SHIFT), -_LIMIT), _LIMIT)
-        out[2 * i + 1] = min(max(I32(I32(odd) >> _MIX_SHIFT), -_LIMIT), _LIMIT)
+        centre = I16(I16(3) * coarse[i + 1])
+        out[2 * i] = I16(centre + coarse[i])
+        out[2 * i + 1] = I16(centre + coarse[i + 2])
     if 2 * pairs < out.shape[0]:
-        last = I32(I32(I32(3) * I32(coarse[pairs + 1])) + I32(coarse[pairs]))
-        even = I32(fine_weight * I32(fine[2 * pairs])) + I32(coarse_weight * last)
-        out[2 * pairs] = min(max(I32(I32(even) >> _MIX_SHIFT), -_LIMIT), _LIMIT)
+        out[2 * pairs] = I16(I16(I16(3) * coarse[pairs + 1]) + coarse[pairs])
+
+
+@_jit_inline
+def _mix(fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any) -> Any:
+    """Octaves added and clamped, int16."""
+    one = I16(I32(I32(fine_weight) * I32(fine)) >> _MIX_SHIFT)
+    other = I16(I32(I32(coarse_weight) * I32(coarse)) >> _MIX_SHIFT)
+    return min(max(I16(one + other), I16(-_LIMIT)), _LIMIT)
 
 
 @_jit
-def _field(
-    first: Any, frame: Any, fine_key: Any, coarse_key: Any, fine_x: Any, fine_y: Any, coarse_x: Any, coarse_y: Any,
-    fine_weight: Any, coarse_weight: Any, words_room: Any, rows_room: Any, lines_room: Any, field: Any,
-) -> Any:  # fmt: skip
-    """Grain field of rows first.. into field (rows, width) int16; returns the noise words of
-    those rows, uint32 (rows, more than width), and the column that the field begins at.
-
-    words_room, rows_room, lines_room: scratch of at least the sizes that _Scratch works out.
-    """
-    count, width = field.shape
-    half_width, half_first = width // 2 + 2, first // 2 - 1
-    half_count = (first + count - 1) // 2 + 2 - half_first
-    fine, blend, total = lines_room[0, :width], lines_room[1, :half_width], lines_room[2, :half_width]
-
-    rx, ry = coarse_x.shape[0] - 1, coarse_y.shape[0] - 1
-    top = (half_first - ry) // BLOCK * BLOCK
-    offset = half_first - ry - top
-    drawn = (offset + half_count + 2 * ry + BLOCK - 1) // BLOCK * BLOCK
-    words = words_room[: drawn * (half_width + 2 * rx)].reshape(drawn, half_width + 2 * rx)
-    rows = rows_room[: drawn * half_width].reshape(drawn, half_width)
-    coarse = rows_room[rows.size : rows.size + half_count * half_width].reshape(half_count, half_width)
-    _draw_filtered(words, U32(-1 - rx), top, frame, coarse_key, coarse_x, lines_room[3], rows)
-    for r in range(half_count):
-        _filter_column(rows, offset + ry + r, coarse_y, _COARSE_HALF, total)
-        _drop(total, _COARSE_SHIFT, coarse[r])
-
-    kept = rows.size + coarse.size
-    rx, ry = fine_x.shape[0] - 1, fine_y.shape[0] - 1
-    top = (first - ry) // BLOCK * BLOCK
-    offset = first - ry - top
-    drawn = (offset + count + 2 * ry + BLOCK - 1) // BLOCK * BLOCK
-    words = words_room[: drawn * (width + 2 * rx)].reshape(drawn, width + 2 * rx)
-    rows = rows_room[kept : kept + drawn * width].reshape(drawn, width)
-    _draw_filtered(words, U32(-rx), top, frame, fine_key, fine_x, lines_room[3], rows)
-    for r in range(count):
-        _filter_column(rows, offset + ry + r, fine_y, I16(0), fine)
-        near = (first + r) // 2 - half_first
-        far = near + 1 if (first + r) % 2 else near - 1
+def _octaves(made_of: Any, r: Any, width: Any) -> Any:
+    """Row r of both octaves, (width,) int16 and their weights: what `_mix` makes the grain field of."""
+    rows, fine_y, fine_weight, coarse, coarse_weight, odd, line0, line1, line2 = made_of
+    # Never in place, nor out of one array into another part of it: LLVM would not dare to use vectors.
+    fine, blend, enlarged = line0[:width], line1[: coarse.shape[1]], line2[:width]
+    if rows.shape[0] == 0:
+        fine[:] = I16(0)
+        enlarged[:] = I16(0)
+    else:
+        near = (r + odd) // 2 + 1
+        far = near + 1 if (r + odd) % 2 else near - 1
         _blend(coarse[near], coarse[far], blend)
-        _mix(fine, fine_weight, blend, coarse_weight, field[r])
-    return words[offset + ry : offset + ry + count], rx
-
-
-@_jit
-def _no_field(first: Any, frame: Any, key: Any, words_room: Any, field: Any) -> Any:
-    """A field of zeros; returns noise words as `_field` does."""
-    count, width = field.shape
-    top = first // BLOCK * BLOCK
-    drawn = (first - top + count + BLOCK - 1) // BLOCK * BLOCK
-    words = words_room[: drawn * width].reshape(drawn, width)
-    _draw(words, U32(0), top, frame, key)
-    field[:] = np.int16(0)
-    return words[first - top : first - top + count], 0
+        _enlarge(blend, enlarged)
+        _filter_column(rows, r + fine_y.shape[0] - 1, fine_y, fine)
+    return fine, fine_weight, enlarged, coarse_weight
 
 
 @_jit
@@ -263,58 +329,78 @@ def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, out: Any
         out[i] = low + (step >> _LUMA_BITS)
 
 
+@_jit_inline
+def _grained(
+    values: Any, gains: Any, fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any, halves: Any, low: Any,
+    high: Any, shift: Any, bits: Any, out: Any,
+) -> None:  # fmt: skip
+    whole = values.dtype.type
+    drop = U16(U16(16) - U16(bits))
+    for i in range(values.shape[0]):
+        value = values[i]
+        # Symmetric room: near the ends of the range grain shrinks on both sides, so the mean stays.
+        room = max(min(whole(value - low), whole(high - value)), whole(0))
+        field = I32(_mix(fine[i], fine_weight, coarse[i], coarse_weight))
+        grain = whole(I32(I32(gains[i]) * field) >> I32(shift))
+        value = whole(value + min(max(grain, whole(-room)), room))
+        out[i] = whole(value + whole(U16(halves[i] * _SPREAD) >> drop)) >> whole(bits)
+
+
 @_jit
-def _luma_row(values: Any, gains: Any, field: Any, dither: Any, bits: Any, out: Any) -> None:
-    drop = U32(U32(32) - U32(bits))
-    for i in range(out.shape[0]):
-        grain = I32(I32(gains[i] * I32(field[i])) >> _GAIN_SHIFT)
-        out[i] = I32(I32(values[i] + grain) + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
+def _grain_row(values: Any, gains: Any, octaves: Any, halves: Any, store: Any, out: Any) -> None:
+    """Fixed-point values with grain, dithered to codes; all in the integers that `values` has."""
+    fine, fine_weight, coarse, coarse_weight = octaves
+    low, high, shift, bits = store
+    if bits == _NARROW_BITS:
+        _grained(
+            values, gains, fine, fine_weight, coarse, coarse_weight, halves, low, high, _NARROW_SHIFT, _NARROW_BITS, out
+        )
+    else:
+        _grained(
+            values, gains, fine, fine_weight, coarse, coarse_weight, halves, low, high, shift & I32(31),
+            bits & U32(15), out,
+        )  # fmt: skip
 
 
 @_jit
 def _luma(
-    source: Any,
-    first: Any,
-    grain: Any,
-    curve: Any,
-    straight: Any,
-    gain: Any,
-    black: Any,
-    texture: Any,
-    bits: Any,
-    out: Any,
-) -> None:
-    field, words, left = grain
+    source: Any, first: Any, count: Any, grain: Any, curve: Any, straight: Any, gain: Any, black: Any, texture: Any,
+    store: Any, lines: Any, out: Any,
+) -> None:  # fmt: skip
+    made_of, halves, left = grain
     top, side, relief = texture
     right = side + relief.shape[1]
     last = np.int64(curve.shape[0] - 1)
-    values, gains = np.empty(source.shape[1], np.int32), np.empty(source.shape[1], np.int32)
-    for r in range(field.shape[0]):
+    width = source.shape[1]
+    values, gains = lines
+    for r in range(count):
         codes, y = source[first + r], first + r - top
         _values(codes, curve, straight[0], straight[1], values)
         if 0 <= y < relief.shape[0]:
             _textured(codes[side:right], relief[y], black, last, curve, values[side:right])
         _look_up(codes, gain, gains)
-        _luma_row(values, gains, field[r], words[r, left : left + out.shape[1]], bits, out[first + r])
+        octaves = _octaves(made_of, r, width)
+        _grain_row(values, gains, octaves, halves[r, left : left + width], store, out[first + r])
 
 
 @_jit
 def _sited_luma(luma: Any, row: Any, across: Any, down: Any, out: Any) -> None:
-    """Mean luma code under each chroma sample of a row, int32."""
+    """Mean luma code under each chroma sample of a row, in integers that hold the sum of four."""
+    whole = out.dtype.type
     height, width = luma.shape
     upper = luma[row * down]
     lower = luma[min(row * down + down - 1, height - 1)]
     if across == 1:
         for i in range(out.shape[0]):
-            out[i] = I32(I32(upper[i]) + I32(lower[i]) + I32(1)) >> I32(1)
+            out[i] = whole(whole(whole(upper[i]) + whole(lower[i])) + whole(1)) >> whole(1)
         return
-    whole = width // 2
-    for i in range(whole):
-        out[i] = I32(
-            I32(upper[2 * i]) + I32(upper[2 * i + 1]) + I32(lower[2 * i]) + I32(lower[2 * i + 1]) + I32(2)
-        ) >> I32(2)
-    if whole < out.shape[0]:
-        out[whole] = I32(I32(upper[width - 1]) + I32(lower[width - 1]) + I32(1)) >> I32(1)
+    pairs = width // 2
+    for i in range(pairs):
+        above = whole(whole(upper[2 * i]) + whole(upper[2 * i + 1]))
+        below = whole(whole(lower[2 * i]) + whole(lower[2 * i + 1]))
+        out[i] = whole(whole(above + below) + whole(2)) >> whole(2)
+    if pairs < out.shape[0]:
+        out[pairs] = whole(whole(whole(upper[width - 1]) + whole(lower[width - 1])) + whole(1)) >> whole(1)
 
 
 @_jit
@@ -341,23 +427,38 @@ def _largest(y: Any, cb: Any, cr: Any, r_cr: Any, g_cb: Any, g_cr: Any, b_cb: An
 
 
 @_jit
-def _slopes(luma: Any, cb: Any, cr: Any, scale: Any, shoulder: Any, out: Any) -> Any:
-    """Chroma factors of one row of integer samples into out; False, and no factors, where none reaches the knee."""
+def _extremes(codes: Any) -> Any:
+    """(smallest, largest) of a row, as float32."""
+    low, high = codes[0], codes[0]
+    for i in range(codes.shape[0]):
+        low, high = min(low, codes[i]), max(high, codes[i])
+    return F32(low), F32(high)
+
+
+@_jit
+def _reaches(luma: Any, cb: Any, cr: Any, scale: Any, knee: Any) -> Any:
+    """False where no R', G' or B' of these samples can be above the knee; rounding goes one way, so it is safe."""
+    black, span, grey, unit = scale[0], scale[1], scale[2], scale[3]
+    r_cr, g_cb, g_cr, b_cb = scale[4], scale[5], scale[6], scale[7]
+    _, y = _extremes(luma)
+    (least_u, most_u), (least_v, most_v) = _extremes(cb), _extremes(cr)
+    least_u, most_u = F32(F32(least_u - grey) * unit), F32(F32(most_u - grey) * unit)
+    least_v, most_v = F32(F32(least_v - grey) * unit), F32(F32(most_v - grey) * unit)
+    green = F32(F32(g_cb * least_u) + F32(g_cr * least_v))
+    most = max(max(F32(r_cr * most_v), F32(b_cb * most_u)), green)
+    return F32(F32(F32(y - black) * span) + most) > knee
+
+
+@_jit
+def _slopes(luma: Any, cb: Any, cr: Any, scale: Any, shoulder: Any, out: Any) -> None:
+    """Chroma factors of integer samples into out float32."""
     black, span, grey, unit = scale[0], scale[1], scale[2], scale[3]
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     r_cr, g_cb, g_cr, b_cb = scale[4], scale[5], scale[6], scale[7]
-    reached = I32(0)  # counted, not compared for the largest: an integer sum is what LLVM vectorises
-    for i in range(out.shape[0]):
-        y = F32(F32(F32(luma[i]) - black) * span)
-        u, v = F32(F32(F32(cb[i]) - grey) * unit), F32(F32(F32(cr[i]) - grey) * unit)
-        reached += I32(_largest(y, u, v, r_cr, g_cb, g_cr, b_cb) > knee)
-    if reached == I32(0):
-        return False
     for i in range(out.shape[0]):
         y = F32(F32(F32(luma[i]) - black) * span)
         u, v = F32(F32(F32(cb[i]) - grey) * unit), F32(F32(F32(cr[i]) - grey) * unit)
         out[i] = _slope(y, _largest(y, u, v, r_cr, g_cb, g_cr, b_cb), knee, curvature, strength)
-    return True
 
 
 @_jit
@@ -367,50 +468,44 @@ def _scale_chroma(values: Any, slopes: Any, grey: Any) -> None:
 
 
 @_jit
-def _shift(values: Any, relief: Any, unit: Any, top: Any) -> None:
+def _shift(values: Any, relief: Any, unit: Any, drop: Any, top: Any) -> None:
     # Over the samples that are there: the rectangle may reach past the right edge.
     for i in range(values.shape[0]):
-        values[i] = min(max(I32(values[i] + I32(I32(relief[i]) * unit)), I32(0)), top)
-
-
-@_jit
-def _chroma_row(values: Any, gains: Any, field: Any, dither: Any, low: Any, high: Any, bits: Any, out: Any) -> None:
-    drop = U32(U32(32) - U32(bits))
-    for i in range(values.shape[0]):
-        value = values[i]
-        # Symmetric room: near the ends of the range grain shrinks on both sides, so the mean stays.
-        room = max(min(I32(value - low), I32(high - value)), I32(0))
-        grain = I32(I32(gains[i] * I32(field[i])) >> _GAIN_SHIFT)
-        value = I32(value + min(max(grain, -room), room))
-        out[i] = I32(value + I32(U32(dither[i] * _SPREAD) >> drop)) >> I32(bits)
+        values[i] = min(max(I32(I32(values[i]) + I32(I32(I32(relief[i]) * unit) >> drop)), I32(0)), top)
 
 
 @_jit
 def _chroma(
-    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_grain: Any, cr_grain: Any, curve: Any,
-    straight: Any, gain: Any, texture: Any, scale: Any, shoulder: Any, grey: Any, low: Any, high: Any, bits: Any,
+    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, count: Any, cb_grain: Any, cr_grain: Any,
+    curve: Any, straight: Any, gain: Any, texture: Any, scale: Any, shoulder: Any, grey: Any, store: Any, lines: Any,
     cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
-    (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
-    top, side, cb_relief, cr_relief, relief_unit, relief_top = texture
+    (cb_made_of, cb_halves, cb_left), (cr_made_of, cr_halves, cr_left) = cb_grain, cr_grain
+    top, side, cb_relief, cr_relief, relief_unit, relief_drop, relief_top = texture
     width, right = cb.shape[1], side + cb_relief.shape[1]
-    sited, slopes, gains = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.int32)
-    cb_values, cr_values = np.empty(width, np.int32), np.empty(width, np.int32)
-    for r in range(cb_field.shape[0]):
+    cb_values, cr_values, gains, sited, slopes = lines
+    for r in range(count):
         row = first + r
         _sited_luma(luma, row, across, down, sited)
         _values(cb[row], curve, straight[0], straight[1], cb_values)
         _values(cr[row], curve, straight[0], straight[1], cr_values)
-        if shoulder[2] > F32(0.0) and _slopes(sited, cb[row], cr[row], scale, shoulder, slopes):
-            _scale_chroma(cb_values, slopes, grey)
-            _scale_chroma(cr_values, slopes, grey)
+        if shoulder[2] > F32(0.0):
+            for here in range(0, width, SEGMENT):
+                end = min(here + SEGMENT, width)
+                y, u, v = sited[here:end], cb[row, here:end], cr[row, here:end]
+                if _reaches(y, u, v, scale, shoulder[0]):
+                    _slopes(y, u, v, scale, shoulder, slopes[: end - here])
+                    _scale_chroma(cb_values[here:end], slopes, grey)
+                    _scale_chroma(cr_values[here:end], slopes, grey)
         if 0 <= row - top < cb_relief.shape[0]:
-            _shift(cb_values[side:right], cb_relief[row - top], relief_unit, relief_top)
-            _shift(cr_values[side:right], cr_relief[row - top], relief_unit, relief_top)
+            _shift(cb_values[side:right], cb_relief[row - top], relief_unit, relief_drop, relief_top)
+            _shift(cr_values[side:right], cr_relief[row - top], relief_unit, relief_drop, relief_top)
         _look_up(sited, gain[0], gains)
-        _chroma_row(cb_values, gains, cb_field[r], cb_words[r, cb_left : cb_left + width], low, high, bits, cb_out[row])
+        octaves = _octaves(cb_made_of, r, width)
+        _grain_row(cb_values, gains, octaves, cb_halves[r, cb_left : cb_left + width], store, cb_out[row])
         _look_up(sited, gain[1], gains)
-        _chroma_row(cr_values, gains, cr_field[r], cr_words[r, cr_left : cr_left + width], low, high, bits, cr_out[row])
+        octaves = _octaves(cr_made_of, r, width)
+        _grain_row(cr_values, gains, octaves, cr_halves[r, cr_left : cr_left + width], store, cr_out[row])
 
 
 @_jit
@@ -422,46 +517,52 @@ def _float_gain(table: Any, y: Any) -> Any:
 
 
 @_jit
-def _store(value: Any, offset: Any, unit: Any, top: Any, word: Any) -> Any:
+def _store(value: Any, offset: Any, unit: Any, top: Any, half: Any) -> Any:
     """An integer code of a normalised value, dithered with one code of uniform noise."""
-    nudge = F32(F32(U32(word * _SPREAD) >> U32(8)) * F32(1.0 / 16777216.0))
+    nudge = F32(F32(U16(half * _SPREAD)) * F32(1.0 / 65536.0))
     return min(max(F32(0.0), np.floor(F32(F32(offset + F32(value * unit)) + nudge))), top)
 
 
 @_jit
 def _luma_float(
-    source: Any, first: Any, grain: Any, gain: Any, texture: Any, shoulder: Any, store: Any, out: Any
+    source: Any, first: Any, count: Any, grain: Any, gain: Any, texture: Any, shoulder: Any, store: Any, out: Any
 ) -> None:
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
-    field, words, left = grain
+    made_of, halves, left = grain
     top_row, side, relief = texture
-    for r in range(field.shape[0]):
+    for r in range(count):
         values, target = source[first + r], out[first + r]
         inside = first + r - top_row
         touched = 0 <= inside < relief.shape[0]
+        fine, fine_weight, coarse, coarse_weight = _octaves(made_of, r, values.shape[0])
         for i in range(values.shape[0]):
             y = values[i]
             if touched and side <= i < side + relief.shape[1]:
                 y = F32(y + F32(y * F32(F32(relief[inside, i - side]) * _LUMA_UNIT)))
-            value = F32(_roll(y, knee, curvature, strength) + F32(_float_gain(gain, y) * F32(field[r, i])))
-            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, words[r, left + i])
+            value = F32(
+                _roll(y, knee, curvature, strength)
+                + F32(_float_gain(gain, y) * F32(_mix(fine[i], fine_weight, coarse[i], coarse_weight)))
+            )
+            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, halves[r, left + i])
 
 
 @_jit
 def _chroma_float(
-    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, cb_grain: Any, cr_grain: Any, gain: Any,
-    texture: Any, rgb: Any, shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
+    luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, count: Any, cb_grain: Any, cr_grain: Any,
+    gain: Any, texture: Any, rgb: Any, shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
-    (cb_field, cb_words, cb_left), (cr_field, cr_words, cr_left) = cb_grain, cr_grain
+    (cb_made_of, cb_halves, cb_left), (cr_made_of, cr_halves, cr_left) = cb_grain, cr_grain
     top_row, side, cb_relief, cr_relief = texture
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
     half = F32(0.5)
     height, width = luma.shape
-    for r in range(cb_field.shape[0]):
+    for r in range(count):
         row = first + r
         upper, lower = luma[row * down], luma[min(row * down + down - 1, height - 1)]
+        cb_fine, cb_fine_weight, cb_coarse, cb_coarse_weight = _octaves(cb_made_of, r, cb.shape[1])
+        cr_fine, cr_fine_weight, cr_coarse, cr_coarse_weight = _octaves(cr_made_of, r, cb.shape[1])
         for i in range(cb.shape[1]):
             left = i * across
             right = min(left + across - 1, width - 1)
@@ -473,12 +574,16 @@ def _chroma_float(
                 v = F32(v + F32(F32(cr_relief[row - top_row, i - side]) * _CHROMA_UNIT))
             u, v = F32(u * slope), F32(v * slope)
             room_u, room_v = max(F32(half - abs(u)), F32(0.0)), max(F32(half - abs(v)), F32(0.0))
-            grain_u = F32(_float_gain(gain[0], y) * F32(cb_field[r, i]))
-            grain_v = F32(_float_gain(gain[1], y) * F32(cr_field[r, i]))
+            grain_u = F32(
+                _float_gain(gain[0], y) * F32(_mix(cb_fine[i], cb_fine_weight, cb_coarse[i], cb_coarse_weight))
+            )
+            grain_v = F32(
+                _float_gain(gain[1], y) * F32(_mix(cr_fine[i], cr_fine_weight, cr_coarse[i], cr_coarse_weight))
+            )
             u = F32(u + min(max(grain_u, -room_u), room_u))
             v = F32(v + min(max(grain_v, -room_v), room_v))
-            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_words[r, cb_left + i])
-            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_words[r, cr_left + i])
+            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_halves[r, cb_left + i])
+            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_halves[r, cr_left + i])
 
 
 def _strips(height: int) -> list[tuple[int, int]]:
@@ -497,34 +602,34 @@ class _Room:
     def __init__(self) -> None:
         self.words = np.empty(0, np.uint32)
         self.rows = np.empty(0, np.int16)
-        self.lines = np.empty((4, 0), np.int16)
-        self.field = np.empty(0, np.int16)
+        self.lines = _lines(0)
 
     def draw(self, noise: PlaneNoise | None, plane: int, first: int, count: int, width: int, frame: Any) -> Any:
-        """(field, noise words, left) of these rows, as `_field` has them, in views that the next call overwrites."""
+        """`_grain` of these rows, in views that the next call overwrites."""
         radius = 0 if noise is None else max(len(noise.filter.fine_x), len(noise.filter.coarse_x))
         reach = 0 if noise is None else max(len(noise.filter.fine_y), len(noise.filter.coarse_y))
         drawn = count + 2 * reach + 2 * BLOCK
-        self._grow(drawn * (width + 2 * radius + 4), 2 * drawn * (width + 4), 2 * width + 2 * radius + 8, count * width)
-        field = self.field[: count * width].reshape(count, width)
+        self._grow(drawn * (width // 2 + radius + 4), 2 * drawn * (width + 4), width + 2 * radius + 8)
+        room = self.words, self.rows, self.lines
         if noise is None:
-            return field, *_no_field(first, frame, U32(plane), self.words, field)
+            return _no_grain(first, count, width, frame, U32(plane), room)
         f = noise.filter
-        words, left = _field(
-            first, frame, noise.fine_key, noise.coarse_key, f.fine_x, f.fine_y, f.coarse_x, f.coarse_y,
-            I32(f.fine_weight), I32(f.coarse_weight), self.words, self.rows, self.lines, field,
+        return _grain(
+            first, count, width, frame, noise.fine_key, noise.coarse_key, f.fine_x, f.fine_y, f.coarse_x, f.coarse_y,
+            I16(f.fine_weight), I16(f.coarse_weight), room,
         )  # fmt: skip
-        return field, words, left
 
-    def _grow(self, words: int, rows: int, lines: int, field: int) -> None:
+    def _grow(self, words: int, rows: int, lines: int) -> None:
         if self.words.size < words:
             self.words = np.empty(words, np.uint32)
         if self.rows.size < rows:
             self.rows = np.empty(rows, np.int16)
-        if self.lines.shape[1] < lines:
-            self.lines = np.empty((4, lines), np.int16)
-        if self.field.size < field:
-            self.field = np.empty(field, np.int16)
+        if self.lines[0].size < lines:
+            self.lines = _lines(lines)
+
+
+def _lines(size: int) -> tuple[Any, Any, Any]:
+    return np.empty(size, np.int16), np.empty(size, np.int16), np.empty(size, np.int16)
 
 
 class _Rooms(threading.local):
@@ -586,29 +691,22 @@ class CpuBackend:
     ) -> None:  # fmt: skip
         source, target = tables.source, tables.target
         noise = tables.noise[0] if tables.noise else None
-        grain = self._rooms.of_plane[0].draw(noise, 0, first, count, planes[0].shape[1], frame)
+        width = planes[0].shape[1]
+        grain = self._rooms.of_plane[0].draw(noise, 0, first, count, width, frame)
         relief = (texture.top, texture.left, texture.luma)
         if source.is_float:
             store = np.zeros(3, np.float32)
             if not target.is_float:
                 black, white = luma_codes(target.depth, target.range)
                 store[:] = black, white - black, (1 << target.depth) - 1
-            _luma_float(planes[0], first, grain, tables.luma_gain, relief, _shoulder(tables), store, out[0])
-        else:
-            zero = np.int64(luma_codes(source.depth, source.range)[0])
-            bits = U32(fraction_bits(target.depth))
-            _luma(
-                planes[0],
-                first,
-                grain,
-                tables.luma,
-                _straight(tables.luma_straight, source),
-                tables.luma_gain,
-                zero,
-                relief,
-                bits,
-                out[0],
-            )
+            _luma_float(planes[0], first, count, grain, tables.luma_gain, relief, _shoulder(tables), store, out[0])
+            return
+        zero, whole = np.int64(luma_codes(source.depth, source.range)[0]), _whole(target)
+        lines = np.empty(width, whole), np.empty(width, whole)
+        _luma(
+            planes[0], first, count, grain, tables.luma, _straight(tables.luma_straight, tables), tables.luma_gain,
+            zero, relief, _codes(target, 0, (1 << target.depth) - 1), lines, out[0],
+        )  # fmt: skip
 
     def _chroma(
         self, planes: tuple[Plane, ...], tables: PassTables, texture: TextureTerm, frame: Any, first: int, count: int,
@@ -616,9 +714,10 @@ class CpuBackend:
     ) -> None:  # fmt: skip
         source, target = tables.source, tables.target
         luma, cb, cr = planes
+        width = cb.shape[1]
         noises = tables.noise[1:] if tables.noise else (None, None)
         cb_grain, cr_grain = (
-            self._rooms.of_plane[plane].draw(noise, plane, first, count, cb.shape[1], frame)
+            self._rooms.of_plane[plane].draw(noise, plane, first, count, width, frame)
             for plane, noise in enumerate(noises, start=1)
         )
         across, down = source.subsampling
@@ -628,7 +727,7 @@ class CpuBackend:
             if not target.is_float:
                 store[:] = *chroma_codes(target.depth, target.range), (1 << target.depth) - 1
             _chroma_float(
-                luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma_gain,
+                luma, across, down, cb, cr, first, count, cb_grain, cr_grain, tables.chroma_gain,
                 (*corner, texture.cb, texture.cr), np.array(_channels(tables), np.float32), _shoulder(tables), store,
                 out[1], out[2],
             )  # fmt: skip
@@ -638,20 +737,34 @@ class CpuBackend:
         scale = np.array([black, 1 / (white - black), grey, 1 / unit, *_channels(tables)], np.float32)
         bits = fraction_bits(target.depth)
         middle, spread = chroma_codes(target.depth, target.range)
-        low = round(middle - spread / 2) << bits
-        high = min(round(middle + spread / 2), (1 << target.depth) - 1) << bits
-        unit_of_relief, last = I32(round(spread * (1 << bits) / CHROMA_ONE)), I32((1 << 24) - (1 << bits))
-        relief = (*corner, texture.cb, texture.cr, unit_of_relief, last)
+        last = (1 << target.depth) - 1
+        store_as = _codes(target, round(middle - spread / 2), min(round(middle + spread / 2), last))
+        relief = (*corner, texture.cb, texture.cr, I32(round(spread)), I32(CHROMA_BITS - bits), I32(last << bits))
+        whole = _whole(target)
+        lines = (
+            np.empty(width, whole), np.empty(width, whole), np.empty(width, whole),
+            np.empty(width, np.uint16 if source.depth <= 14 else np.int32), np.empty(SEGMENT, np.float32),
+        )  # fmt: skip
         _chroma(
-            luma, across, down, cb, cr, first, cb_grain, cr_grain, tables.chroma,
-            _straight(tables.chroma_straight, source),
-            tables.chroma_gain, relief, scale, _shoulder(tables), I32(int(middle) << bits), I32(low), I32(high),
-            U32(bits), out[1], out[2],
+            luma, across, down, cb, cr, first, count, cb_grain, cr_grain, tables.chroma,
+            _straight(tables.chroma_straight, tables), tables.chroma_gain, relief, scale, _shoulder(tables),
+            I32(int(middle) << bits), store_as, lines, out[1], out[2],
         )  # fmt: skip
 
 
-def _straight(last: int, source: Color) -> tuple[Any, Any]:
-    return I32(last), I32(fraction_bits(source.depth))
+def _whole(target: Color) -> Any:
+    """The integers that fixed-point values of this colour are worked in."""
+    return np.int16 if fraction_bits(target.depth) + target.depth < 16 else np.int32
+
+
+def _codes(target: Color, low: int, high: int) -> Any:
+    """How `_grain_row` stores codes low..high: both in fixed point, the gain's shift, the fraction's bits."""
+    whole, bits = _whole(target), fraction_bits(target.depth)
+    return whole(low << bits), whole(high << bits), I32(gain_shift(target.depth)), U32(bits)
+
+
+def _straight(last: int, tables: PassTables) -> tuple[Any, Any]:
+    return I32(last), I32(tables.straight_shift)
 
 
 def _shoulder(tables: PassTables) -> npt.NDArray[np.float32]:

@@ -25,7 +25,7 @@ from grainkit.effects.tables import PassTables, PlaneNoise, fraction_bits
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
 from grainkit.frame import Frame, Plane
 from grainkit.noise import stream_key
-from grainkit.texture.term import CHROMA_ONE, TextureTerm
+from grainkit.texture.term import TextureTerm
 
 #: How kernels are compiled: every operation rounds once, as on the CPU. CuPy adds -ftz=true by itself.
 OPTIONS = ("--fmad=false", "-std=c++17")
@@ -480,7 +480,7 @@ class CudaBackend:
         self, plane: str, tables: PassTables, arguments: dict[str, Any], noises: tuple[PlaneNoise | None, ...]
     ) -> _Launch:
         name, defines = variant(plane, tables)
-        shared = max(shared_bytes(n, 4 if tables.source.is_float else 2) for n in noises)
+        shared = max(shared_bytes(n) for n in noises)
         if shared > self._most_shared:
             raise BackendUnavailable(
                 f"grain this coarse needs {shared // 1024} KiB of shared memory in the GPU, which has "
@@ -572,9 +572,9 @@ def packed_grain(noise: PlaneNoise) -> npt.NDArray[np.int32]:
     return np.concatenate([header, keys, *(taps.astype(np.int32) for taps in filters)])
 
 
-def shared_bytes(noise: PlaneNoise | None, dither_bytes: int) -> int:
+def shared_bytes(noise: PlaneNoise | None) -> int:
     """Shared memory of a block for this grain: what `struct Room` of kernels/grain_field.cuh lays out."""
-    kept = TILE_W * TILE_H * (2 + dither_bytes) + _rounded(HALF_W * HALF_H * 2, 16)
+    kept = TILE_W * TILE_H * (2 + 2) + _rounded(HALF_W * HALF_H * 2, 16)
     if noise is None:
         return kept
     fine_rx, fine_ry, coarse_rx, coarse_ry = (int(r) for r in packed_grain(noise)[:4])
@@ -591,9 +591,9 @@ def luma_arguments(tables: PassTables) -> dict[str, Any]:
     if source.is_float:
         return {"knee": s.knee, "curvature": s.curvature, "strength": s.strength, **_store(tables, luma_codes)}
     return {
-        "straight": tables.luma_straight, "source_shift": fraction_bits(source.depth),
+        "straight": tables.luma_straight, "source_shift": tables.straight_shift,
         "target_shift": fraction_bits(target.depth), "black": int(luma_codes(source.depth, source.range)[0]),
-        "last": tables.luma.size - 1,
+        "last": tables.luma.size - 1, "high": ((1 << target.depth) - 1) << fraction_bits(target.depth),
     }  # fmt: skip
 
 
@@ -613,11 +613,11 @@ def chroma_arguments(tables: PassTables) -> dict[str, Any]:
     bits = fraction_bits(target.depth)
     last = (1 << target.depth) - 1
     return told | {
-        "straight": tables.chroma_straight, "source_shift": fraction_bits(source.depth), "target_shift": bits,
+        "straight": tables.chroma_straight, "source_shift": tables.straight_shift, "target_shift": bits,
         "luma_black": black, "luma_unit": 1 / (white - black), "chroma_grey": grey, "chroma_unit": 1 / unit,
         "grey": int(middle) << bits, "low": round(middle - spread / 2) << bits,
         "high": min(round(middle + spread / 2), last) << bits,
-        "relief_unit": round(spread * (1 << bits) / CHROMA_ONE), "relief_last": last << bits,
+        "relief_unit": round(spread), "relief_last": last << bits,
     }  # fmt: skip
 
 

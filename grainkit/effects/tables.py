@@ -1,8 +1,8 @@
 """What the effects ask of the one pass over the pixels, as tables and filters a backend can run.
 
 Made once per job from (recipe, colours, size); the pass itself knows no parameters. Integer planes
-are worked in fixed point: a value v of the output is v * 2^fraction_bits in int32, so table look-ups
-do depth and range conversion for free, and the same bits come out of every machine.
+are worked in fixed point: a value v of the output is v * 2^fraction_bits, so table look-ups do depth
+and range conversion for free, and the same bits come out of every machine.
 """
 
 from __future__ import annotations
@@ -16,20 +16,26 @@ import numpy.typing as npt
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard, Shoulder
-from grainkit.noise import NoiseFilter, stream_key
+from grainkit.noise import FIELD_STD, NoiseFilter, stream_key
 
 I32 = npt.NDArray[np.int32]
 F32 = npt.NDArray[np.float32]
 
-#: Bits of the gain tables that are dropped after multiplying with the field.
-GAIN_SHIFT = 8
 #: Entries of a gain table over luma 0..1 for float planes (read with linear interpolation).
 FLOAT_GAIN_STEPS = 1024
 
 
 def fraction_bits(depth: int) -> int:
-    """Fixed-point bits below one code of an integer output: 24 less its depth."""
-    return 24 - depth
+    """Fixed-point bits below one code of an integer output.
+
+    8-bit output fills a positive int16, twice as many vector lanes as int32; all others 24 bits.
+    """
+    return 7 if depth == 8 else 24 - depth
+
+
+def gain_shift(depth: int) -> int:
+    """Bits of the gain tables that are dropped after multiplying with the field: an 8-bit gain fits into int16."""
+    return 12 if depth == 8 else 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +57,9 @@ class PassTables:
     hold: frames that share one grain.
     luma, chroma: by source code, the target value in fixed point, int32, luma with the shoulder in it.
         Float planes: empty.
-    luma_straight, chroma_straight: last code up to which the curve is code << fraction_bits(source depth),
-        which needs no look-up; -1 where there is none.
-    luma_gain, chroma_gain: by source luma code, grain per unit of field in fixed point << GAIN_SHIFT,
+    luma_straight, chroma_straight: last code up to which the curve is code << straight_shift, which needs no
+        look-up; -1 where there is none.
+    luma_gain, chroma_gain: by source luma code, grain per unit of field in fixed point << gain_shift,
         int32; chroma (2, codes) for Cb and Cr. Float planes: normalised float32 over luma 0..1,
         FLOAT_GAIN_STEPS + 1 entries.
     is_identity: the pass would change nothing.
@@ -71,6 +77,11 @@ class PassTables:
     chroma_straight: int
     chroma_gain: I32 | F32
     is_identity: bool
+
+    @property
+    def straight_shift(self) -> int:
+        """Bits that a code of an integer source is shifted by where the curve is straight; negative for none."""
+        return _straight_shift(self.source, self.target)
 
 
 def pass_tables(
@@ -122,16 +133,18 @@ def pass_tables(
     last = (1 << target.depth) - 1
     value = _fixed(np.clip(out_black + luma * (out_white - out_black), 0, last) * one)
     chroma = _fixed(np.clip(out_grey + (codes - grey) / unit * out_unit, 0, last) * one)
-    deviation = grain.deviation(luma) * one * (1 << GAIN_SHIFT)
+    deviation = grain.deviation(luma)
     idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
     return PassTables(
         source, target, shoulder, noise, grain.frames_held(rate),
         value,
-        _straight(value, source.depth),
-        _fixed(deviation * (out_white - out_black) / std),
+        _straight(value, source, target),
+        _gain(deviation * (out_white - out_black) / std, target),
         chroma,
-        _straight(chroma, source.depth),
-        np.stack([_fixed(deviation * out_unit * s / d) for s, d in zip(chroma_shares, chroma_stds, strict=True)]),
+        _straight(chroma, source, target),
+        np.stack(
+            [_gain(deviation * out_unit * s / d, target) for s, d in zip(chroma_shares, chroma_stds, strict=True)]
+        ),
         is_identity=idle,
     )  # fmt: skip
 
@@ -140,8 +153,21 @@ def _fixed(values: npt.NDArray[np.float64]) -> I32:
     return np.asarray(np.rint(values), np.int32)
 
 
-def _straight(curve: I32, depth: int) -> int:
-    bent = np.flatnonzero(curve != np.arange(curve.size, dtype=np.int32) << fraction_bits(depth))
+def _gain(codes: npt.NDArray[np.float64], target: Color) -> I32:
+    """Codes of grain per unit of field as a table of at most an eighth of the range, which keeps products in int32."""
+    depth, bits = target.depth, fraction_bits(target.depth) + gain_shift(target.depth)
+    return np.minimum(_fixed(codes * (1 << bits)), np.int32((1 << depth + bits) // (8 * FIELD_STD) - 1))
+
+
+def _straight_shift(source: Color, target: Color) -> int:
+    return fraction_bits(target.depth) + target.depth - source.depth
+
+
+def _straight(curve: I32, source: Color, target: Color) -> int:
+    shift = _straight_shift(source, target)
+    if shift < 0:
+        return -1
+    bent = np.flatnonzero(curve != np.arange(curve.size, dtype=np.int32) << shift)
     return int(bent[0]) - 1 if bent.size else curve.size - 1
 
 

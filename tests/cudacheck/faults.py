@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from tests.cudacheck.stand_in import Executor
 
 _FILTERED = "filter_row(whites + i / width * pitch + radius + i % width, taps, radius);\n"
-_MIXED = "blend(near[2], far[2]), coarse_weight);\n    }\n"
+_MIXED = "enlarge(centre, blend(near[2], far[2])), coarse_weight);\n    }\n"
 _TILE = "    const int left = (int)blockIdx.x * TILE_W, first = (int)blockIdx.y * TILE_H;\n"
 _BARRIER = "__syncthreads();"
 
@@ -20,8 +20,8 @@ FAULTS: dict[str, tuple[str, str]] = {
     "missing barrier": (f"{_FILTERED}        {_BARRIER}", _FILTERED),
     "missing last barrier": (f"{_MIXED}    {_BARRIER}", _MIXED),
     "swapped argument": (
-        "mix(odd, fine_weight, centre + blend(near[2], far[2]), coarse_weight)",
-        "mix(odd, coarse_weight, centre + blend(near[2], far[2]), fine_weight)",
+        "mix(odd, fine_weight, enlarge(centre, blend(near[2], far[2])), coarse_weight)",
+        "mix(odd, coarse_weight, enlarge(centre, blend(near[2], far[2])), fine_weight)",
     ),
     "float64 scalar": ("float strength, float offset", "double strength, float offset"),
     "early return": (_TILE, f"{_TILE}    if (left + (int)threadIdx.x >= width) return;\n"),

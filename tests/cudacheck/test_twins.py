@@ -40,9 +40,9 @@ TWINS = [
     ("luma_float", "largest", "a[i], b[i], c[i], 1.5748f, -0.1873f, -0.4681f, 1.8556f", cpu._largest,
      lambda i: (A[i], B[i], C[i], *CHANNELS)),
     ("luma_float", "float_gain", "table, a[i]", cpu._float_gain, lambda i: (TABLE, A[i])),
-    ("luma_float", "store", "a[i], 16.0f, 219.0f, 255.0f, spread<u32>(w[i])", cpu._store,
-     lambda i: (A[i], F32(16), F32(219), F32(255), WORDS[0, i])),
-    ("luma_float", "white", "w[i]", noise.white, lambda i: (WORDS[0, i],)),
+    ("luma_float", "store", "a[i], 16.0f, 219.0f, 255.0f, spread(w[i])", cpu._store,
+     lambda i: (A[i], F32(16), F32(219), F32(255), np.uint16(WORDS[0, i] & 0xFFFF))),
+    ("luma_float", "white", "w[i]", noise.white, lambda i: (np.uint16(WORDS[0, i] & 0xFFFF),)),
     ("to_rgb", "code", "a[i], 255.0f, 0.5f", convert._code, lambda i: (A[i], F32(255), F32(0.5))),
 ]  # fmt: skip
 
