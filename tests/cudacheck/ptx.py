@@ -142,7 +142,7 @@ class _Maker:
             raise PtxError(f"fused, which the house rules forbid: {self.text}")
         known = {
             "add", "sub", "mul", "div", "sqrt", "min", "max", "and", "or", "xor", "not", "neg", "abs", "shl", "shr",
-            "mov", "cvta", "selp", "prmt", "rcp",
+            "mov", "cvta", "selp", "prmt", "rcp", "bfi",
         }  # fmt: skip
         rounding = {"rz", "rm", "rp", "approx", "full", "sat", "cc", "wide"}
         if kind not in known or rounding & set(modifiers):
@@ -381,6 +381,13 @@ def _permute(a: Any, b: Any, selector: Any) -> Any:
     return made.astype(np.uint32)
 
 
+def _insert_bits(a: Any, b: Any, position: Any, length: Any) -> Any:
+    """`b` with `length` bits (below 32) from `position` on replaced by the lowest of `a`; all 32-bit."""
+    one = np.uint32(1)
+    mask = ((one << length) - one) << position
+    return (b & ~mask) | ((a << position) & mask)
+
+
 #: By (instruction, whether on predicates).
 _OPERATIONS: dict[tuple[str, bool], Callable[..., Any]] = {
     ("add", False): np.add, ("sub", False): np.subtract, ("mul", False): np.multiply, ("div", False): _divide,
@@ -392,7 +399,7 @@ _OPERATIONS: dict[tuple[str, bool], Callable[..., Any]] = {
     # As the hardware: of a number and no number, the number.
     ("min", False): lambda a, b: np.fmin(a, b) if a.dtype.kind == "f" else np.minimum(a, b),
     ("max", False): lambda a, b: np.fmax(a, b) if a.dtype.kind == "f" else np.maximum(a, b),
-    ("selp", False): lambda a, b, chosen: np.where(chosen, a, b),
+    ("selp", False): lambda a, b, chosen: np.where(chosen, a, b), ("bfi", False): _insert_bits,
 }  # fmt: skip
 _COMPARISONS = {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
