@@ -50,9 +50,11 @@ CHROMA_BITS = CHROMA_ONE.bit_length() - 1
 #: Nothing here owns arrays but `_grain` and `_no_grain`, which hand them out: counting references to every row of every
 #: plane, on lines of cache that all threads share, would cost as much as the work.
 _owning = njit(cache=True, nogil=True, error_model="numpy")
-_jit = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+#: What numba's own string functions are built with; its stubs do not know it.
+_UNCOUNTED: Any = {"_nrt": False}
+_jit = njit(cache=True, nogil=True, error_model="numpy", **_UNCOUNTED)
 #: For loops that shift by what only the caller knows: with a constant, LLVM keeps the lanes as narrow as the samples.
-_jit_inline = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, inline="always")
+_jit_inline = njit(cache=True, nogil=True, error_model="numpy", inline="always", **_UNCOUNTED)
 
 
 @_jit
