@@ -27,13 +27,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 import grainkit as gk
 from benchmarks.quality import picture
 from grainkit.analysis.anchor import Anchor
 from grainkit.analysis.face import EYES, LIPS, OVAL, Face
 from grainkit.analysis.faces import FaceTracker, find_faces
-from grainkit.analysis.lattice import Lattice
+from grainkit.analysis.lattice import Lattice, read
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
@@ -82,6 +83,20 @@ def scene(still: F32) -> tuple[KnownMotion, F32]:
     return KnownMotion(waxed.astype(np.float32), face.points[:, :2], face.width), (core * inner).astype(np.float32)
 
 
+def coordinates_at(uv: Lattice, places: tuple[F32, F32]) -> F32:
+    """(n, 2) mm at places (x, y), (n, 1) px each: not by a library warp, whose 1/32 px would count as slip."""
+    out = np.empty((len(places[0]), 2), np.float32)
+    x, y = ((p[:, 0] - np.float32(at)) / np.float32(uv.step) for p, at in zip(places, (uv.left, uv.top), strict=True))
+    _read_all(uv.values, y, x, out)
+    return out
+
+
+@njit(cache=True)
+def _read_all(values: F32, y: F32, x: F32, out: F32) -> None:
+    for i in range(len(out)):
+        read(values, y[i], x[i], out[i])
+
+
 class Followed:
     """What is gathered along true paths, frame by frame."""
 
@@ -96,12 +111,11 @@ class Followed:
     def add(self, uv: Lattice, places: tuple[F32, F32], skin: npt.NDArray[np.bool_]) -> None:
         """Coordinates over a frame; where the followed places are in it, (n, 1) each; where skin is, (h, w)."""
         height = sample(self._atlas, uv, np.ones(skin.shape, bool), 0.0).relief[HEIGHT]
-        whole = uv.on(*skin.shape)
         height = height - cv2.GaussianBlur(height, (0, 0), 1.2 * self._scale)
         at = {"interpolation": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
-        read = [cv2.remap(plane, *places, **at)[:, 0] for plane in (whole[..., 0], whole[..., 1], height)]
-        self.coordinates.append(np.stack(read[:2], -1))
-        self.relief.append((read[2] - read[2].mean()) / read[2].std())
+        relief = cv2.remap(height, *places, **at)[:, 0]
+        self.coordinates.append(coordinates_at(uv, places))
+        self.relief.append((relief - relief.mean()) / relief.std())
         self.bands.append([float(b[skin].std()) for b in bands_of(height)])
         self._screen.append((height, skin))
         if len(self._screen) > 8:

@@ -30,16 +30,17 @@ FACE_PX = 190.0
 FINE = 2
 #: Surroundings that are followed, in face widths: to the sides, above, below.
 MARGIN = (0.30, 0.30, 0.55)
-#: Blur of the pictures before matching, px, and the width over which brightness is evened out, mm.
-PRE_BLUR, EVEN_MM = 0.9, 8.0
+#: Gaussian sigmas: of the blur of pictures before matching, px, and of the mean that brightness is taken relative to,
+#: mm. A wide mean, and one with edges of its own, does not go with skin that stretches: it pulled hair lines by 1 px.
+PRE_BLUR, EVEN_MM = 0.9, 3.5
 #: Added to luma before its logarithm: noise in the dark counts for less.
 FLOOR = 0.08
 #: Gauss-Newton steps at half size, at full size, and towards the key frame.
 ROUNDS = (1, 2, 1)
 #: Share of the distance to the key frame that is made up per frame, its limit and its reach, matched px.
-PULL, PULL_LIMIT, PULL_REACH = 0.5, 0.3, 2.5
+PULL, PULL_LIMIT, PULL_REACH = 1.0, 0.3, 2.5
 #: A face that has grown or shrunk by this much since the key frame gets a new one.
-RESCALE = 1.22
+RESCALE = 1.5
 #: So does one that has come to look otherwise: correlation with the key frame below this.
 ALIKE = 0.4
 #: A match to the frame before that is worse than this failed: landmarks alone say how the face moved.
@@ -166,8 +167,7 @@ def _matched(frame: Frame, face: Face, scale: float) -> Picture | None:
         return None
     luma = luma_shrunk(frame, scale, y0 * unit, x0 * unit, (y1 - y0) * unit, (x1 - x0) * unit)
     values = cv2.GaussianBlur(cv2.log(cv2.max(luma, 0) + np.float32(FLOOR)), (0, 0), PRE_BLUR)
-    window = (2 * round(EVEN_MM * face.px_per_mm * scale) + 1,) * 2
-    even = values - cv2.blur(values, window)
+    even = values - cv2.GaussianBlur(values, (0, 0), EVEN_MM * face.px_per_mm * scale)
     return Picture(np.asarray(even, np.float32), y0 * unit, x0 * unit)
 
 

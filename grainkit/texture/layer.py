@@ -79,6 +79,7 @@ class SkinStatistics:
     sharpness: b0 / b1 on eyes and brows over SHARP_RATIO, 0.15..1.15.
     noise: what the source's own noise and compression put into each band, ln Y.
     chroma: usual saturation of the skin. middle, bright: linear luminance at 55 and 98 %.
+    soft: Gaussian sigma that shaded relief is smoothed with, px.
     """
 
     px_per_mm: float
@@ -93,6 +94,7 @@ class SkinStatistics:
     chroma: float
     middle: float
     bright: float
+    soft: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +166,13 @@ def _lit(skin: Skin, light: Light, px_per_mm: float) -> _Lit:
     return _Lit(sure, low, *(np.asarray(p, np.float32) for p in (along_x, along_y, lit)))
 
 
-def _shaded(relief: F32, lit: _Lit, px_per_mm: float, scale: float, weights: tuple[float, float, float]) -> F32:
-    """Relief shaded by the lamp, hollows and pore openings, (h, w): the sum of each times its weight."""
+def _shaded(
+    relief: F32, lit: _Lit, px_per_mm: float, scale: float, weights: tuple[float, float, float], soft: float
+) -> F32:
+    """Relief shaded by the lamp, hollows and pore openings, (h, w): the sum of each times its weight.
+
+    soft: Gaussian sigma that it is smoothed with, px.
+    """
     directional, cavity, pores = weights
     height = relief[HEIGHT]
     slope = np.float32(directional * px_per_mm * scale / 1000)
@@ -174,7 +181,7 @@ def _shaded(relief: F32, lit: _Lit, px_per_mm: float, scale: float, weights: tup
     out = np.empty(height.shape, np.float32)
     level = blur(height, 0.8 * px_per_mm)
     _shade(height, level, relief[CAVITY], lit.along_x * slope, lit.along_y * slope, hollow, pore, out)
-    return out
+    return blur(out, soft)
 
 
 @_jit
@@ -206,19 +213,20 @@ def _weights(statistics: SkinStatistics, parameters: SkinTexture) -> tuple[float
 
 def measure(
     skin: Skin, material: Material, light: Light, px_per_mm: float, parameters: SkinTexture,
-    sharpness: float = 1.0, noise: tuple[float, ...] = (0.0,) * BANDS,
+    sharpness: float = 1.0, noise: tuple[float, ...] = (0.0,) * BANDS, soft: float = 0.0,
 ) -> SkinStatistics:  # fmt: skip
     """The statistics of a shot, from its first frame (or a still).
 
     material: the atlas, sampled. sharpness: of the picture, from `sharpness_of`.
     noise: deviation per band of ln Y that the source has on surfaces without texture.
+    soft: Gaussian sigma to smooth shaded relief with, px.
     """
     sure = (skin.matte > 0.5).astype(np.float32)
     if sure.sum() < 16:
         sure = np.ones_like(sure)
     lit = _lit(skin, light, px_per_mm)
     alone = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    parts = (_shaded(material.relief, lit, px_per_mm, parameters.detail_scale, only) for only in alone)
+    parts = (_shaded(material.relief, lit, px_per_mm, parameters.detail_scale, only, soft) for only in alone)
     relief, cavity, pores = (max(deviation(bands_of(p)[1], sure), 1e-6) for p in parts)
     chosen = means(sure) > 0.5
     if not chosen.any():
@@ -228,9 +236,9 @@ def measure(
     chroma = float(np.percentile(saturation[chosen], 60))
     found = SkinStatistics(
         px_per_mm, light, relief, cavity, pores, (1.0,) * BANDS, np.eye(BANDS, dtype=np.float32), sharpness, noise,
-        chroma, float(middle), float(bright),
+        chroma, float(middle), float(bright), soft,
     )  # fmt: skip
-    total = _shaded(material.relief, lit, px_per_mm, parameters.detail_scale, _weights(found, parameters))
+    total = _shaded(material.relief, lit, px_per_mm, parameters.detail_scale, _weights(found, parameters), soft)
     bands, response = _band_statistics(total, _calm(skin, sure))
     return replace(found, bands=bands, response=response)
 
@@ -338,7 +346,8 @@ def _layer(
     shape = skin.matte.shape
     s = statistics.px_per_mm
     lit = _lit(skin, statistics.light, s)
-    total = _shaded(material.relief, lit, s, parameters.detail_scale, _weights(statistics, parameters))
+    weights = _weights(statistics, parameters)
+    total = _shaded(material.relief, lit, s, parameters.detail_scale, weights, statistics.soft)
     wanted = _wanted(statistics, parameters)
     gains, lack = _gains(skin, lit, energy, wanted, statistics, parameters)
     gains *= np.array(blur_of_motion, np.float32)

@@ -58,7 +58,7 @@ PERSON_EVERY, ENERGY_EVERY = 3, 4
 #: Video: frames in which what is known of a face's own texture is renewed.
 ENERGY_FRAMES = 24.0
 #: Video: share of a face's speed that is taken over per frame.
-SPEED_SHARE = 0.4
+SPEED_SHARE = 0.12
 #: Faces smaller than this many px per mm have no room for texture (a face 60 px wide).
 SMALLEST = 0.45
 #: Most faces that are textured in a frame, largest first.
@@ -72,7 +72,10 @@ STILL_MATTE, VIDEO_MATTE = 2.2, 1.0
 #: band of a photograph has next to nothing there, and memory stays bounded.
 FINEST = 6.0
 #: Level-of-detail bias: stills crisper, video calmer.
-STILL_BIAS, VIDEO_BIAS = -0.5, 0.2
+STILL_BIAS, VIDEO_BIAS = -0.5, 0.5
+#: Video: Gaussian sigma that shaded relief is smoothed with, px. What is finer than two px or so scintillates when it
+#: moves by parts of a px; the band is still filled up, with what it has at longer periods.
+VIDEO_SOFT = 0.75
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,8 @@ class TextureStage:
             matte = view.matte(colour, person)
         if float(matte.max()) < 0.2:
             return None
-        uv, normals = self._places(face, view, known)
+        anchor = known.anchor if known else Anchor.start(frame, face) if self._moving else None
+        uv, normals = self._places(face, view, anchor)
         skin = Skin(view.luma, view.rgb, matte, normals, uv, frame.color.luma_weights())
         atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(view.face.px_per_mm))
         bias = VIDEO_BIAS if self._moving else STILL_BIAS
@@ -262,7 +266,6 @@ class TextureStage:
         material = sample(atlas, uv, wanted, bias, self._parameters.detail_scale)
         if known is None:
             statistics = self._measured(skin, material, view)
-            anchor = Anchor.start(frame, face) if self._moving else None
             renewed = EnergyMap(float(np.exp(-ENERGY_EVERY / ENERGY_FRAMES)))
             known = self._known[face.track] = _Known(colour, statistics, atlas, anchor, renewed)
         energy, share = self._texture_there(skin, known, view)
@@ -272,11 +275,11 @@ class TextureStage:
         whole = (region.height, region.width)
         return Layer(*(_fitted(plane[:height, :width], whole) for plane in (layer.gain, layer.cb, layer.cr)))
 
-    def _places(self, face: Face, view: _View, known: _Known | None) -> tuple[Lattice, F32]:
+    def _places(self, face: Face, view: _View, anchor: Anchor | None) -> tuple[Lattice, F32]:
         """Atlas coordinates over the view, and normals (h, w, 3) of its squares."""
         squares = view.rgb.shape[:2]
-        if known is not None and known.anchor is not None:
-            uv = known.anchor.uv().scaled(view.scale, view.region.left, view.region.top)
+        if anchor is not None:
+            uv = anchor.uv().scaled(view.scale, view.region.left, view.region.top)
             return uv, normals_at(uv.on_squares(squares, BLOCK), face.rotation)
         uv, field = uv_and_normals(view.face, *view.luma.shape)
         normals = field.on_squares(squares, BLOCK)
@@ -301,7 +304,8 @@ class TextureStage:
         brightness = brightness_of(skin.luma)
         noise = source_noise(bands_of(brightness), brightness, skin.matte)
         sharp = sharpness_of(skin.luma, _features(view.face, (skin.luma.shape[0], skin.luma.shape[1])))
-        return measure(skin, material, light, mm, self._parameters, sharp, noise)
+        soft = VIDEO_SOFT if self._moving else 0.0
+        return measure(skin, material, light, mm, self._parameters, sharp, noise, soft)
 
 
 def _features(face: Face, shape: tuple[int, int]) -> F32:
