@@ -251,6 +251,8 @@ class TextureStage:
                 return None
             person = None if self._person is None else _part(self._person, region, view.looked.shape[:2], frame)
             matte = view.matte(colour, person)
+            if known is not None and known.anchor is not None:
+                matte = _bared(matte, known.anchor, view)
         if float(matte.max()) < 0.2:
             return None
         uv, normals = self._places(face, view, known)
@@ -302,6 +304,16 @@ class TextureStage:
         noise = source_noise(bands_of(brightness), brightness, skin.matte)
         sharp = sharpness_of(skin.luma, _features(view.face, (skin.luma.shape[0], skin.luma.shape[1])))
         return measure(skin, material, light, mm, self._parameters, sharp, noise)
+
+
+def _bared(matte: F32, anchor: Anchor, view: _View) -> F32:
+    """A matte without what passes in front of the face: texture goes with the skin."""
+    if not anchor.cover.veil.any():
+        return matte
+    veil = anchor.veil().scaled(view.scale, view.region.left, view.region.top)
+    small = veil.on_squares(view.rgb.shape, BLOCK)[..., 0]
+    whole = cv2.resize(small, matte.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(matte * (1 - np.clip(whole, 0, 1)), np.float32)
 
 
 def _features(face: Face, shape: tuple[int, int]) -> F32:
