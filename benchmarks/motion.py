@@ -9,7 +9,9 @@ largest median distance from the first frame, px. Of relief read at them: correl
 100 frames apart; shower, correlation at fixed places of the screen 8 frames apart; the worst change of a band, dB.
 The oracle line is the same with the true coordinates: what resampling alone does. --layer: of the finished layer
 of as many frames, change from frame to frame along true paths (rms over the square root of 2) relative to its
-deviation over the face.
+deviation over the face. Then a hand of the face's own colour and a dark microphone pass in front: the share of the
+layer's energy that is left on them by the anchor (the matte by colour comes on top), the share taken from skin beside
+them, and how far coordinates are from where they began when it has gone.
 
 Of each real CLIP (first 48 frames): motion of points tracked on skin by other means (pyramidal Lucas-Kanade, there
 and back within 0.12 px), how much coordinates move along them, and CPU time of the anchor per frame.
@@ -49,6 +51,7 @@ from grainkit.texture.stage import TextureStage
 from grainkit.texture.term import LUMA_ONE
 from samples.draw import portrait
 from samples.known_motion import KnownMotion
+from samples.occluder import DARK, Occluder
 
 F32 = npt.NDArray[np.float32]
 
@@ -176,6 +179,46 @@ def known(still: F32, frames: int) -> Iterator[str]:
     yield ours.line("anchor", 1000 * cost / frames)
 
 
+def crossed(still: F32, shape: str, frames: int) -> str:
+    """Something passes in front: what is left of the layer's energy on it, how much is taken elsewhere, and after."""
+    motion, core = scene(still)
+    networks = FaceNetworks()
+    tracker = FaceTracker(networks)
+    skin = tuple(float(v) for v in 0.95 * np.median(motion.still[core > 0.5], 0))
+    middle = (float(motion.points[1, 0]), float(motion.points[1, 1]))
+    colour = (skin[0], skin[1], skin[2]) if shape == "hand" else DARK
+    over = Occluder(shape, colour, middle, motion.width, frames // 8, 3 * frames // 4)
+    rows, columns = np.nonzero(core)
+    chosen = np.random.default_rng(0).permutation(len(rows))[:PLACES]
+    x, y = columns[chosen, None].astype(np.float32), rows[chosen, None].astype(np.float32)
+    grid = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
+    anchor, left, on, taken, beside, path = None, 0.0, 0.0, 0.0, 0.0, []
+    for t in range(frames):
+        rgb = motion.frame(t, over)
+        faces = tracker.track(rgb)
+        if faces:
+            face, frame = max(faces, key=lambda f: f.width), Frame(planes_from_rgb(rgb, FLOAT), FLOAT, t)
+            anchor = Anchor.start(frame, face) if anchor is None else anchor.follow(frame, face)
+            assert anchor is not None
+            veil = anchor.veil().on(SIDE, SIDE)[..., 0].clip(0, 1)
+            cover = over.drawn(t, SIDE, SIDE)[1]
+            there = cv2.remap(core, *motion.there(t, *grid), cv2.INTER_LINEAR)
+            left, on = (
+                left + float(np.square(1 - veil)[(there * cover) > 0.9].sum()),
+                on + float((there * cover > 0.9).sum()),
+            )
+            clear = there * (cv2.dilate(cover, np.ones((25, 25))) < 0.01) > 0.9
+            taken, beside = taken + float(veil[clear].sum()), beside + float(clear.sum())
+        assert anchor is not None
+        uv = anchor.uv().on(SIDE, SIDE)
+        path.append(np.stack([cv2.remap(uv[..., k], *motion.now(t, x, y), cv2.INTER_LINEAR)[:, 0] for k in (0, 1)], -1))
+    away = np.linalg.norm(path[-1] - path[0], axis=-1) * motion.width / 137.0
+    return (
+        f"{shape:11} energy left on it {left / max(on, 1):6.1%}, taken beside it {taken / max(beside, 1):6.1%}; "
+        f"when it has gone, from the first frame: median {np.median(away):.2f} px, p95 {np.percentile(away, 95):.2f}"
+    )
+
+
 def finished(still: F32, frames: int) -> str:
     """Of the finished layer: its change from frame to frame along true paths, relative to its deviation."""
     motion, core = scene(still)
@@ -276,6 +319,8 @@ def main() -> None:
     if options.frames:
         for line in known(still, options.frames):
             print(line, flush=True)
+        for shape in ("hand", "microphone"):
+            print(crossed(still, shape, min(options.frames, 60)), flush=True)
     if options.layer:
         print(finished(still, options.layer), flush=True)
     for clip in options.clips:

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from samples.occluder import Occluder
+
 F32 = npt.NDArray[np.float32]
 
 #: Expression bumps: landmark at the centre, radius, direction, size (face widths), period (frames).
@@ -53,12 +55,15 @@ class KnownMotion:
         moved_y = turn[1, 0] * px + turn[1, 1] * py + centre[1] + shift[1]
         return moved_x.astype(np.float32), moved_y.astype(np.float32)
 
-    def frame(self, t: int) -> F32:
-        """Frame t, (h, w, 3) float32 R'G'B' 0..1."""
+    def frame(self, t: int, over: Occluder | None = None) -> F32:
+        """Frame t, (h, w, 3) float32 R'G'B' 0..1, with something passing in front where one is given."""
         height, width = self.still.shape[:2]
         grid = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         x, y = self.there(t, *grid)
         moved = cv2.remap(self.still, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
+        if over is not None:
+            drawn, cover = over.drawn(t, height, width)
+            moved = moved + cover[..., None] * (drawn - moved)
         moved = moved * (1 + LIGHT * np.sin(2 * np.pi * t / 59) * (grid[0] / width))[..., None]
         moved = moved * 255 + np.random.default_rng(t).normal(0, NOISE, moved.shape)
         codes = np.clip(moved, 0, 255).astype(np.uint8)

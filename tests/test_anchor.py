@@ -19,6 +19,7 @@ from grainkit.convert import planes_from_rgb
 from grainkit.frame import Frame
 from samples.draw import portrait
 from samples.known_motion import KnownMotion
+from samples.occluder import DARK, Occluder
 
 SIZE = (400, 300)
 FLOAT = replace(SRGB_STILL, depth=32)
@@ -33,7 +34,7 @@ def moving() -> tuple[KnownMotion, Face]:
     return KnownMotion(still, face.points[:, :2], face.width), face
 
 
-def seen(motion: KnownMotion, face: Face, t: int) -> tuple[Frame, Face]:
+def seen(motion: KnownMotion, face: Face, t: int, over: Occluder | None = None) -> tuple[Frame, Face]:
     """A frame, and the face as jittering landmarks would tell it."""
     x, y = motion.now(t, face.points[:, 0], face.points[:, 1])
     points = np.stack([x, y, face.points[:, 2]], -1)
@@ -41,7 +42,7 @@ def seen(motion: KnownMotion, face: Face, t: int) -> tuple[Frame, Face]:
     left, top = points[:, :2].min(0)
     right, bottom = points[:, :2].max(0)
     box = (float(left), float(top), float(right), float(bottom))
-    return Frame(planes_from_rgb(motion.frame(t), FLOAT), FLOAT, t), replace(face, points=points, box=box)
+    return Frame(planes_from_rgb(motion.frame(t, over), FLOAT), FLOAT, t), replace(face, points=points, box=box)
 
 
 def follow(moving: tuple[KnownMotion, Face], count: int) -> tuple[list[np.ndarray], Anchor]:
@@ -117,7 +118,7 @@ def test_a_face_that_comes_closer_gets_a_new_key_frame(moving):
     anchor = Anchor.start(first, face)
     assert anchor is not None
     key, zoom = anchor.key, 1.0
-    while zoom < 1.8:
+    for t in range(1, 13):
         zoom *= 1.05
         centre = np.array([*face.center, 0], np.float32)
         matrix = cv2.getRotationMatrix2D((float(face.center[0]), float(face.center[1])), 0, zoom)
@@ -126,7 +127,7 @@ def test_a_face_that_comes_closer_gets_a_new_key_frame(moving):
         (left, top), (right, bottom) = points[:, :2].min(0), points[:, :2].max(0)
         box = (float(left), float(top), float(right), float(bottom))
         larger = replace(face, points=points, box=box, px_per_mm=face.px_per_mm * zoom)
-        anchor = anchor.follow(first.with_planes(planes), larger)
+        anchor = anchor.follow(replace(first.with_planes(planes), index=t), larger)
         # Every new key keeps the drift there is: not for a step forward and back.
         assert zoom > 1.4 or anchor.key is key
     assert anchor.key is not key
@@ -144,3 +145,38 @@ def test_a_face_at_the_border_or_gone_is_no_error(moving):
         assert np.isfinite(anchor.follow(frame, moved).uv().on(*SIZE)).all()
     outside = replace(face, box=(-900.0, -900.0, -700.0, -700.0))
     assert Anchor.start(frame, outside) is None
+
+
+def passed_by(moving: tuple[KnownMotion, Face], over: Occluder | None, count: int) -> tuple[list[np.ndarray], ...]:
+    """Coordinates and veils of every frame while something passes in front."""
+    motion, face = moving
+    anchor = Anchor.start(seen(motion, face, 0)[0], face)
+    assert anchor is not None
+    fields, veils = [anchor.uv().on(*SIZE)], [anchor.veil().on(*SIZE)[..., 0]]
+    for t in range(1, count):
+        anchor = anchor.follow(*seen(motion, face, t, over))
+        fields.append(anchor.uv().on(*SIZE))
+        veils.append(anchor.veil().on(*SIZE)[..., 0])
+    return fields, veils
+
+
+def test_a_microphone_before_the_face_is_told_from_it(moving):
+    motion, face = moving
+    over = Occluder("microphone", DARK, (float(motion.points[1, 0]), float(motion.points[1, 1])), motion.width, 2, 20)
+    fields, veils = passed_by(moving, over, 30)
+    left, size = 0.0, 0.0
+    for t, veil in enumerate(veils):
+        hull = seen(motion, face, t)[1].hull()
+        inside = cv2.fillConvexPoly(np.zeros(SIZE, np.uint8), hull.astype(np.int32), 1)
+        on = (over.drawn(t, *SIZE)[1] > 0.9) & (inside > 0)
+        left, size = left + float(np.square(1 - veil[on]).sum()), size + on.sum()
+    assert size > 1000
+    assert left / size < 0.15
+    # What comes back has the coordinates that it had, where a match alone would have dragged them along.
+    away = np.linalg.norm(on_skin(moving, fields)[-1] - on_skin(moving, fields)[0], axis=-1)
+    assert np.median(away) < 3.0
+
+
+def test_expression_and_light_are_no_cover(moving):
+    _, veils = passed_by(moving, None, 24)
+    assert np.mean([veil.mean() for veil in veils]) < 0.02

@@ -71,6 +71,24 @@ def test_a_cut_starts_afresh(frames):
     assert all(np.array_equal(x.luma, y.luma) for x, y in zip(alone, after, strict=True))
 
 
+def test_a_dissolve_ends_a_shot_and_the_next_starts_afresh():
+    one = portrait(360, 640)
+    other = np.ascontiguousarray(np.roll(one[:, ::-1], 80, 0))
+    shares = [*[0.0] * 8, *(np.arange(12) + 1) / 13, *[1.0] * 12]
+    mixed = [Frame(limited_420(one + np.float32(w) * (other - one)), Color(), index=i) for i, w in enumerate(shares)]
+    found = terms(mixed)
+    assert all(t.luma.any() for t in found[:8])
+    assert not any(t is not None and t.luma.any() for t in found[17:19])
+    # What came before has left no trace: as if the shot had begun with the clip.
+    first = next(i for i, t in enumerate(found) if i > 18 and t is not None)
+    assert first < 8 + 12 + 6
+    alone = terms(mixed[first:])
+    assert np.array_equal(found[-1].luma, alone[-1].luma)
+    strength = [float(np.abs(t.luma).mean()) for t in found[first : first + 6]]
+    assert strength[0] < 0.3 * strength[-1]
+    assert strength == sorted(strength)
+
+
 def test_texture_moves_with_the_face(frames):
     """In screen coordinates the layer changes; it does not stay behind like dirt on the lens."""
     first, last = (t for i, t in enumerate(terms(frames)) if i in (0, 4))

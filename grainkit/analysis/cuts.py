@@ -29,7 +29,7 @@ class CutDetector:
 
     def is_cut(self, frame: Frame) -> bool:
         """Whether this frame shows another shot than the one before; False for the first."""
-        now = _described(frame)
+        now = described(frame)
         before, self._before = self._before, now
         return before is not None and distance(before, now) > THRESHOLD
 
@@ -44,8 +44,8 @@ def distance(a: tuple[F32, F32], b: tuple[F32, F32]) -> float:
     return 0.5 * histograms + 0.5 * (1 - likeness)
 
 
-def _described(frame: Frame) -> tuple[F32, F32]:
-    """(histograms of all planes, small luma picture 0..1)."""
+def described(frame: Frame) -> tuple[F32, F32]:
+    """What frames are compared by: (histograms of all planes, small luma picture 0..1)."""
     color = frame.color
     black, white = (0.0, 1.0) if color.is_float else luma_codes(color.depth, color.range)
     grey, unit = (0.0, 1.0) if color.is_float else chroma_codes(color.depth, color.range)

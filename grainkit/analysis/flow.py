@@ -181,12 +181,15 @@ class Match:
     field: (rows, columns, 2) px per cell: what is at x now was at x + field there.
     likeness: correlation of the two pictures when moved, where the weight is, -1..1.
     moved: (h, w) the other picture, moved onto this one. inside: (h, w) 1 where it reached, else 0.
+    slope, rest: (rows, columns) mean square of the gradient, and of what the pictures differ by once moved.
     """
 
     field: F32
     likeness: float
     moved: F32
     inside: F32
+    slope: F32
+    rest: F32
 
 
 def match(now: Picture, then: Picture, start: F32, weight: F32, px_per_mm: float, rounds: int) -> Match:
@@ -220,7 +223,11 @@ def match(now: Picture, then: Picture, start: F32, weight: F32, px_per_mm: float
             _solve(gathered, count, np.float32(CORRELATED * noise), np.float32(least), np.float32(share), affine, step)
         np.add(start, step, out=field)
     # Moved as of the last round but one, which is the same to a hundredth of a px.
-    return Match(field, float(_likeness(now.values, moved, inside, weight)), moved, inside)
+    weighed = np.maximum(information[..., 5], np.float32(1e-9))
+    slope, unlike = (
+        np.asarray(v / weighed, np.float32) for v in (information[..., 0] + information[..., 2], information[..., 6])
+    )
+    return Match(field, float(_likeness(now.values, moved, inside, weight)), moved, inside, slope, unlike)
 
 
 @_jit

@@ -48,6 +48,21 @@ def luma_shrunk(frame: Frame, scale: float, top: int, left: int, height: int, wi
     return (out - np.float32(black)) * np.float32(1 / (white - black))
 
 
+def chroma_cells(frame: Frame, scale: float, top: int, left: int, height: int, width: int) -> tuple[F32, F32]:
+    """Cb and Cr, -0.5..0.5, of a rectangle of the frame reduced by `scale` (far below 1), cut at the nearest px."""
+    color = frame.color
+    zero, unit = (0.0, 1.0) if color.is_float else chroma_codes(color.depth, color.range)
+    out = []
+    for plane in frame.planes[1:3]:
+        ends = []
+        for at, count, by, size in zip((top, left), (height, width), color.subsampling[::-1], plane.shape, strict=True):
+            first = min(round(at / (scale * by)), size - 1)
+            ends.append(slice(first, max(first + 1, min(size, round((at + count) / (scale * by))))))
+        small = cv2.resize(plane[ends[0], ends[1]], (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+        out.append((small - np.float32(zero)) * np.float32(1 / unit))
+    return out[0], out[1]
+
+
 def _covers(count: int, start: int, scale: float, size: int) -> tuple[npt.NDArray[np.int64], F32]:
     """For `count` px of a reduced axis from `start`: the first px that each covers, and the weights (count, taps)."""
     edges = np.clip(np.arange(start, start + count + 1) / scale, 0, size)

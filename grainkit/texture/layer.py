@@ -105,6 +105,10 @@ class Layer:
     cb: F32
     cr: F32
 
+    def scaled(self, share: float) -> Layer:
+        """So much of it."""
+        return Layer(*(plane * np.float32(share) for plane in (self.gain, self.cb, self.cr)))
+
 
 def target(px_per_mm: float) -> npt.NDArray[np.float64]:
     """Photographic contrast per band at this scale."""

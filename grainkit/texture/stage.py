@@ -16,7 +16,6 @@ import numpy.typing as npt
 from numba import njit
 
 from grainkit.analysis.anchor import Anchor
-from grainkit.analysis.cuts import CutDetector
 from grainkit.analysis.face import BROWS, EYES, Face
 from grainkit.analysis.faces import FaceTracker
 from grainkit.analysis.lattice import Lattice
@@ -24,6 +23,7 @@ from grainkit.analysis.light import estimate_light
 from grainkit.analysis.matte import SkinColour, filled, matte_over, skin_colour
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
+from grainkit.analysis.shots import ShotDetector
 from grainkit.analysis.source_noise import source_noise
 from grainkit.analysis.uv import normals_at, uv_and_normals
 from grainkit.effects.skin_texture import SkinTexture
@@ -175,10 +175,10 @@ class TextureStage:
         self._seed = seed
         self._moving = moving
         self._networks = FaceNetworks()
+        self._shots = ShotDetector()
         self._start_shot()
 
     def _start_shot(self) -> None:
-        self._cuts = CutDetector()
         self._tracker = FaceTracker(self._networks)
         self._known: dict[int, _Known] = {}
         self._frames = 0
@@ -193,16 +193,21 @@ class TextureStage:
         """The term of the next frame."""
         if len(frame.planes) < 3 or min(frame.width, frame.height) < 32:
             return None
-        if self._moving and self._cuts.is_cut(frame):
-            self._start_shot()
-            self._cuts.is_cut(frame)
+        share = 1.0
+        if self._moving:
+            shot = self._shots.see(frame)
+            share = shot.share
+            if shot.starts:
+                self._start_shot()
+            if share == 0:
+                return None
         faces = self._faces(frame)
         layers, lights = [], []
         for face in faces:
             region = Region.around(face, frame, VIDEO_REACH if self._moving else STILL_REACH)
             layer = None if region is None else self._layer(frame, face, region, faces)
             if region is not None and layer is not None:
-                layers.append((region, layer))
+                layers.append((region, layer if share == 1 else layer.scaled(share)))
                 lights.append(self._known[face.track].statistics.light)
         self._frames += 1
         return replace(_term(layers, frame), light=lights[0]) if layers else None
@@ -254,6 +259,8 @@ class TextureStage:
                 return None
             person = None if self._person is None else _part(self._person, region, view.looked.shape[:2], frame)
             matte = view.matte(colour, person)
+            if known is not None and known.anchor is not None:
+                matte = _bared(matte, known.anchor, view)
         if float(matte.max()) < 0.2:
             return None
         anchor = known.anchor if known else Anchor.start(frame, face) if self._moving else None
@@ -306,6 +313,16 @@ class TextureStage:
         sharp = sharpness_of(skin.luma, _features(view.face, (skin.luma.shape[0], skin.luma.shape[1])))
         soft = VIDEO_SOFT if self._moving else 0.0
         return measure(skin, material, light, mm, self._parameters, sharp, noise, soft)
+
+
+def _bared(matte: F32, anchor: Anchor, view: _View) -> F32:
+    """A matte without what passes in front of the face: texture goes with the skin."""
+    if not anchor.cover.veil.any():
+        return matte
+    veil = anchor.veil().scaled(view.scale, view.region.left, view.region.top)
+    small = veil.on_squares(view.rgb.shape, BLOCK)[..., 0]
+    whole = cv2.resize(small, matte.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(matte * (1 - np.clip(whole, 0, 1)), np.float32)
 
 
 def _features(face: Face, shape: tuple[int, int]) -> F32:
