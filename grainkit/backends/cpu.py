@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -47,14 +48,15 @@ _LUMA_BITS, _LUMA_MASK = np.int64(LUMA_ONE.bit_length() - 1), np.int64(LUMA_ONE 
 _LUMA_UNIT, _CHROMA_UNIT = F32(1 / LUMA_ONE), F32(1 / CHROMA_ONE)
 CHROMA_BITS = CHROMA_ONE.bit_length() - 1
 
+_Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
+#: What numba builds its own string functions with, unknown to its stubs: no counting of references to arrays.
+_UNCOUNTED: Any = {"_nrt": False}
 #: Nothing here owns arrays but `_grain` and `_no_grain`, which hand them out: counting references to every row of every
 #: plane, on lines of cache that all threads share, would cost as much as the work.
 _owning = njit(cache=True, nogil=True, error_model="numpy")
-#: What numba's own string functions are built with; its stubs do not know it.
-_UNCOUNTED: Any = {"_nrt": False}
-_jit = njit(cache=True, nogil=True, error_model="numpy", **_UNCOUNTED)
+_jit: _Compiler = njit(cache=True, nogil=True, error_model="numpy", **_UNCOUNTED)
 #: For loops that shift by what only the caller knows: with a constant, LLVM keeps the lanes as narrow as the samples.
-_jit_inline = njit(cache=True, nogil=True, error_model="numpy", inline="always", **_UNCOUNTED)
+_jit_inline: _Compiler = njit(cache=True, nogil=True, error_model="numpy", inline="always", **_UNCOUNTED)
 
 
 @_jit
