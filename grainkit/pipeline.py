@@ -11,13 +11,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+import numpy.typing as npt
+
 from grainkit import sidecar
 from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.carrier import CarriedGrain, carried_grain
 from grainkit.codec.adapt import Adapted
-from grainkit.codec.job import Reading, adapted, cost, wanted
+from grainkit.codec.job import Reading, adapted, cost, patched, wanted
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher, conformed
@@ -196,16 +199,17 @@ def finish(
             table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
         opened = stack.enter_context(_opened(backend, device_memory))
-        found = _adapted(
-            Reading(input, frames, rate, allow_truncated, mattes), asked, plan, info, opened, adapt, said, announce
-        )
+        reading = Reading(input, frames, rate, allow_truncated, mattes)
+        found = _adapted(reading, asked, plan, info, opened, adapt, said, announce)
         if found is not None:
             asked = found.recipe
             plan = make_plan(info, asked, output)
             plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
+        patches = patched(reading, plan, info, opened) if found is None else found.patches
         stack.enter_context(new_folder(plan.new_folder))
 
-        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried)]
+        gain = None if patches is None else patches.gain
+        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried, gain)]
         stack.callback(written[0].sink.abort)
         if pilot:
             again = stack.enter_context(open_source(input))
@@ -367,7 +371,8 @@ def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: Plan) -> Plan:
     clean = override(
         recipe,
         [
-            "cinema_grain.strength=0", "delivery.fit=keep", "delivery.width_mm=0", "delivery.height_mm=0",
+            "cinema_grain.strength=0", "highlight_guard.patches=0",
+            "delivery.fit=keep", "delivery.width_mm=0", "delivery.height_mm=0",
             "delivery.still.sharpen=0", "delivery.still.depth=16",
             f"delivery.still.container={container}", f"delivery.still.compression={compression}",
         ],
@@ -394,6 +399,7 @@ class _Written:
 def _write(
     plan: Plan, source: Source, mattes: Mattes | None, source_type: str, backend: Backend,
     wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
+    gain: npt.NDArray[np.float32] | None = None,
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
@@ -412,7 +418,7 @@ def _write(
             yield frame
 
     with (
-        Finisher(plan.recipe, backend, plan=plan) as finisher,
+        Finisher(plan.recipe, backend, plan=plan, gain=gain) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
         Overlapped(
             finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0]), QUEUE_DEPTH, patience

@@ -13,7 +13,7 @@ from PIL import Image
 from grainkit.codec.adapt import Settings, adapt, missed, proxies_of
 from grainkit.codec.measures import Measures
 from grainkit.codec.samples import choose_windows, gathered
-from grainkit.codec.trial import Outcome
+from grainkit.codec.trial import Outcome, Tried
 from grainkit.color import Color
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.frame import Frame
@@ -42,9 +42,11 @@ class Pretend:
     def tried(self, effects):
         settings = Settings.of(effects)
         self.seen.append(settings)
-        return tuple(
-            Outcome(proxy, codec(settings), 1100, self._growth(settings))
-            for proxy, codec in zip(self.proxies, self._codecs, strict=True)
+        return Tried(
+            tuple(
+                Outcome(proxy, codec(settings), 1100, self._growth(settings))
+                for proxy, codec in zip(self.proxies, self._codecs, strict=True)
+            )
         )
 
     def predicted(self, grain):
@@ -81,7 +83,7 @@ def test_grain_that_is_lost_at_any_strength_is_tried_coarser_then_only_dithers(r
 def test_without_a_model_it_begins_with_what_was_asked(recipe):
     trial = Pretend(fine, predicted=lambda grain: None)
     found = adapt(recipe, "still", trial)
-    assert trial.seen == [found.asked]
+    assert trial.seen == [replace(found.asked, patches=4)]
     assert replace(found.recipe, adapt=recipe.adapt) == recipe
 
 
@@ -152,6 +154,13 @@ def test_what_is_fixed_or_off_stays(recipe):
     held = adapt(recipe, "still", Pretend(bad), ["cinema_grain.strength"])
     assert {r.settings.strength for r in held.rounds} == {2.0}
     assert len({r.settings.ceiling for r in held.rounds}) > 1
+
+
+def test_a_film_gauge_says_how_large_grain_is(recipe):
+    gauge = override(recipe, ["cinema_grain.film=super16"])
+    eaten = Pretend(fine, predicted=lambda grain: 0.9 if grain.size > 1.2 else 0.1, growth=lambda s: 0.9)
+    assert {r.settings.size for r in adapt(gauge, "still", eaten).rounds} == {1.2}
+    assert {r.settings.size for r in adapt(recipe, "still", eaten).rounds} != {1.2}
 
 
 def test_the_best_of_what_was_tried_is_taken_and_only_for_its_kind(recipe):

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from grainkit.codec.measures import Measures
+from grainkit.codec.patches import Patches
 from grainkit.codec.proxies import label, suits
 from grainkit.codec.trial import Effects, Outcome, Trial
-from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.recipe import Recipe
 from grainkit.targets import Adapt, Proxy, Targets
@@ -57,18 +58,19 @@ class Settings:
     size: float
     knee: float
     ceiling: float
+    patches: int = 0
 
     @staticmethod
     def of(effects: Effects) -> Settings:
         """What these effects have; sizes in mm are left alone and read as they are."""
         grain, guard = _grain(effects), _guard(effects)
-        return Settings(grain.strength, grain.size, guard.knee, guard.ceiling)
+        return Settings(grain.strength, grain.size, guard.knee, guard.ceiling, guard.patches)
 
     def over(self, effects: Effects) -> dict[str, Any]:
         """`effects` with these settings."""
         return {
             **effects,
-            "highlight_guard": replace(_guard(effects), knee=self.knee, ceiling=self.ceiling),
+            "highlight_guard": replace(_guard(effects), knee=self.knee, ceiling=self.ceiling, patches=self.patches),
             "cinema_grain": replace(_grain(effects), strength=self.strength, size=self.size),
         }
 
@@ -77,6 +79,7 @@ class Settings:
         return {
             "cinema_grain.strength": self.strength, "cinema_grain.size": self.size,
             "highlight_guard.knee": self.knee, "highlight_guard.ceiling": self.ceiling,
+            "highlight_guard.patches": self.patches,
         }  # fmt: skip
 
 
@@ -93,12 +96,13 @@ class Miss:
 
 @dataclass(frozen=True)
 class Round:
-    """One try: settings, what each proxy made of them, and what was missed."""
+    """One try: settings, what each proxy made of them, what was missed, and the highlight patches that were found."""
 
     settings: Settings
     predicted: float | None
     outcomes: tuple[Outcome, ...]
     misses: tuple[Miss, ...]
+    patches: Patches | None = None
 
     @property
     def badness(self) -> float:
@@ -120,6 +124,11 @@ class Adapted:
     rounds: tuple[Round, ...]
     chosen: int
 
+    @property
+    def patches(self) -> Patches | None:
+        """The highlight patches that belong to the recipe; None where it asks for none."""
+        return self.rounds[self.chosen].patches
+
     def note(self) -> str:
         """What was changed and what is still missed, in a sentence."""
         best = self.rounds[self.chosen]
@@ -139,6 +148,7 @@ class Adapted:
                 {
                     "settings": each.settings.as_mapping(),
                     "predicted_rho": None if each.predicted is None else round(each.predicted, 3),
+                    **({} if each.patches is None else {"patches": each.patches.as_mapping()}),
                     "after": [_told(outcome) for outcome in each.outcomes],
                     "missed": [
                         f"{m.target} {m.value:.4g}, limit {m.limit:.4g}, after {m.proxy}" for m in each.misses
@@ -165,15 +175,20 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
     limits = _Limits.of(effects, recipe.adapt, fixed)
     untreated = trial.untreated()
     settings, predicted = _first_guess(trial, effects, asked, limits, recipe.targets)
+    if kind == "still" and limits.can_patch:
+        settings = replace(settings, patches=recipe.adapt.rounds)
     rounds: list[Round] = []
     for _ in range(recipe.adapt.rounds):
-        outcomes = trial.tried(settings.over(effects))
+        tried = trial.tried(settings.over(effects))
         if not rounds:
-            reachable = _reachable(predicted, outcomes, recipe.targets)
-        misses = missed(outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
-        rounds.append(Round(settings, predicted, outcomes, misses))
+            reachable = _reachable(predicted, tried.outcomes, recipe.targets)
+        misses = missed(tried.outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
+        used = replace(settings, patches=0 if tried.patches is None else tried.patches.rounds)
+        rounds.append(Round(used, predicted, tried.outcomes, misses, tried.patches))
         changed, limits = _corrected(settings, rounds[-1], limits, recipe.targets)
-        if changed == settings or any(changed == each.settings for each in rounds):
+        if changed == settings or any(
+            replace(changed, patches=each.settings.patches) == each.settings for each in rounds
+        ):
             break
         settings = changed
         predicted = trial.predicted(_grain(settings.over(effects)))
@@ -254,6 +269,7 @@ class _Limits:
     can_resize: bool
     can_bend: bool
     can_lower: bool
+    can_patch: bool
 
     @staticmethod
     def of(effects: Effects, bounds: Adapt, fixed: Collection[str]) -> _Limits:
@@ -267,9 +283,10 @@ class _Limits:
             least_knee=max(guard.knee - bounds.lower, HighlightGuard.declared()["knee"][1].low),
             least_ceiling=max(guard.ceiling - bounds.lower, HighlightGuard.declared()["ceiling"][1].low),
             can_resize=not ({"cinema_grain.size", "cinema_grain.size_mm"} & set(fixed)) and grain.size_mm == 0.0
-            and grain.strength > 0.0,
+            and grain.film == NO_FILM and grain.strength > 0.0,
             can_bend=guard.strength > 0.0 and "highlight_guard.knee" not in fixed,
             can_lower=guard.strength > 0.0 and "highlight_guard.ceiling" not in fixed,
+            can_patch=guard.strength > 0.0 and "highlight_guard.patches" not in fixed,
         )  # fmt: skip
 
 

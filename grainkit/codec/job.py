@@ -11,10 +11,12 @@ from pathlib import Path
 
 from grainkit.backends.base import Backend
 from grainkit.codec.adapt import Adapted, adapt, proxies_of
+from grainkit.codec.patches import Patches
 from grainkit.codec.proxies import label
 from grainkit.codec.samples import WINDOW, WINDOWS, choose_windows, gathered
 from grainkit.codec.trial import ClipTrial, StillTrial
 from grainkit.codec.viewer import platform_geometry
+from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.frame import Frame
 from grainkit.io import open_source
@@ -132,6 +134,26 @@ def adapted(
     ):
         trial = ClipTrial(plan, gathered(reading.matted(source), windows), proxies, backend, threads)
         return adapt(recipe, "clip", trial, fixed)
+
+
+def patched(reading: Reading, plan: Plan, info: SourceInfo, backend: Backend) -> Patches | None:
+    """The highlight patches that the plan's recipe asks for, found on its input; None where it asks for none.
+
+    Raises a RecipeError where there is no codec to find them with.
+    """
+    guard = plan.recipe.effects["highlight_guard"]
+    assert isinstance(guard, HighlightGuard)
+    if not guard.patches or not guard.strength or info.color.is_hdr:
+        return None
+    said = f"highlight_guard.patches = {guard.patches} is for stills that a platform makes a JPEG of"
+    if plan.kind != "still":
+        raise RecipeError(f"{said}, and {info.name} becomes a {plan.kind}; use 0, or set it under `still:` in a recipe")
+    proxies = proxies_of(plan.recipe, "still")
+    if not proxies:
+        raise RecipeError(f"{said}, and preset {plan.recipe.name} names no platform; use 0, or a social preset")
+    with reading.source(0, None) as source:
+        (frame,) = reading.matted(source)
+    return StillTrial(plan, frame, proxies, backend).patches(plan.recipe.effects)
 
 
 def _window_length(plan: Plan) -> int:

@@ -87,7 +87,7 @@ class Measures:
 
 def measure(windows: Iterable[Iterable[Moment]], found: Sequence[Found]) -> Measures:
     """Measures over windows of consecutive moments; `found` says for each window where people are."""
-    lights, textures, times = _Lights(), _Textures(), _Times()
+    lights, textures, times = Lights(), _Textures(), _Times()
     bands: list[float] = []
     for window, people in zip(windows, found, strict=True):
         times.start()
@@ -127,7 +127,7 @@ def _ratio(above: float, below: float) -> float | None:
     return above / below if below > 0 else None
 
 
-class _Lights:
+class Lights:
     """Highlights of the moments so far."""
 
     def __init__(self) -> None:
