@@ -1,6 +1,7 @@
 """What viewers get: clean, white noise, and grainkit without and with --adapt, before and after each platform.
 
-    python -m benchmarks.survival [--quick] [--preset NAME]... [--media FOLDER] [--crops FOLDER]
+    python -m benchmarks.survival [--quick] [--preset NAME]... [--kind still|clip] [--only TEXT] [--length FRAMES]
+                                  [--media FOLDER] [--crops FOLDER]
 
 For every social and video preset that says what a platform does: the picture as it was (clean), with white
 noise on luma that is as visible as the preset's own grain (equal deviation once blurred as the eye does,
@@ -260,6 +261,7 @@ def main() -> None:
     parser.add_argument("--preset", action="append", default=[], help="only this one (may be given again)")
     parser.add_argument("--kind", choices=("still", "clip"), help="only stills, or only clips")
     parser.add_argument("--only", default="", metavar="TEXT", help="only inputs whose name holds this")
+    parser.add_argument("--length", type=int, default=WINDOW, help=f"frames of a clip's windows ({WINDOW})")
     parser.add_argument("--media", type=Path, default=MEDIA)
     parser.add_argument("--crops", type=Path, metavar="FOLDER")
     options = parser.parse_args()
@@ -276,7 +278,7 @@ def main() -> None:
                 if case.kind == "still":
                     rows = still_rows(case, path, backend)
                 else:
-                    rows = clip_rows(case, path, backend, threads, length=4 if options.quick else WINDOW)
+                    rows = clip_rows(case, path, backend, threads, length=4 if options.quick else options.length)
                 print("\n".join(table(rows, case)), flush=True)
                 if options.crops is not None:
                     options.crops.mkdir(parents=True, exist_ok=True)

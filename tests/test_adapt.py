@@ -18,7 +18,7 @@ from grainkit.color import Color
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.frame import Frame
 from grainkit.pipeline import dry_run, finish
-from grainkit.recipe import load_recipe, override
+from grainkit.recipe import KINDS, load_recipe, override
 from grainkit.targets import Proxy, Targets
 
 Q75 = Proxy(quality=75)
@@ -154,6 +154,16 @@ def test_what_is_fixed_or_off_stays(recipe):
     held = adapt(recipe, "still", Pretend(bad), ["cinema_grain.strength"])
     assert {r.settings.strength for r in held.rounds} == {2.0}
     assert len({r.settings.ceiling for r in held.rounds}) > 1
+
+
+def test_a_clip_is_given_up_on_where_a_correction_brings_nothing(recipe):
+    def hopeless(settings):
+        return replace(FINE, flicker=9.0)
+
+    plain = replace(FINE, flicker=1.0)
+    rounds = {k: adapt(recipe, k, Pretend(hopeless, untreated=plain, predicted=lambda g: None)) for k in KINDS}
+    assert len(rounds["clip"].rounds) == 2 < len(rounds["still"].rounds)
+    assert rounds["clip"].chosen == 0
 
 
 def test_a_film_gauge_says_how_large_grain_is(recipe):

@@ -53,9 +53,9 @@ MAY_IMPORT: dict[str, list[str]] = {
     "codec.encoder": ["color", "errors", "frame"],
     "codec.viewer": [*VALUES, "delivery", "fit", "io.base", "resample", "targets"],
     "codec.proxies": [*VALUES, "codec.*", "delivery", "targets"],
-    "codec.regions": [*VALUES, "analysis*", "codec.predict", "codec.viewer"],
+    "codec.regions": [*VALUES, "analysis*", "codec.predict", "codec.viewer", "resample"],
     "codec.samples": [*VALUES, "analysis.picture"],
-    "codec.measures": ["analysis.picture", "codec.cambi", "codec.regions", "codec.viewer", "frame"],
+    "codec.measures": ["analysis.picture", "codec.cambi", "codec.predict", "codec.regions", "codec.viewer", "frame"],
     "codec.patches": ["codec.*", "delivery", "frame", "targets"],
     "codec.trial": [
         *VALUES,

@@ -40,6 +40,8 @@ _SHARE, _CODE, _KNEE = 0.8, 1 / 255, 0.02
 _LIGHT = 4.0
 #: Share of the light that may be given up which a correction aims at, and the power of what is left of it.
 _INSIDE, _CAUTION = 0.97, 0.75
+#: On a clip, whose rounds take minutes, a correction that leaves more than this of what was missed is the last.
+_GAIN = 0.98
 #: Weakest grain, of the recipe's own, wherever the bounds would let it vanish.
 _LEAST = 0.05
 #: White is this many times as far above the knee as above the ceiling, at least where the loop moves them.
@@ -185,6 +187,8 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
         misses = missed(tried.outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
         used = replace(settings, patches=0 if tried.patches is None else tried.patches.rounds)
         rounds.append(Round(used, predicted, tried.outcomes, misses, tried.patches))
+        if kind == "clip" and len(rounds) > 1 and rounds[-1].badness > _GAIN * min(r.badness for r in rounds[:-1]):
+            break
         changed, limits = _corrected(settings, rounds[-1], limits, recipe.targets)
         if changed == settings or any(
             replace(changed, patches=each.settings.patches) == each.settings for each in rounds

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from grainkit.codec.measures import Lights, Moment
 from grainkit.codec.proxies import in_jpeg_matrix, still_through, uploaded
+from grainkit.codec.regions import Zone
 from grainkit.codec.viewer import brightest
 from grainkit.delivery import StillDelivery
 from grainkit.frame import Frame
@@ -77,8 +78,8 @@ def found_patches(
     make: the delivered picture (with `rgb`) for a gain. untreated: the picture before any effect, as
     `in_jpeg_matrix` gives it. The same twice is the same.
     """
-    gain = np.ones(untreated.planes[0].shape, np.float32)
-    look, worst = _look(make(gain), untreated, delivery, proxies)
+    gain, zone = np.ones(untreated.planes[0].shape, np.float32), Zone.of(untreated)
+    look, worst = _look(make(gain), untreated, zone, delivery, proxies)
     if look is None:
         return Patches(gain, ())
     looks = [look]
@@ -87,7 +88,7 @@ def found_patches(
             break
         pull = _pull(worst)
         tried = _on_grid(gain * pull)
-        after, seen = _look(make(tried), untreated, delivery, proxies)
+        after, seen = _look(make(tried), untreated, zone, delivery, proxies)
         is_last = after is not None and after.luma_given_up > targets.luma_given_up
         if after is not None and is_last:
             # As much of it as the light allows: what is given up goes with the gain's logarithm.
@@ -96,7 +97,7 @@ def found_patches(
             if share < _WORTH:
                 break
             tried = _on_grid(gain * pull ** np.float32(share))
-            after, seen = _look(make(tried), untreated, delivery, proxies)
+            after, seen = _look(make(tried), untreated, zone, delivery, proxies)
         if after is None:
             break
         gain, look, worst = tried, after, seen
@@ -106,7 +107,9 @@ def found_patches(
     return Patches(gain, tuple(looks))
 
 
-def _look(done: Frame, untreated: Frame, delivery: StillDelivery, proxies: Sequence[Proxy]) -> tuple[Look | None, F32]:
+def _look(
+    done: Frame, untreated: Frame, zone: Zone, delivery: StillDelivery, proxies: Sequence[Proxy]
+) -> tuple[Look | None, F32]:
     """Highlights after the worst proxy (None where there are none), and per pixel the largest channel of any proxy."""
     assert done.rgb is not None
     rgb = uploaded(done.rgb, delivery)
@@ -117,7 +120,7 @@ def _look(done: Frame, untreated: Frame, delivery: StillDelivery, proxies: Seque
         decoded, _ = still_through(proxy, rgb)
         worst = np.maximum(worst, brightest(decoded))
         lights = Lights()
-        lights.add(Moment(untreated, treated, decoded))
+        lights.add(Moment(untreated, treated, decoded, zone))
         measured = lights.measured()
         each = (measured["highlights_share"], measured["p999"], measured["luma_given_up"])
         if each[0] is None or each[1] is None or each[2] is None:

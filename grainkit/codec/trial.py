@@ -18,11 +18,11 @@ import numpy.typing as npt
 from grainkit.analysis.picture import luma_of
 from grainkit.backends.base import Backend
 from grainkit.codec.jpeg import luma_table
-from grainkit.codec.measures import Measures, Moment, measure
+from grainkit.codec.measures import EVERY, Measures, Moment, measure
 from grainkit.codec.patches import Patches, found_patches
 from grainkit.codec.predict import VIDEO_ROUNDING, Tones, survival, video_steps
 from grainkit.codec.proxies import clip_through, delivered, in_jpeg_matrix, still_through, uploaded
-from grainkit.codec.regions import LEAST, Finder, Found, smooth_areas
+from grainkit.codec.regions import LEAST, Finder, Found, Zone, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
@@ -184,6 +184,12 @@ class ClipTrial:
             box: tuple(finder.found(frame, frame.matte) for frame in map(_middle, frames))
             for box, frames in self._untreated.items()
         }
+        self._zones = {
+            box: [
+                [Zone.of(frame) if at % EVERY == 0 else None for at, frame in enumerate(window)] for window in windows
+            ]
+            for box, windows in self._untreated.items()
+        }
         middle = [_middle(window) for window in next(iter(self._untreated.values()))]
         self._tones = _tones(middle, next(iter(self._found.values())))
         self._quality: dict[Proxy, int] = {}
@@ -266,7 +272,7 @@ class ClipTrial:
     def _measured(self, box: Geometry, treated: _Windows, decoded: _Windows) -> Measures:
         windows = (
             (Moment(*moment) for moment in zip(*window, strict=True))
-            for window in zip(self._untreated[box], treated, decoded, strict=True)
+            for window in zip(self._untreated[box], treated, decoded, self._zones[box], strict=True)
         )
         return measure(windows, self._found[box])
 
