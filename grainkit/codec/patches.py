@@ -28,6 +28,8 @@ F32 = npt.NDArray[np.float32]
 ABOVE, AIM = 254.0, 252.0
 #: Width of the disc, px, that a pull is spread over, and the deviation of the blur that follows.
 SPREAD, BLUR = 5, 1.0
+#: Pulling goes on, for what other codecs do, until this share of what may clip does, and that many codes lower.
+_SHARE, _CODES = 0.5, 1.0
 #: Share of the light that may be given up which patches fill, and the least share of a pull that is worth a try.
 _INSIDE, _WORTH = 0.97, 0.1
 
@@ -41,8 +43,8 @@ class Look:
     luma_given_up: float
 
     def within(self, targets: Targets) -> bool:
-        """Whether nothing decodes too bright."""
-        return self.highlights_share <= targets.highlights_share and self.p999 <= targets.p999
+        """Whether nothing decodes too bright, nor would with a codec that is a little harsher."""
+        return self.highlights_share <= _SHARE * targets.highlights_share and self.p999 <= targets.p999 - _CODES
 
 
 @dataclass(frozen=True, eq=False)
