@@ -37,6 +37,7 @@ from grainkit.analysis.picture import luma_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.codec.adapt import adapt, missed, proxies_of
+from grainkit.codec.measures import CLIPPED
 from grainkit.codec.proxies import label
 from grainkit.codec.samples import WINDOW, choose_windows, gathered
 from grainkit.codec.trial import ClipTrial, Outcome, StillTrial
@@ -216,13 +217,13 @@ def _number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
 
 
 def page(rows: Rows, path: Path) -> None:
-    """Crops after each proxy: a row a proxy, a column a treatment, at 200 %, contrast as it is."""
+    """Crops after each proxy at 200 %, contrast as it is: two rows a proxy (face, highlights), a column each."""
     lines = []
     for at in range(len(rows["clean"])):
         pictures = [_rgb(outcomes[at].shown) for outcomes in rows.values()]
-        top, left = _place(pictures[0])
-        crops = [p[top : top + SIDE, left : left + SIDE].repeat(2, 0).repeat(2, 1) for p in pictures]
-        lines.append(np.hstack([np.pad(crop, ((0, 6), (0, 6), (0, 0)), constant_values=255) for crop in crops]))
+        for top, left in (_face(pictures[0]), _burnt(pictures[0])):
+            crops = [p[top : top + SIDE, left : left + SIDE].repeat(2, 0).repeat(2, 1) for p in pictures]
+            lines.append(np.hstack([np.pad(crop, ((0, 6), (0, 6), (0, 0)), constant_values=255) for crop in crops]))
     width = min(line.shape[1] for line in lines)
     cv2.imwrite(str(path), np.vstack([line[:, :width] for line in lines])[..., ::-1])
 
@@ -235,11 +236,25 @@ def _rgb(frame: Frame | None) -> RGB8:
     return np.asarray(rgb_from_planes(seen.planes, seen.color, np.uint8))
 
 
-def _place(picture: RGB8) -> tuple[int, int]:
-    """Where the crop is taken: the largest face, else the middle."""
+def _face(picture: RGB8) -> tuple[int, int]:
+    """Where a crop shows the largest face, else the middle."""
     height, width = picture.shape[:2]
     faces = find_faces(FaceNetworks(), picture)
     x, y = max(faces, key=lambda f: f.width).points[205, :2] if faces else (width / 2, height / 3)
+    return _corner(picture, x, y)
+
+
+def _burnt(picture: RGB8) -> tuple[int, int]:
+    """Where a crop shows most of the edges of highlights."""
+    bright = (picture.max(2) >= CLIPPED).astype(np.float32)
+    edges = cv2.morphologyEx(bright, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    y, x = np.unravel_index(int(cv2.blur(edges, (SIDE, SIDE)).argmax()), bright.shape)
+    return _corner(picture, float(x), float(y))
+
+
+def _corner(picture: RGB8, x: float, y: float) -> tuple[int, int]:
+    """Top and left of the crop round a point."""
+    height, width = picture.shape[:2]
     return min(max(int(y) - SIDE // 2, 0), max(height - SIDE, 0)), min(max(int(x) - SIDE // 2, 0), max(width - SIDE, 0))
 
 

@@ -276,6 +276,7 @@ extends: social
 proxies:
   - {codec: x264, kbps: 150, width: 96, height: 96}
   - {codec: vp9, crf: 40}
+  - {codec: av1, crf: 45}
 adapt: {rounds: 2}
 """
 
@@ -289,7 +290,7 @@ def test_a_clip_is_adapted_when_asked_through_its_own_proxies(tmp_path):
         finish(source, tmp_path / f"{n}.nut", recipe=tmp_path / "small.yaml", adapt=True) for n in range(2)
     )
     told = yaml.safe_load(Path(first.sidecar).read_text())["measured"]["adapt"]
-    assert [one["proxy"] for one in told["untreated"]] == ["x264 150 kb/s in 96x96", "vp9 crf 40"]
+    assert [one["proxy"] for one in told["untreated"]] == ["x264 150 kb/s in 96x96", "vp9 crf 40", "av1 crf 45"]
     assert len(told["rounds"]) <= 2
     assert all(one["crf"] for each in told["rounds"] for one in each["after"])
     assert first.sha256 == second.sha256

@@ -1,11 +1,13 @@
 """Adapting a recipe to the codec that will follow: predict, try on a sample, measure, correct.
 
 The first settings come from prediction: the weakest grain that the worst proxy is to keep, or, where none would
-be kept, the recipe's own, which then only dithers. Each round tries its settings on the sample
-through every proxy, and the worst proxy decides: grain grows where bands show or too little of it is left, gets
-coarser and then weaker where it costs too much, and the highlights' ceiling falls by what decodes above it, as far
-as the light that may be given up allows. What
-was tried and measured best is what the recipe becomes; the run itself knows nothing of this.
+be kept, the recipe's own, which then only dithers. For VP9 and AV1 there is no prediction: the recipe's own is tried,
+and what is left of it shows whether grain is to be kept. Each round tries its settings on the sample through every
+proxy, and the worst proxy decides: grain grows where bands show or too little of it is left, gets coarser and then
+weaker where it costs too much, and the highlights' ceiling falls by what decodes above it, as far as the light that
+may be given up allows. In stills highlights are patched in every try (codec/patches.py), and the ceiling falls only
+for what that leaves. What was tried and measured best is what the recipe becomes; the run itself knows nothing of
+this.
 
 It is a function of (recipe, sample): the same twice is the same.
 """

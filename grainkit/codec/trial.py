@@ -79,7 +79,7 @@ class Trial(Protocol):
         """What comes of these effects."""
 
     def predicted(self, grain: CinemaGrain) -> float | None:
-        """The share of a grain's pattern that the worst proxy is to leave; None where there is no model of it."""
+        """The share of a grain's pattern that the worst proxy is to leave; None where there is no model (VP9, AV1)."""
 
 
 class StillTrial:
