@@ -20,7 +20,7 @@ from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.carrier import CarriedGrain, carried_grain
 from grainkit.codec.adapt import Adapted
-from grainkit.codec.job import Reading, adapted, cost, patched, wanted
+from grainkit.codec.job import Reading, adapted, cost, patched, refuse_patches, wanted
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher, conformed
@@ -190,6 +190,7 @@ def finish(
         if grain_table_out is not None:
             taken = [*inputs, *(each.output for each in plans if each.output is not None)]
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
+        refuse_patches(plan, info)
         adapt = _adapts(adapt, plan)
         plan, lacking = _lacking(plan, info, allow_truncated, rate)
         plans[0] = plan
@@ -205,7 +206,7 @@ def finish(
             asked = found.recipe
             plan = make_plan(info, asked, output)
             plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
-        patches = patched(reading, plan, info, opened) if found is None else found.patches
+        patches = patched(reading, plan, opened) if found is None else found.patches
         stack.enter_context(new_folder(plan.new_folder))
 
         gain = None if patches is None else patches.gain
@@ -265,6 +266,7 @@ def dry_run(
         mattes = None if matte is None else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1])
         for each in plans:
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
+        refuse_patches(plan, info)
         proxies = wanted(asked, plan, info, _adapts(adapt, plan))
     recipe_values = to_mapping(plan.recipe)
     delivered: dict[str, Any] = {

@@ -188,9 +188,12 @@ def test_patches_of_ones_own_need_no_adapting_and_zero_stays_zero(tmp_path):
         for n in (0, 1)
     }
     assert outputs[0].sha256 != outputs[1].sha256
-    held = finish(source, tmp_path / "h.png", preset="social", settings=["highlight_guard.patches=0"])
-    adapted = yaml.safe_load(Path(held.sidecar).read_text())["measured"]["adapt"]
-    assert all("patches" not in each for each in adapted["rounds"])
+    for set_to in (0, 3):
+        settings = [f"highlight_guard.patches={set_to}", "targets.luma_given_up=20"]
+        held = finish(source, tmp_path / f"h{set_to}.png", preset="social", settings=settings)
+        told = yaml.safe_load(Path(held.sidecar).read_text())
+        assert told["applied"]["highlight_guard"]["patches"] == set_to
+        assert all(("patches" in each) == (set_to > 0) for each in told["measured"]["adapt"]["rounds"])
 
 
 def test_where_there_is_no_codec_to_look_through_it_says_so(tmp_path):
@@ -199,7 +202,8 @@ def test_where_there_is_no_codec_to_look_through_it_says_so(tmp_path):
     asked = ["highlight_guard.patches=1"]
     with pytest.raises(RecipeError, match="preset print/photo names no platform"):
         finish(source, tmp_path / "b.tif", preset="print/photo", settings=asked)
-    with pytest.raises(RecipeError, match=r"becomes a clip; use 0"):
-        finish(clip(tmp_path / "c.nut"), tmp_path / "c.mp4", preset="social", settings=asked)
+    for adapt in (False, True):
+        with pytest.raises(RecipeError, match=r"becomes a clip; use 0"):
+            finish(clip(tmp_path / "c.nut"), tmp_path / "c.mp4", preset="social", settings=asked, adapt=adapt)
     with pytest.raises(RecipeError, match=r"use finish\(\), or set it to 0"):
         gk.finish_array(burnt(), preset="social", settings=tuple(asked))

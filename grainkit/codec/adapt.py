@@ -187,7 +187,9 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
         if not rounds:
             reachable = _reachable(predicted, tried.outcomes, recipe.targets)
         misses = missed(tried.outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
-        used = replace(settings, patches=0 if tried.patches is None else tried.patches.rounds)
+        used = settings
+        if limits.can_patch:
+            used = replace(settings, patches=0 if tried.patches is None else tried.patches.rounds)
         rounds.append(Round(used, predicted, tried.outcomes, misses, tried.patches))
         if kind == "clip" and len(rounds) > 1 and rounds[-1].badness > _GAIN * min(r.badness for r in rounds[:-1]):
             break
