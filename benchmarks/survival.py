@@ -1,6 +1,7 @@
 """What viewers get: clean, white noise, and grainkit without and with --adapt, before and after each platform.
 
-    python -m benchmarks.survival [--quick] [--preset NAME]... [--media FOLDER] [--crops FOLDER]
+    python -m benchmarks.survival [--quick] [--preset NAME]... [--kind still|clip] [--only TEXT] [--length FRAMES]
+                                  [--media FOLDER] [--crops FOLDER]
 
 For every social and video preset that says what a platform does: the picture as it was (clean), with white
 noise on luma that is as visible as the preset's own grain (equal deviation once blurred as the eye does,
@@ -12,7 +13,8 @@ and one preset of a kind. --crops writes a page of decoded crops for each row.
 Columns: before and after are the measure without and with the proxy. bands: CAMBI on smooth areas. rho: share of
 the added pattern left. kept: deviation of texture after over before. dead: share of 16x16 blocks that lose over
 half their texture. >=254, p99.9, hue: highlights. luma: codes of highlight luma given up. flicker: contours, codes.
-cost: bytes or kb/s, against clean.
+cost: bytes or kb/s, against clean. missed: targets of the preset that do not hold after this proxy; for a picture that
+breaks one before any effect, see `missed` in grainkit.codec.adapt.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
-from grainkit.codec.adapt import adapt, proxies_of
+from grainkit.codec.adapt import adapt, missed, proxies_of
+from grainkit.codec.measures import CLIPPED
 from grainkit.codec.proxies import label
 from grainkit.codec.samples import WINDOW, choose_windows, gathered
 from grainkit.codec.trial import ClipTrial, Outcome, StillTrial
@@ -49,11 +52,7 @@ from grainkit.targets import Proxy
 from samples.draw import draw
 
 MEDIA = Path(__file__).resolve().parents[2] / "shared" / "media"
-STILLS = (
-    "ai/flux_woman_beige_wall.png", "ai/ai_singer_stage_spotlight_2090x3135.png", "ai/midjourney_backlit_woman.png",
-    "ai/ugc_dark_skin_woman_car_1080x1920.jpg", "ai/iclight_window_side_light.png",
-    "photos/young_man_light_1000x1500.jpg",
-)  # fmt: skip
+STILLS = ("ai", "photos")
 CLIPS = (
     "clips/ovi_AI_two_women_dark_skin_1280x704.mp4", "clips/ltxv_AI_woman_goldenhour_768x512.mp4",
     "clips/lp_s18_woman_indoor_1280x720.mp4", "clips/latentsync_demo2_talking_1080x1920_hevc.mp4",
@@ -151,15 +150,14 @@ def still_rows(case: Case, path: Path, backend: Backend) -> Rows:
         (frame,) = source
         plan = make_plan(source.info, case.recipe, Path("out.jpg"))
     trial = StillTrial(plan, frame, case.proxies + case.unseen, backend, keep=True)
-    tuned = StillTrial(plan, frame, case.proxies, backend)
-    found = adapt(case.recipe, "still", tuned)
+    found = adapt(case.recipe, "still", trial.among(case.proxies))
     deviation = as_visible(conformed(frame, plan), plan, backend)
     print(f"  {found.note()}")
     return {
         "clean": trial.untreated(),
         f"white {deviation:.1f}": trial.made(lambda f: with_white_noise(f, plan, deviation, backend)),
-        "ours": trial.tried(plan.recipe.effects),
-        "adapt": trial.tried(found.recipe.for_kind("still").effects),
+        "ours": trial.tried(plan.recipe.effects).outcomes,
+        "adapt": trial.tried(found.recipe.for_kind("still").effects, found.patches).outcomes,
     }
 
 
@@ -170,22 +168,24 @@ def clip_rows(case: Case, path: Path, backend: Backend, threads: ThreadPoolExecu
     with gk.open_source(path) as source:
         frames = list(gathered(source, windows))
     trial = ClipTrial(plan, frames, case.proxies + case.unseen, backend, threads, keep=True)
-    tuned = ClipTrial(plan, frames, case.proxies, backend, threads)
-    found = adapt(case.recipe, "clip", tuned)
+    found = adapt(case.recipe, "clip", trial.among(case.proxies))
     deviation = as_visible(conformed(frames[0][0], plan), plan, backend)
     print(f"  {found.note()}")
     return {
         "clean": trial.untreated(),
         f"white {deviation:.1f}": trial.made(lambda f: with_white_noise(f, plan, deviation, backend)),
-        "ours": trial.tried(plan.recipe.effects),
-        "adapt": trial.tried(found.recipe.for_kind("clip").effects),
+        "ours": trial.tried(plan.recipe.effects).outcomes,
+        "adapt": trial.tried(found.recipe.for_kind("clip").effects).outcomes,
     }
 
 
-def table(rows: Rows, tuned: int) -> Iterator[str]:
+def table(rows: Rows, case: Case) -> Iterator[str]:
     """Lines of the table."""
-    yield (f"  {'proxy':30}{'':11}{'bands before, after':>20}{'rho':>6}{'kept':>6}{'dead':>6}"
-           f"{'>=254, % before, after':>24}{'p99.9':>7}{'hue':>6}{'luma':>6}{'flicker':>9}{'cost':>14}")  # fmt: skip
+    tuned = len(case.proxies)
+    yield (
+        f"  {'proxy':30}{'':11}{'bands before, after':>20}{'rho':>6}{'kept':>6}{'dead':>6}"
+        f"{'>=254, % before, after':>24}{'p99.9':>7}{'hue':>6}{'luma':>6}{'flicker':>9}{'cost':>14}  missed"
+    )
     clean = rows["clean"]
     for at, plain in enumerate(clean):
         for name, outcomes in rows.items():
@@ -200,7 +200,16 @@ def table(rows: Rows, tuned: int) -> Iterator[str]:
                 (_number(after.hue_degrees, digits=1), 6), (_number(after.luma_given_up, digits=1), 6),
                 (_number(after.flicker), 9), (f"{one.cost:.0f}{growth}", 14),
             )  # fmt: skip
-            yield f"  {label(one.proxy) + mark:30}{name:11}" + "".join(f"{text:>{width}}" for text, width in cells)
+            line = f"  {label(one.proxy) + mark:30}{name:11}" + "".join(f"{text:>{width}}" for text, width in cells)
+            yield f"{line}  {beyond(one, plain, case)}"
+
+
+def beyond(one: Outcome, plain: Outcome, case: Case) -> str:
+    """The targets that an outcome misses. Grain of a clip only dithers, and its pattern may go."""
+    found = {miss.target for miss in missed([one], [plain], case.recipe.targets, kept=True)}
+    if case.kind == "clip":
+        found -= {"rho", "pulse"}
+    return ", ".join(sorted(found)) or "-"
 
 
 def _number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
@@ -208,13 +217,13 @@ def _number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
 
 
 def page(rows: Rows, path: Path) -> None:
-    """Crops after each proxy: a row a proxy, a column a treatment, at 200 %, contrast as it is."""
+    """Crops after each proxy at 200 %, contrast as it is: two rows a proxy (face, highlights), a column each."""
     lines = []
     for at in range(len(rows["clean"])):
         pictures = [_rgb(outcomes[at].shown) for outcomes in rows.values()]
-        top, left = _place(pictures[0])
-        crops = [p[top : top + SIDE, left : left + SIDE].repeat(2, 0).repeat(2, 1) for p in pictures]
-        lines.append(np.hstack([np.pad(crop, ((0, 6), (0, 6), (0, 0)), constant_values=255) for crop in crops]))
+        for top, left in (_face(pictures[0]), _burnt(pictures[0])):
+            crops = [p[top : top + SIDE, left : left + SIDE].repeat(2, 0).repeat(2, 1) for p in pictures]
+            lines.append(np.hstack([np.pad(crop, ((0, 6), (0, 6), (0, 0)), constant_values=255) for crop in crops]))
     width = min(line.shape[1] for line in lines)
     cv2.imwrite(str(path), np.vstack([line[:, :width] for line in lines])[..., ::-1])
 
@@ -227,19 +236,38 @@ def _rgb(frame: Frame | None) -> RGB8:
     return np.asarray(rgb_from_planes(seen.planes, seen.color, np.uint8))
 
 
-def _place(picture: RGB8) -> tuple[int, int]:
-    """Where the crop is taken: the largest face, else the middle."""
+def _face(picture: RGB8) -> tuple[int, int]:
+    """Where a crop shows the largest face, else the middle."""
     height, width = picture.shape[:2]
     faces = find_faces(FaceNetworks(), picture)
     x, y = max(faces, key=lambda f: f.width).points[205, :2] if faces else (width / 2, height / 3)
+    return _corner(picture, x, y)
+
+
+def _burnt(picture: RGB8) -> tuple[int, int]:
+    """Where a crop shows most of the edges of highlights."""
+    bright = (picture.max(2) >= CLIPPED).astype(np.float32)
+    edges = cv2.morphologyEx(bright, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    y, x = np.unravel_index(int(cv2.blur(edges, (SIDE, SIDE)).argmax()), bright.shape)
+    return _corner(picture, float(x), float(y))
+
+
+def _corner(picture: RGB8, x: float, y: float) -> tuple[int, int]:
+    """Top and left of the crop round a point."""
+    height, width = picture.shape[:2]
     return min(max(int(y) - SIDE // 2, 0), max(height - SIDE, 0)), min(max(int(x) - SIDE // 2, 0), max(width - SIDE, 0))
 
 
 def inputs(kind: str, media: Path, samples: Path, *, quick: bool) -> Iterable[Path]:
     """Pictures of a kind: the sample first."""
     yield samples / ("portrait.png" if kind == "still" else "clip.mp4")
-    if not quick:
-        yield from (media / name for name in (STILLS if kind == "still" else CLIPS) if (media / name).is_file())
+    if quick:
+        return
+    if kind == "still":
+        for folder in STILLS:
+            yield from sorted((media / folder).glob("*.[jp][pn]g"))
+    else:
+        yield from (media / name for name in CLIPS if (media / name).is_file())
 
 
 def main() -> None:
@@ -248,6 +276,7 @@ def main() -> None:
     parser.add_argument("--preset", action="append", default=[], help="only this one (may be given again)")
     parser.add_argument("--kind", choices=("still", "clip"), help="only stills, or only clips")
     parser.add_argument("--only", default="", metavar="TEXT", help="only inputs whose name holds this")
+    parser.add_argument("--length", type=int, default=WINDOW, help=f"frames of a clip's windows ({WINDOW})")
     parser.add_argument("--media", type=Path, default=MEDIA)
     parser.add_argument("--crops", type=Path, metavar="FOLDER")
     options = parser.parse_args()
@@ -264,8 +293,8 @@ def main() -> None:
                 if case.kind == "still":
                     rows = still_rows(case, path, backend)
                 else:
-                    rows = clip_rows(case, path, backend, threads, length=4 if options.quick else WINDOW)
-                print("\n".join(table(rows, len(case.proxies))), flush=True)
+                    rows = clip_rows(case, path, backend, threads, length=4 if options.quick else options.length)
+                print("\n".join(table(rows, case)), flush=True)
                 if options.crops is not None:
                     options.crops.mkdir(parents=True, exist_ok=True)
                     page(rows, options.crops / f"{case.names[0].replace('/', '-')}.{path.stem}.png")

@@ -19,6 +19,7 @@ from grainkit.backends.cuda import CudaBackend, on_card
 from grainkit.color import SRGB_STILL
 from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
 from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.effects.tables import PassTables, pass_tables
 from grainkit.errors import InputError, RecipeError
@@ -27,12 +28,15 @@ from grainkit.io.base import Source, SourceInfo
 from grainkit.io.pixel_formats import rescale
 from grainkit.late import split
 from grainkit.measured_grain import measure_grain
+from grainkit.patches import with_patches
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
 from grainkit.regrain import regrained, wants_regrain
 from grainkit.resample import alpha_top, conform
 from grainkit.source_profile import NO_PROFILE, load_source
 from grainkit.texture.term import TextureTerm
+
+F32 = npt.NDArray[np.float32]
 
 _TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
@@ -43,12 +47,15 @@ class Finisher:
     light: what skin was shaded by in the first frame that was textured; None where none was, or not yet.
     backend: auto, cpu or cuda, or a backend that is open already (it is then left open at close()).
     Without a plan, frames keep the source's own size, sampling and depth.
+    gain: highlight patches of a still, (h, w) of the delivery's size; see grainkit.patches.
     """
 
-    def __init__(self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None, gain: F32 | None = None
+    ) -> None:
         self.recipe = recipe
         self.light: Light | None = None
-        self._plan = plan
+        self._plan, self._gain = plan, gain
         self._owned = isinstance(backend, str)
         self.backend = open_backend(backend) if isinstance(backend, str) else backend
 
@@ -64,9 +71,10 @@ class Finisher:
         first: number of the first frame that is wanted; those before it only teach the analysis.
         """
         plan = self._plan or own_format_plan(info, self.recipe)
-        before, after = split(plan)
-        if after is not None:
-            yield from self._late(frames, before, after, first)
+        if self._gain is None:
+            _refuse_patches(plan)
+        if split(plan)[1] is not None:
+            yield from self._late(frames, plan, first)
             return
         tables = plan_tables(plan)
         begun: deque[tuple[Frame, Pending]] = deque()
@@ -77,23 +85,23 @@ class Finisher:
                 self.light = self.light or texture.light
             # The matte has done its work, and frames wait in queues.
             plain = replace(frame, matte=None)
+            if self._gain is not None:
+                texture = with_patches(plain, self._gain, tables.shoulder, texture)
             begun.append((plain, self.backend.begin(plain, tables, texture)))
             if len(begun) >= self.backend.in_flight:
                 yield _delivered(*begun.popleft(), plan, self.backend)
         while begun:
             yield _delivered(*begun.popleft(), plan, self.backend)
 
-    def _late(self, frames: Iterable[Frame], before: Plan, after: Plan, first: int) -> Iterator[Frame]:
+    def _late(self, frames: Iterable[Frame], plan: Plan, first: int) -> Iterator[Frame]:
         """The same in two passes, with enlarging and sharpening between them."""
-        tables, last = plan_tables(before), plan_tables(after)
+        before = split(plan)[0]
         for frame, texture in textured((conformed(frame, before) for frame in frames), before):
             if frame.index < first:
                 continue
             if texture is not None:
                 self.light = self.light or texture.light
-            done = finish_frame(frame, before, tables, self.backend, texture)
-            ready = conformed(replace(done, matte=frame.matte), after)
-            yield finish_frame(_sharp(ready, after), after, last, self.backend)
+            yield finish_still(frame, plan, self.backend, texture, self._gain)
 
     def close(self) -> None:
         if self._owned:
@@ -108,13 +116,46 @@ class Finisher:
         self.close()
 
 
-def _sharp(frame: Frame, plan: Plan) -> Frame:
-    """A frame of the delivery's size, sharpened where that is asked for."""
+def _refuse_patches(plan: Plan) -> None:
+    """RecipeError where highlight patches are asked for and there is no gain."""
+    guard = plan.recipe.effects["highlight_guard"]
+    assert isinstance(guard, HighlightGuard)
+    if guard.patches and guard.strength and not plan.working.is_hdr:
+        raise RecipeError(
+            "highlight_guard.patches needs the delivery put through a codec before it is finished; use finish(), or "
+            "set it to 0"
+        )
+
+
+def finish_still(
+    frame: Frame, plan: Plan, backend: Backend, texture: TextureTerm | None = None, gain: F32 | None = None
+) -> Frame:
+    """One still with every effect applied, in two passes where it is enlarged or sharpened.
+
+    frame: conformed to the first plan that `split` gives. texture: for that frame. gain: highlight patches, (h, w)
+    of the delivery's size; see grainkit.patches.
+    """
+    before, after = split(plan)
+    tables = plan_tables(before)
+    if after is None:
+        term = texture if gain is None else with_patches(frame, gain, tables.shoulder, texture)
+        return finish_frame(frame, plan, tables, backend, term)
+    done = finish_frame(frame, before, tables, backend, texture)
+    ready = brought_up(replace(done, matte=frame.matte), after)
+    last = plan_tables(after)
+    return finish_frame(
+        ready, after, last, backend, None if gain is None else with_patches(ready, gain, last.shoulder, None)
+    )
+
+
+def brought_up(frame: Frame, plan: Plan) -> Frame:
+    """A frame in the delivery's size, sharpened where that is asked for."""
+    ready = conformed(frame, plan)
     if plan.sharpening is None:
-        return frame
+        return ready
     from grainkit.output_sharpening import sharpened
 
-    return sharpened(frame, plan.sharpening)
+    return sharpened(ready, plan.sharpening)
 
 
 def plan_tables(plan: Plan) -> PassTables:
@@ -241,6 +282,7 @@ def finish_array(
             rgb = rgb if rgb.flags.c_contiguous else rgb.copy()
             planes = planes_from_rgb(rgb, color)
         plan = own_format_plan(info, recipe)
+        _refuse_patches(plan)
         frame = Frame(planes, plan.working, index, rgb=rgb, matte=matte)
         if wants_regrain(plan):
             plan, _ = regrained(plan, measure_grain([frame]))

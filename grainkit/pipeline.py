@@ -11,13 +11,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+import numpy.typing as npt
+
 from grainkit import sidecar
 from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.carrier import CarriedGrain, carried_grain
 from grainkit.codec.adapt import Adapted
-from grainkit.codec.job import Reading, adapted, cost, wanted
+from grainkit.codec.job import Reading, adapted, cost, patched, refuse_patches, wanted
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher, conformed
@@ -187,6 +190,7 @@ def finish(
         if grain_table_out is not None:
             taken = [*inputs, *(each.output for each in plans if each.output is not None)]
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
+        refuse_patches(plan, info)
         adapt = _adapts(adapt, plan)
         plan, lacking = _lacking(plan, info, allow_truncated, rate)
         plans[0] = plan
@@ -196,16 +200,17 @@ def finish(
             table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
         opened = stack.enter_context(_opened(backend, device_memory))
-        found = _adapted(
-            Reading(input, frames, rate, allow_truncated, mattes), asked, plan, info, opened, adapt, said, announce
-        )
+        reading = Reading(input, frames, rate, allow_truncated, mattes)
+        found = _adapted(reading, asked, plan, info, opened, adapt, said, announce)
         if found is not None:
             asked = found.recipe
             plan = make_plan(info, asked, output)
             plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
+        patches = patched(reading, plan, opened) if found is None else found.patches
         stack.enter_context(new_folder(plan.new_folder))
 
-        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried)]
+        gain = None if patches is None else patches.gain
+        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried, gain)]
         stack.callback(written[0].sink.abort)
         if pilot:
             again = stack.enter_context(open_source(input))
@@ -261,6 +266,7 @@ def dry_run(
         mattes = None if matte is None else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1])
         for each in plans:
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
+        refuse_patches(plan, info)
         proxies = wanted(asked, plan, info, _adapts(adapt, plan))
     recipe_values = to_mapping(plan.recipe)
     delivered: dict[str, Any] = {
@@ -367,7 +373,8 @@ def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: Plan) -> Plan:
     clean = override(
         recipe,
         [
-            "cinema_grain.strength=0", "delivery.fit=keep", "delivery.width_mm=0", "delivery.height_mm=0",
+            "cinema_grain.strength=0", "highlight_guard.patches=0",
+            "delivery.fit=keep", "delivery.width_mm=0", "delivery.height_mm=0",
             "delivery.still.sharpen=0", "delivery.still.depth=16",
             f"delivery.still.container={container}", f"delivery.still.compression={compression}",
         ],
@@ -394,6 +401,7 @@ class _Written:
 def _write(
     plan: Plan, source: Source, mattes: Mattes | None, source_type: str, backend: Backend,
     wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
+    gain: npt.NDArray[np.float32] | None = None,
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
@@ -412,7 +420,7 @@ def _write(
             yield frame
 
     with (
-        Finisher(plan.recipe, backend, plan=plan) as finisher,
+        Finisher(plan.recipe, backend, plan=plan, gain=gain) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
         Overlapped(
             finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0]), QUEUE_DEPTH, patience

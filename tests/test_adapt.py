@@ -13,12 +13,12 @@ from PIL import Image
 from grainkit.codec.adapt import Settings, adapt, missed, proxies_of
 from grainkit.codec.measures import Measures
 from grainkit.codec.samples import choose_windows, gathered
-from grainkit.codec.trial import Outcome
+from grainkit.codec.trial import Outcome, Tried
 from grainkit.color import Color
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.frame import Frame
 from grainkit.pipeline import dry_run, finish
-from grainkit.recipe import load_recipe, override
+from grainkit.recipe import KINDS, load_recipe, override
 from grainkit.targets import Proxy, Targets
 
 Q75 = Proxy(quality=75)
@@ -42,9 +42,11 @@ class Pretend:
     def tried(self, effects):
         settings = Settings.of(effects)
         self.seen.append(settings)
-        return tuple(
-            Outcome(proxy, codec(settings), 1100, self._growth(settings))
-            for proxy, codec in zip(self.proxies, self._codecs, strict=True)
+        return Tried(
+            tuple(
+                Outcome(proxy, codec(settings), 1100, self._growth(settings))
+                for proxy, codec in zip(self.proxies, self._codecs, strict=True)
+            )
         )
 
     def predicted(self, grain):
@@ -81,7 +83,7 @@ def test_grain_that_is_lost_at_any_strength_is_tried_coarser_then_only_dithers(r
 def test_without_a_model_it_begins_with_what_was_asked(recipe):
     trial = Pretend(fine, predicted=lambda grain: None)
     found = adapt(recipe, "still", trial)
-    assert trial.seen == [found.asked]
+    assert trial.seen == [replace(found.asked, patches=4)]
     assert replace(found.recipe, adapt=recipe.adapt) == recipe
 
 
@@ -152,6 +154,23 @@ def test_what_is_fixed_or_off_stays(recipe):
     held = adapt(recipe, "still", Pretend(bad), ["cinema_grain.strength"])
     assert {r.settings.strength for r in held.rounds} == {2.0}
     assert len({r.settings.ceiling for r in held.rounds}) > 1
+
+
+def test_a_clip_is_given_up_on_where_a_correction_brings_nothing(recipe):
+    def hopeless(settings):
+        return replace(FINE, flicker=9.0)
+
+    plain = replace(FINE, flicker=1.0)
+    rounds = {k: adapt(recipe, k, Pretend(hopeless, untreated=plain, predicted=lambda g: None)) for k in KINDS}
+    assert len(rounds["clip"].rounds) == 2 < len(rounds["still"].rounds)
+    assert rounds["clip"].chosen == 0
+
+
+def test_a_film_gauge_says_how_large_grain_is(recipe):
+    gauge = override(recipe, ["cinema_grain.film=super16"])
+    eaten = Pretend(fine, predicted=lambda grain: 0.9 if grain.size > 1.2 else 0.1, growth=lambda s: 0.9)
+    assert {r.settings.size for r in adapt(gauge, "still", eaten).rounds} == {1.2}
+    assert {r.settings.size for r in adapt(recipe, "still", eaten).rounds} != {1.2}
 
 
 def test_the_best_of_what_was_tried_is_taken_and_only_for_its_kind(recipe):
@@ -257,6 +276,7 @@ extends: social
 proxies:
   - {codec: x264, kbps: 150, width: 96, height: 96}
   - {codec: vp9, crf: 40}
+  - {codec: av1, crf: 45}
 adapt: {rounds: 2}
 """
 
@@ -270,7 +290,7 @@ def test_a_clip_is_adapted_when_asked_through_its_own_proxies(tmp_path):
         finish(source, tmp_path / f"{n}.nut", recipe=tmp_path / "small.yaml", adapt=True) for n in range(2)
     )
     told = yaml.safe_load(Path(first.sidecar).read_text())["measured"]["adapt"]
-    assert [one["proxy"] for one in told["untreated"]] == ["x264 150 kb/s in 96x96", "vp9 crf 40"]
+    assert [one["proxy"] for one in told["untreated"]] == ["x264 150 kb/s in 96x96", "vp9 crf 40", "av1 crf 45"]
     assert len(told["rounds"]) <= 2
     assert all(one["crf"] for each in told["rounds"] for one in each["after"])
     assert first.sha256 == second.sha256

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from grainkit.codec.measures import Moment, measure
-from grainkit.codec.regions import Found, highlights, smooth_areas
+from grainkit.codec.regions import Found, Zone, highlights, smooth_areas
+from grainkit.codec.viewer import as_seen
 from grainkit.color import Color, ycc_matrix
 from grainkit.frame import Frame
+from grainkit.resample import Geometry
 
 COLOR = Color(depth=32, subsampling=(1, 1))
 SHAPE = (96, 128)
@@ -90,6 +92,24 @@ def test_clipping_is_counted_beyond_white():
     assert got.p999 == pytest.approx(1.04 * 255, abs=0.3)
     assert got.luma_given_up == 0
     assert one(light, frame(0.94), frame(0.94)).luma_given_up == pytest.approx(2.55, abs=0.01)
+
+
+def test_highlights_that_are_known_already_measure_the_same():
+    light, treated, decoded = (np.full(SHAPE, 0.4) for _ in range(3))
+    light[30:60, 50:90], treated[30:60, 50:90], decoded[30:60, 50:90] = 1.0, 0.98, 1.02
+    color = replace(COLOR, depth=8, subsampling=(2, 2))
+    rng = np.random.default_rng(3)
+    chroma = [rng.integers(118, 138, (SHAPE[0] // 2, SHAPE[1] // 2)).astype(np.uint8) for _ in range(2)]
+    moment = [Frame((np.rint(16 + 219 * luma).astype(np.uint8), *chroma), color) for luma in (light, treated, decoded)]
+    zone = Zone.of(moment[0])
+    assert zone.mask.shape < SHAPE
+    whole = Zone(Geometry.same(*SHAPE[::-1]), np.zeros(SHAPE, bool), zone.planes)
+    whole.mask[30:60, 50:90] = highlights(as_seen(moment[0]))[30:60, 50:90]
+    found = [measure([[Moment(*moment, known)]], [NOBODY]) for known in (None, zone, whole)]
+    assert found[0] == found[1]
+    assert found[1].highlights_share > 0.9
+    for name in ("highlights_share", "p999", "hue_degrees", "luma_given_up"):
+        assert getattr(found[2], name) == pytest.approx(getattr(found[1], name), abs=0.02)
 
 
 def test_hue_error_is_the_angle_and_neutral_has_none():

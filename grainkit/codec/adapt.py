@@ -1,11 +1,13 @@
 """Adapting a recipe to the codec that will follow: predict, try on a sample, measure, correct.
 
 The first settings come from prediction: the weakest grain that the worst proxy is to keep, or, where none would
-be kept, the recipe's own, which then only dithers. Each round tries its settings on the sample
-through every proxy, and the worst proxy decides: grain grows where bands show or too little of it is left, gets
-coarser and then weaker where it costs too much, and the highlights' ceiling falls by what decodes above it, as far
-as the light that may be given up allows. What
-was tried and measured best is what the recipe becomes; the run itself knows nothing of this.
+be kept, the recipe's own, which then only dithers. For VP9 and AV1 there is no prediction: the recipe's own is tried,
+and what is left of it shows whether grain is to be kept. Each round tries its settings on the sample through every
+proxy, and the worst proxy decides: grain grows where bands show or too little of it is left, gets coarser and then
+weaker where it costs too much, and the highlights' ceiling falls by what decodes above it, as far as the light that
+may be given up allows. In stills highlights are patched in every try (codec/patches.py), and the ceiling falls only
+for what that leaves. What was tried and measured best is what the recipe becomes; the run itself knows nothing of
+this.
 
 It is a function of (recipe, sample): the same twice is the same.
 """
@@ -20,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from grainkit.codec.measures import Measures
+from grainkit.codec.patches import Patches
 from grainkit.codec.proxies import label, suits
 from grainkit.codec.trial import Effects, Outcome, Trial
-from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.recipe import Recipe
 from grainkit.targets import Adapt, Proxy, Targets
@@ -39,6 +42,8 @@ _SHARE, _CODE, _KNEE = 0.8, 1 / 255, 0.02
 _LIGHT = 4.0
 #: Share of the light that may be given up which a correction aims at, and the power of what is left of it.
 _INSIDE, _CAUTION = 0.97, 0.75
+#: On a clip, whose rounds take minutes, a correction that leaves more than this of what was missed is the last.
+_GAIN = 0.98
 #: Weakest grain, of the recipe's own, wherever the bounds would let it vanish.
 _LEAST = 0.05
 #: White is this many times as far above the knee as above the ceiling, at least where the loop moves them.
@@ -57,18 +62,19 @@ class Settings:
     size: float
     knee: float
     ceiling: float
+    patches: int = 0
 
     @staticmethod
     def of(effects: Effects) -> Settings:
         """What these effects have; sizes in mm are left alone and read as they are."""
         grain, guard = _grain(effects), _guard(effects)
-        return Settings(grain.strength, grain.size, guard.knee, guard.ceiling)
+        return Settings(grain.strength, grain.size, guard.knee, guard.ceiling, guard.patches)
 
     def over(self, effects: Effects) -> dict[str, Any]:
         """`effects` with these settings."""
         return {
             **effects,
-            "highlight_guard": replace(_guard(effects), knee=self.knee, ceiling=self.ceiling),
+            "highlight_guard": replace(_guard(effects), knee=self.knee, ceiling=self.ceiling, patches=self.patches),
             "cinema_grain": replace(_grain(effects), strength=self.strength, size=self.size),
         }
 
@@ -77,6 +83,7 @@ class Settings:
         return {
             "cinema_grain.strength": self.strength, "cinema_grain.size": self.size,
             "highlight_guard.knee": self.knee, "highlight_guard.ceiling": self.ceiling,
+            "highlight_guard.patches": self.patches,
         }  # fmt: skip
 
 
@@ -93,12 +100,13 @@ class Miss:
 
 @dataclass(frozen=True)
 class Round:
-    """One try: settings, what each proxy made of them, and what was missed."""
+    """One try: settings, what each proxy made of them, what was missed, and the highlight patches that were found."""
 
     settings: Settings
     predicted: float | None
     outcomes: tuple[Outcome, ...]
     misses: tuple[Miss, ...]
+    patches: Patches | None = None
 
     @property
     def badness(self) -> float:
@@ -120,6 +128,11 @@ class Adapted:
     rounds: tuple[Round, ...]
     chosen: int
 
+    @property
+    def patches(self) -> Patches | None:
+        """The highlight patches that belong to the recipe; None where it asks for none."""
+        return self.rounds[self.chosen].patches
+
     def note(self) -> str:
         """What was changed and what is still missed, in a sentence."""
         best = self.rounds[self.chosen]
@@ -139,6 +152,7 @@ class Adapted:
                 {
                     "settings": each.settings.as_mapping(),
                     "predicted_rho": None if each.predicted is None else round(each.predicted, 3),
+                    **({} if each.patches is None else {"patches": each.patches.as_mapping()}),
                     "after": [_told(outcome) for outcome in each.outcomes],
                     "missed": [
                         f"{m.target} {m.value:.4g}, limit {m.limit:.4g}, after {m.proxy}" for m in each.misses
@@ -165,15 +179,24 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
     limits = _Limits.of(effects, recipe.adapt, fixed)
     untreated = trial.untreated()
     settings, predicted = _first_guess(trial, effects, asked, limits, recipe.targets)
+    if kind == "still" and limits.can_patch:
+        settings = replace(settings, patches=recipe.adapt.rounds)
     rounds: list[Round] = []
     for _ in range(recipe.adapt.rounds):
-        outcomes = trial.tried(settings.over(effects))
+        tried = trial.tried(settings.over(effects))
         if not rounds:
-            reachable = _reachable(predicted, outcomes, recipe.targets)
-        misses = missed(outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
-        rounds.append(Round(settings, predicted, outcomes, misses))
+            reachable = _reachable(predicted, tried.outcomes, recipe.targets)
+        misses = missed(tried.outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
+        used = settings
+        if limits.can_patch:
+            used = replace(settings, patches=0 if tried.patches is None else tried.patches.rounds)
+        rounds.append(Round(used, predicted, tried.outcomes, misses, tried.patches))
+        if kind == "clip" and len(rounds) > 1 and rounds[-1].badness > _GAIN * min(r.badness for r in rounds[:-1]):
+            break
         changed, limits = _corrected(settings, rounds[-1], limits, recipe.targets)
-        if changed == settings or any(changed == each.settings for each in rounds):
+        if changed == settings or any(
+            replace(changed, patches=each.settings.patches) == each.settings for each in rounds
+        ):
             break
         settings = changed
         predicted = trial.predicted(_grain(settings.over(effects)))
@@ -254,6 +277,7 @@ class _Limits:
     can_resize: bool
     can_bend: bool
     can_lower: bool
+    can_patch: bool
 
     @staticmethod
     def of(effects: Effects, bounds: Adapt, fixed: Collection[str]) -> _Limits:
@@ -267,9 +291,10 @@ class _Limits:
             least_knee=max(guard.knee - bounds.lower, HighlightGuard.declared()["knee"][1].low),
             least_ceiling=max(guard.ceiling - bounds.lower, HighlightGuard.declared()["ceiling"][1].low),
             can_resize=not ({"cinema_grain.size", "cinema_grain.size_mm"} & set(fixed)) and grain.size_mm == 0.0
-            and grain.strength > 0.0,
+            and grain.film == NO_FILM and grain.strength > 0.0,
             can_bend=guard.strength > 0.0 and "highlight_guard.knee" not in fixed,
             can_lower=guard.strength > 0.0 and "highlight_guard.ceiling" not in fixed,
+            can_patch=guard.strength > 0.0 and "highlight_guard.patches" not in fixed,
         )  # fmt: skip
 
 

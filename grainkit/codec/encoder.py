@@ -78,13 +78,7 @@ def at_quality(
     encoder: Encoder, windows: Sequence[Sequence[Frame]], rate: Fraction, crf: int, threads: Executor
 ) -> Encoded:
     """Windows (not empty, each a run of 8-bit 4:2:0 frames of one size) at a constant quality factor."""
-    runs = list(threads.map(lambda window: _run(encoder, window, rate, crf), windows))
-    count = max(round(GROUP_SECONDS * rate), 1)
-    key = sum(sizes[0] for _, sizes, _ in runs) / len(runs)
-    others = [size for _, sizes, _ in runs for size in sizes[1:]]
-    group = key + (count - 1) * (sum(others) / len(others) if others else key)
-    qps = tuple(qp for _, _, each in runs for qp in each)
-    return Encoded(tuple(frames for frames, _, _ in runs), crf, 8e-3 * group / (count / float(rate)), qps)
+    return _decoded(encoder, windows, _encoded(encoder, windows, rate, crf, threads), threads)
 
 
 def at_rate(
@@ -95,17 +89,45 @@ def at_rate(
     first: the quality factor to try first, from an encode of much the same pictures; 0 is the codec's own start.
     """
     low, high, usual = encoder.crf
-    tried: dict[int, Encoded] = {}
+    tried: dict[int, _Streams] = {}
     crf = min(max(first or usual, low), high)
     for _ in range(_TRIALS):
-        tried[crf] = at_quality(encoder, windows, rate, crf, threads)
+        tried[crf] = _encoded(encoder, windows, rate, crf, threads)
         excess = {at: log2(one.kbps / kbps) for at, one in tried.items()}
         if abs(excess[crf]) < _NEAR:
             break
         crf = _next(excess, encoder.halving, low, high)
         if crf in tried:
             break
-    return min(tried.values(), key=lambda one: abs(log2(one.kbps / kbps)))
+    nearest = min(tried.values(), key=lambda one: abs(log2(one.kbps / kbps)))
+    return _decoded(encoder, windows, nearest, threads)
+
+
+@dataclass(frozen=True, eq=False)
+class _Streams:
+    """Windows encoded: a run of packets each and what the decoder needs to know, quality factor and rate."""
+
+    runs: tuple[tuple[list[av.Packet[Any]], bytes | None], ...]
+    crf: int
+    kbps: float
+
+
+def _encoded(
+    encoder: Encoder, windows: Sequence[Sequence[Frame]], rate: Fraction, crf: int, threads: Executor
+) -> _Streams:
+    runs = tuple(threads.map(lambda window: _run(encoder, window, rate, crf), windows))
+    count = max(round(GROUP_SECONDS * rate), 1)
+    sizes = [[packet.size for packet in packets] for packets, _ in runs]
+    key = sum(each[0] for each in sizes) / len(runs)
+    others = [size for each in sizes for size in each[1:]]
+    group = key + (count - 1) * (sum(others) / len(others) if others else key)
+    return _Streams(runs, crf, 8e-3 * group / (count / float(rate)))
+
+
+def _decoded(encoder: Encoder, windows: Sequence[Sequence[Frame]], streams: _Streams, threads: Executor) -> Encoded:
+    frames = threads.map(lambda window, run: _back(encoder, window, *run), windows, streams.runs)
+    qps = tuple(qp for packets, _ in streams.runs for packet in packets for qp in _qps(packet))
+    return Encoded(tuple(frames), streams.crf, streams.kbps, qps)
 
 
 def _next(excess: dict[int, float], halving: float, low: int, high: int) -> int:
@@ -127,11 +149,10 @@ def _next(excess: dict[int, float], halving: float, low: int, high: int) -> int:
 
 def _run(
     encoder: Encoder, window: Sequence[Frame], rate: Fraction, crf: int
-) -> tuple[tuple[Frame, ...], list[int], list[float]]:
-    """One window there and back: decoded frames, bytes of each packet, QPs."""
+) -> tuple[list[av.Packet[Any]], bytes | None]:
+    """One window's packets, and what the decoder needs to know beside them."""
     if encoder.name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")
-    color = window[0].color
     try:
         context = av.CodecContext.create(encoder.name, "w")
         assert isinstance(context, VideoCodecContext)
@@ -141,19 +162,28 @@ def _run(
         context.options = {**dict(encoder.options), "crf": str(crf)}
         packets = [p for at, frame in enumerate(window) for p in context.encode(_picture(frame, at, 1 / rate))]
         packets += context.encode(None)
+    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
+        raise EncodingError(f"the proxy encode with {encoder.name} failed: {error}") from error
+    return packets, context.extradata
+
+
+def _back(
+    encoder: Encoder, window: Sequence[Frame], packets: Sequence[av.Packet[Any]], extradata: bytes | None
+) -> tuple[Frame, ...]:
+    """One window's frames out of its packets."""
+    color = window[0].color
+    try:
         decoder = av.CodecContext.create(encoder.decoder, "r")
         assert isinstance(decoder, VideoCodecContext)
         decoder.thread_count = 1
-        if context.extradata:
-            decoder.extradata = context.extradata
+        if extradata:
+            decoder.extradata = extradata
         pictures = [p for packet in packets for p in decoder.decode(packet)] + decoder.decode(None)
     except (av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
-        raise EncodingError(f"the proxy encode with {encoder.name} failed: {error}") from error
-    qps = [qp for packet in packets for qp in _qps(packet)]
+        raise EncodingError(f"the proxy encode with {encoder.name} cannot be decoded: {error}") from error
     if len(pictures) != len(window):
         raise EncodingError(f"the proxy encode with {encoder.name} gave {len(pictures)} frames for {len(window)}")
-    frames = tuple(frame.with_planes(_planes(p), color) for frame, p in zip(window, pictures, strict=True))
-    return frames, [packet.size for packet in packets], qps
+    return tuple(frame.with_planes(_planes(p), color) for frame, p in zip(window, pictures, strict=True))
 
 
 def _qps(packet: av.Packet[Any]) -> list[float]:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from grainkit.backends.base import Backend
 from grainkit.codec.adapt import Adapted, adapt, proxies_of
+from grainkit.codec.patches import Patches
 from grainkit.codec.proxies import label
 from grainkit.codec.samples import WINDOW, WINDOWS, choose_windows, gathered
 from grainkit.codec.trial import ClipTrial, StillTrial
 from grainkit.codec.viewer import platform_geometry
+from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.frame import Frame
 from grainkit.io import open_source
@@ -27,7 +29,9 @@ from grainkit.targets import Proxy
 #: Samples of a clip that may be held, bytes: frames of the delivery's size, at up to 4 bytes a sample.
 _HELD = 450_000_000
 #: CPU seconds per megapixel to encode, decode and measure once, by codec; measured, and only good for a rough word.
-_SECONDS = {"jpeg": 0.35, "x264": 0.2, "x265": 0.6, "vp9": 0.4, "av1": 0.2}
+_SECONDS = {"look": 0.2, "jpeg": 0.35, "x264": 0.2, "x265": 0.6, "vp9": 0.4, "av1": 0.2}
+#: Looks through the codec that highlight patches take in a round, as a rule.
+_PULLS = 3
 #: Encodes that meeting a rate takes, and CPU seconds to find faces and relief in a still.
 _TRIALS, _LOOKING = 2, 4
 
@@ -102,6 +106,8 @@ def cost(plan: Plan, proxies: tuple[Proxy, ...], rounds: int) -> str:
         box = platform_geometry(width, height, proxy, turn=plan.recipe.delivery.turn).size
         megapixels = frames * box[0] * box[1] / 1e6
         seconds += (rounds + 1) * megapixels * _SECONDS[proxy.codec] * (_TRIALS if proxy.kbps else 1)
+    if is_still:
+        seconds += rounds * _PULLS * len(proxies) * width * height / 1e6 * _SECONDS["look"]
     sample = "the picture" if is_still else f"{frames} frames"
     clip = "" if is_still else ", besides decoding the clip twice"
     return (
@@ -132,6 +138,32 @@ def adapted(
     ):
         trial = ClipTrial(plan, gathered(reading.matted(source), windows), proxies, backend, threads)
         return adapt(recipe, "clip", trial, fixed)
+
+
+def refuse_patches(plan: Plan, info: SourceInfo) -> None:
+    """RecipeError where the plan's recipe asks for highlight patches and there is no codec to find them with."""
+    if not _asks_for_patches(plan):
+        return
+    said = "highlight_guard.patches is for stills that a platform makes a JPEG of"
+    if plan.kind != "still":
+        raise RecipeError(f"{said}, and {info.name} becomes a {plan.kind}; use 0, or set it under `still:` in a recipe")
+    if not proxies_of(plan.recipe, "still"):
+        raise RecipeError(f"{said}, and preset {plan.recipe.name} names no platform; use 0, or a social preset")
+
+
+def patched(reading: Reading, plan: Plan, backend: Backend) -> Patches | None:
+    """The highlight patches that the plan's recipe asks for, found on its input; None where it asks for none."""
+    if not _asks_for_patches(plan):
+        return None
+    with reading.source(0, None) as source:
+        (frame,) = reading.matted(source)
+    return StillTrial(plan, frame, proxies_of(plan.recipe, "still"), backend).patches(plan.recipe.effects)
+
+
+def _asks_for_patches(plan: Plan) -> bool:
+    guard = plan.recipe.effects["highlight_guard"]
+    assert isinstance(guard, HighlightGuard)
+    return guard.patches > 0 and guard.strength > 0 and not plan.working.is_hdr
 
 
 def _window_length(plan: Plan) -> int:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from grainkit.analysis.picture import luma_of
 from grainkit.codec.cambi import cambi
-from grainkit.codec.regions import LEAST, Found, highlights, smooth_areas, texture
-from grainkit.codec.viewer import as_seen, brightest
+from grainkit.codec.predict import TEXTURE_SIGMA
+from grainkit.codec.regions import LEAST, Found, Zone, smooth_areas, texture
+from grainkit.codec.viewer import brightest
 from grainkit.frame import Frame
 
 F32 = npt.NDArray[np.float32]
@@ -30,7 +31,7 @@ COLOURED = 0.03
 #: Band, px, in which a contour bubbles.
 _BUBBLES = (1.5, 5.0)
 #: What does not depend on time is measured on every this many frames.
-_EVERY = 4
+EVERY = 4
 #: Histogram of the brightest channel: first code, codes per bin, bins.
 _FIRST, _STEP, _BINS = 150.0, 0.25, 720
 
@@ -40,15 +41,13 @@ class Moment:
     """One picture three times, at one size and in one matrix.
 
     untreated: as it was before any effect. treated: as it goes to the codec. decoded: as it comes out.
+    zone: the highlights of the untreated one, where they are known already.
     """
 
     untreated: Frame
     treated: Frame
     decoded: Frame
-
-    def seen(self) -> Moment:
-        """The same in float 4:4:4 planes."""
-        return Moment(as_seen(self.untreated), as_seen(self.treated), as_seen(self.decoded))
+    zone: Zone | None = None
 
 
 @dataclass(frozen=True)
@@ -87,27 +86,30 @@ class Measures:
 
 def measure(windows: Iterable[Iterable[Moment]], found: Sequence[Found]) -> Measures:
     """Measures over windows of consecutive moments; `found` says for each window where people are."""
-    lights, textures, times = _Lights(), _Textures(), _Times()
+    lights, textures, times = Lights(), _Textures(), _Times()
     bands: list[float] = []
     for window, people in zip(windows, found, strict=True):
-        times.start()
-        band = None
+        last = None
         for at, moment in enumerate(window):
-            untreated, treated, decoded = map(luma_of, (moment.untreated, moment.treated, moment.decoded))
-            if at % _EVERY == 0:
-                smooth = smooth_areas(untreated)
+            untreated, decoded = luma_of(moment.untreated), luma_of(moment.decoded)
+            if at % EVERY == 0:
+                own = texture(untreated)
+                smooth = smooth_areas(untreated, own)
                 place = _place(people, smooth)
-            high = texture(decoded)
-            times.add(high, place, decoded - untreated, people.ring)
-            if at % _EVERY:
+            if at == 0:
+                times.start(place, people.ring)
+            times.add(untreated, decoded)
+            if at % EVERY:
                 continue
-            lights.add(moment.seen())
-            textures.add(texture(treated - untreated), texture(decoded - untreated), texture(treated), high, place)
+            lights.add(moment)
+            treated, high = texture(luma_of(moment.treated)), texture(decoded)
+            # What is taken from all three alike is taken from their differences too.
+            textures.add(treated - own, high - own, treated, high, place)
             textures.add_steps(decoded, place)
             # The key frame counts only where there is nothing else.
-            if at in (0, _EVERY) and smooth.sum() >= LEAST:
-                band = cambi(decoded, smooth)
-        bands += [] if band is None else [band]
+            if at in (0, EVERY) and smooth.sum() >= LEAST:
+                last = (decoded, smooth)
+        bands += [] if last is None else [cambi(*last)]
     return Measures(**lights.measured(), cambi=_mean(bands), **textures.measured(), **times.measured())
 
 
@@ -127,7 +129,7 @@ def _ratio(above: float, below: float) -> float | None:
     return above / below if below > 0 else None
 
 
-class _Lights:
+class Lights:
     """Highlights of the moments so far."""
 
     def __init__(self) -> None:
@@ -136,17 +138,20 @@ class _Lights:
         self._lost = self._turned = 0.0
 
     def add(self, moment: Moment) -> None:
-        zone = highlights(moment.untreated)
-        top = brightest(moment.decoded)[zone] * np.float32(255)
+        zone = moment.zone or Zone.of(moment.untreated)
+        if not zone.mask.any():
+            return
+        treated, decoded = zone.seen(moment.treated), zone.seen(moment.decoded)
+        top = brightest(decoded)[zone.mask] * np.float32(255)
         self._pixels += top.size
         self._clipped += int((top >= CLIPPED).sum())
         bins = np.clip((top - _FIRST) / _STEP, 0, _BINS - 1).astype(np.int64)
         self._histogram += np.bincount(bins, minlength=_BINS)
-        lost = moment.untreated.planes[0][zone] - moment.treated.planes[0][zone]
+        lost = zone.planes[0] - treated.planes[0][zone.mask]
         self._lost += 255.0 * float(lost.sum(dtype=np.float64))
-        before, sent, after = (
-            [np.asarray(plane[zone], np.float64) for plane in frame.planes[1:]]
-            for frame in (moment.untreated, moment.treated, moment.decoded)
+        before = [plane.astype(np.float64) for plane in zone.planes[1:]]
+        sent, after = (
+            [np.asarray(plane[zone.mask], np.float64) for plane in frame.planes[1:]] for frame in (treated, decoded)
         )
         # What is next to neutral has no hue that anyone sees, whether it came so or was rolled off.
         strong = np.minimum(np.hypot(*before), np.hypot(*sent)) > COLOURED
@@ -180,8 +185,8 @@ class _Textures:
         """pattern, left: texture of what was added, before and after the codec; before, after: of the picture."""
         own = pattern[place].astype(np.float64)
         self._pixels += own.size
-        self._pattern += float(own @ own)
-        self._kept += float(own @ left[place])
+        self._pattern += _dot(own, own)
+        self._kept += _dot(own, left[place].astype(np.float64))
         self._before += float(np.square(before[place], dtype=np.float64).sum())
         self._after += float(np.square(after[place], dtype=np.float64).sum())
         had, has, inside = (_blocks(plane) for plane in (before * before, after * after, place.astype(np.float32)))
@@ -216,33 +221,61 @@ def _blocks(plane: F32) -> F64:
 
 
 class _Times:
-    """What changes from frame to frame, within each window."""
+    """What changes from frame to frame, within each window: texture in its place, error in the ring."""
 
     def __init__(self) -> None:
         self._freeze: list[float] = []
         self._flicker: list[float] = []
         self._amounts: list[list[float]] = []
-        self._last: tuple[F32, F32] | None = None
 
-    def start(self) -> None:
+    def start(self, place: Mask, ring: Mask) -> None:
         """A new window begins: what came before is another moment."""
-        self._last = None
+        self._texture: F64 | None = None
+        self._bubbles: F32 | None = None
         self._amounts.append([])
+        self._place = _cut(place, _reach(TEXTURE_SIGMA))
+        self._ring = _cut(ring, _reach(max(_BUBBLES))) if ring.sum() >= LEAST else None
 
-    def add(self, high: F32, place: Mask, error: F32, ring: Mask) -> None:
-        fine, coarse = (cv2.GaussianBlur(error, (0, 0), sigma) for sigma in _BUBBLES)
-        bubbles = np.asarray(fine - coarse, np.float32)
-        self._amounts[-1].append(float(high[place].std(dtype=np.float64)))
-        if self._last is not None:
-            before, errors = self._last
-            a, b = (plane[place].astype(np.float64) for plane in (before, high))
-            norm = float(np.sqrt((a @ a) * (b @ b)))
+    def add(self, untreated: F32, decoded: F32) -> None:
+        """The next frame: luma before any effect, and after the codec."""
+        here, marked = self._place
+        found = texture(decoded[here]).take(marked).astype(np.float64)
+        self._amounts[-1].append(float(found.std()))
+        if self._texture is not None:
+            norm = (_dot(found, found) * _dot(self._texture, self._texture)) ** 0.5
             if norm > 0:
-                self._freeze.append(float(a @ b) / norm)
-            if ring.sum() >= LEAST:
-                self._flicker.append(255.0 * float(np.abs(bubbles - errors)[ring].mean(dtype=np.float64)))
-        self._last = (high, bubbles)
+                self._freeze.append(_dot(self._texture, found) / norm)
+        self._texture = found
+        if self._ring is None:
+            return
+        here, marked = self._ring
+        error = decoded[here] - untreated[here]
+        fine, coarse = (cv2.GaussianBlur(error, (0, 0), sigma) for sigma in _BUBBLES)
+        bubbles = np.asarray(fine - coarse, np.float32).take(marked)
+        if self._bubbles is not None:
+            self._flicker.append(255.0 * float(np.abs(bubbles - self._bubbles).mean(dtype=np.float64)))
+        self._bubbles = bubbles
 
     def measured(self) -> dict[str, float | None]:
         pulses = [float(np.std(each) / np.mean(each)) for each in self._amounts if len(each) > 1 and np.mean(each) > 0]
         return {"freeze": _mean(self._freeze), "pulse": _mean(pulses), "flicker": _mean(self._flicker)}
+
+
+def _dot(a: F64, b: F64) -> float:
+    """The inner product, the same on any number of cores, which BLAS does not promise."""
+    return float(np.einsum("i,i", a, b))
+
+
+def _reach(sigma: float) -> int:
+    """How far a Gaussian blur of float pictures sees, px."""
+    return int(4 * sigma) + 1
+
+
+def _cut(mask: Mask, margin: int) -> tuple[tuple[slice, slice], npt.NDArray[np.intp]]:
+    """The rectangle round what a mask marks, this much wider, and the numbers of the marked px in it."""
+    spans = []
+    for axis, side in ((1, mask.shape[0]), (0, mask.shape[1])):
+        marked = np.flatnonzero(mask.any(axis))
+        spans.append(slice(max(int(marked[0]) - margin, 0), min(int(marked[-1]) + 1 + margin, side)))
+    here = (spans[0], spans[1])
+    return here, np.flatnonzero(mask[here])

@@ -14,8 +14,9 @@ from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import reduced_size, rgb_of
 from grainkit.codec.predict import TEXTURE_SIGMA
-from grainkit.codec.viewer import brightest
+from grainkit.codec.viewer import as_seen, brightest
 from grainkit.frame import Frame
+from grainkit.resample import Geometry, crop
 
 F32 = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -28,6 +29,8 @@ SMOOTH_CODES, SMOOTH_PX = 1.2, 8.0
 RING = (2.0, 14.0)
 #: Skin is worked out at this long side: a boundary a px off changes no measure.
 _LOOK = 1280
+#: Room round the highlights, px: what Lanczos reaches at half size, and a little.
+_MARGIN = 8
 #: A region with fewer pixels than this says nothing.
 LEAST = 256
 
@@ -70,9 +73,9 @@ class Finder:
         return found
 
 
-def smooth_areas(luma: F32) -> Mask:
-    """Where an untreated picture has next to no texture: (h, w) luma 0..1 to a mask."""
-    high = texture(luma)
+def smooth_areas(luma: F32, high: F32 | None = None) -> Mask:
+    """Where an untreated picture has next to no texture: (h, w) luma 0..1 to a mask. high: its `texture`, if known."""
+    high = texture(luma) if high is None else high
     energy = cv2.GaussianBlur(high * high, (0, 0), SMOOTH_PX)
     return np.asarray(energy < (SMOOTH_CODES / 255) ** 2)
 
@@ -80,6 +83,43 @@ def smooth_areas(luma: F32) -> Mask:
 def highlights(untreated: Frame) -> Mask:
     """Where an untreated picture (float 4:4:4) is at most one eighth below white in any channel."""
     return np.asarray(brightest(untreated) > HIGHLIGHT)
+
+
+@dataclass(frozen=True, eq=False)
+class Zone:
+    """The highlights of an untreated picture.
+
+    part: a rectangle round them. mask: where they are in it. planes: their Y', Cb and Cr, in the mask's order.
+    """
+
+    part: Geometry
+    mask: Mask
+    planes: tuple[F32, F32, F32]
+
+    @staticmethod
+    def of(untreated: Frame) -> Zone:
+        """The zone of a frame in any sampling and depth; its part is the whole where there are no highlights."""
+        seen = as_seen(untreated)
+        mask = highlights(seen)
+        part = _part(mask)
+        y, cb, cr = (np.asarray(plane, np.float32)[mask] for plane in seen.planes)
+        left, top, right, bottom = (int(side) for side in (part.left, part.top, part.right, part.bottom))
+        return Zone(part, np.ascontiguousarray(mask[top:bottom, left:right]), (y, cb, cr))
+
+    def seen(self, frame: Frame) -> Frame:
+        """The zone's part of another frame of the same picture, in float 4:4:4."""
+        return as_seen(crop(frame, self.part))
+
+
+def _part(mask: Mask) -> Geometry:
+    """A rectangle round what a mask marks, wide enough that resampling chroma in it is as good as in the whole."""
+    height, width = mask.shape
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not rows.size:
+        return Geometry.same(width, height)
+    top, left = (max(int(each[0]) - _MARGIN, 0) // 2 * 2 for each in (rows, columns))
+    bottom, right = (min(int(each[-1]) + 1 + _MARGIN, side) for each, side in ((rows, height), (columns, width)))
+    return Geometry((width, height), (right - left, bottom - top), left, top, right, bottom)
 
 
 def texture(luma: F32) -> F32:

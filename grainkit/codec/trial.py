@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from copy import copy
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from grainkit.analysis.picture import luma_of
 from grainkit.backends.base import Backend
 from grainkit.codec.jpeg import luma_table
-from grainkit.codec.measures import Measures, Moment, measure
+from grainkit.codec.measures import EVERY, Measures, Moment, measure
+from grainkit.codec.patches import Patches, found_patches
 from grainkit.codec.predict import VIDEO_ROUNDING, Tones, survival, video_steps
 from grainkit.codec.proxies import clip_through, delivered, in_jpeg_matrix, still_through, uploaded
-from grainkit.codec.regions import LEAST, Finder, Found, smooth_areas
+from grainkit.codec.regions import LEAST, Finder, Found, Zone, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.finisher import conformed, finish_frame, plan_tables, textured
+from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.finisher import brought_up, conformed, finish_frame, finish_still, plan_tables, textured
 from grainkit.frame import Frame
+from grainkit.late import split
 from grainkit.params import Parameters
 from grainkit.plan import Plan
 from grainkit.resample import Geometry
@@ -31,6 +36,7 @@ from grainkit.targets import Proxy
 from grainkit.texture.term import TextureTerm
 
 Effects = Mapping[str, Parameters]
+_T = TypeVar("_T", "StillTrial", "ClipTrial")
 _Windows = Sequence[tuple[Frame, ...]]
 
 
@@ -53,6 +59,14 @@ class Outcome:
     shown: Frame | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """What came of a try: an outcome for each proxy, and the highlight patches that were found on the way, if any."""
+
+    outcomes: tuple[Outcome, ...]
+    patches: Patches | None = None
+
+
 class Trial(Protocol):
     """A sample that effects can be tried on, after each of its proxies."""
 
@@ -61,11 +75,11 @@ class Trial(Protocol):
     def untreated(self) -> tuple[Outcome, ...]:
         """Outcomes of the sample without any effect."""
 
-    def tried(self, effects: Effects) -> tuple[Outcome, ...]:
-        """Outcomes with these effects."""
+    def tried(self, effects: Effects) -> Tried:
+        """What comes of these effects."""
 
     def predicted(self, grain: CinemaGrain) -> float | None:
-        """The share of a grain's pattern that the worst proxy is to leave; None where there is no model of it."""
+        """The share of a grain's pattern that the worst proxy is to leave; None where there is no model (VP9, AV1)."""
 
 
 class StillTrial:
@@ -78,24 +92,49 @@ class StillTrial:
         self._keep = keep
         self.proxies = proxies
         self._plan, self._backend, self._delivery = plan, backend, plan.still
-        ((self._frame, self._term),) = textured([conformed(frame, plan)], plan)
+        before, after = split(plan)
+        ((self._sample, self._term),) = textured([conformed(frame, before)], before)
+        self._frame = self._sample if after is None else brought_up(self._sample, after)
         seen = as_seen(self._frame)
         self._untreated = in_jpeg_matrix(seen)
         self._found = (Finder().found(seen, seen.matte),)
         self._tones = _tones([self._untreated], self._found)
-        plain = replace(plan, recipe=replace(plan.recipe, effects=_without_effects(plan.recipe.effects)))
-        self._plain = self._outcomes(finish_frame(self._frame, plain, plan_tables(plain), backend), None)
+        self._plain = self._outcomes(self._finished(_without_effects(plan.recipe.effects), None), None)
+
+    def among(self, proxies: tuple[Proxy, ...]) -> StillTrial:
+        """The same trial on some of its proxies alone."""
+        return _among(self, proxies)
 
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
 
-    def tried(self, effects: Effects) -> tuple[Outcome, ...]:
+    def tried(self, effects: Effects, patches: Patches | None = None) -> Tried:
+        """What comes of these effects. patches: found before, on other proxies, in place of those found here."""
+        patches = patches or self.patches(effects)
+        done = self._finished(effects, None if patches is None else patches.gain)
+        return Tried(self._outcomes(done, [outcome.cost for outcome in self._plain]), patches)
+
+    def patches(self, effects: Effects) -> Patches | None:
+        """The highlight patches that these effects ask for; None where they ask for none."""
+        guard = effects["highlight_guard"]
+        assert isinstance(guard, HighlightGuard)
+        if not guard.patches:
+            return None
+        return found_patches(
+            lambda gain: self._finished(effects, gain), self._untreated, self._delivery, self.proxies,
+            self._plan.recipe.targets, guard.patches,
+        )  # fmt: skip
+
+    def _finished(self, effects: Effects, gain: npt.NDArray[np.float32] | None) -> Frame:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
         term = self._term if _strength(effects, "skin_texture") else None
-        return self.made(lambda frame: finish_frame(frame, plan, plan_tables(plan), self._backend, term))
+        return finish_still(self._sample, plan, self._backend, term, gain)
 
     def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
-        """Outcomes of the conformed sample finished in any other way; `make` gives a frame with its `rgb`."""
+        """Outcomes of the sample, as it is before effects in the delivery's size, finished in any other way.
+
+        make: gives a frame with its `rgb`.
+        """
         return self._outcomes(make(self._frame), [outcome.cost for outcome in self._plain])
 
     def predicted(self, grain: CinemaGrain) -> float | None:
@@ -145,6 +184,12 @@ class ClipTrial:
             box: tuple(finder.found(frame, frame.matte) for frame in map(_middle, frames))
             for box, frames in self._untreated.items()
         }
+        self._zones = {
+            box: [
+                [Zone.of(frame) if at % EVERY == 0 else None for at, frame in enumerate(window)] for window in windows
+            ]
+            for box, windows in self._untreated.items()
+        }
         middle = [_middle(window) for window in next(iter(self._untreated.values()))]
         self._tones = _tones(middle, next(iter(self._found.values())))
         self._quality: dict[Proxy, int] = {}
@@ -154,15 +199,21 @@ class ClipTrial:
         unfinished = [tuple(finish_frame(frame, bare, tables, backend) for frame in window) for window in plain]
         self._plain = self._outcomes(self._untreated, self._uploaded(unfinished), None)
 
+    def among(self, proxies: tuple[Proxy, ...]) -> ClipTrial:
+        """The same trial on some of its proxies alone."""
+        found = _among(self, proxies)
+        found._quality = dict(self._quality)
+        return found
+
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
 
-    def tried(self, effects: Effects) -> tuple[Outcome, ...]:
+    def tried(self, effects: Effects) -> Tried:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
         tables = plan_tables(plan)
         textures = bool(_strength(effects, "skin_texture"))
-        return self._made(
-            lambda frame, term: finish_frame(frame, plan, tables, self._backend, term if textures else None)
+        return Tried(
+            self._made(lambda frame, term: finish_frame(frame, plan, tables, self._backend, term if textures else None))
         )
 
     def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
@@ -221,9 +272,16 @@ class ClipTrial:
     def _measured(self, box: Geometry, treated: _Windows, decoded: _Windows) -> Measures:
         windows = (
             (Moment(*moment) for moment in zip(*window, strict=True))
-            for window in zip(self._untreated[box], treated, decoded, strict=True)
+            for window in zip(self._untreated[box], treated, decoded, self._zones[box], strict=True)
         )
         return measure(windows, self._found[box])
+
+
+def _among(trial: _T, proxies: tuple[Proxy, ...]) -> _T:
+    found = copy(trial)
+    found.proxies = proxies
+    found._plain = tuple(outcome for outcome in trial._plain if outcome.proxy in proxies)
+    return found
 
 
 def _sampled(window: Sequence[Frame], plan: Plan) -> list[tuple[Frame, TextureTerm | None]]:

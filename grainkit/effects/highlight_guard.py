@@ -35,6 +35,10 @@ class HighlightGuard(Parameters):
     )
     knee: float = param(0.90, "Where the shoulder begins; nothing darker changes.", low=0.5, high=0.99, unit="of white")
     ceiling: float = param(0.98, "What white becomes.", low=0.6, high=1.0, unit="of white")
+    patches: int = param(
+        0, "Rounds in which a still is put through the preset's proxies, and what then decodes above white is pulled "
+        "down locally.", low=0, high=4, unit="rounds",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
