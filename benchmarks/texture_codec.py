@@ -24,7 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 import grainkit as gk
-from grainkit.analysis.picture import luma_of
+from grainkit.analysis.faces import find_faces
+from grainkit.analysis.networks import FaceNetworks
+from grainkit.analysis.picture import luma_of, rgb_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.codec.measures import Measures, Moment, measure
@@ -77,12 +79,15 @@ def codes(plain: Sequence[Frame], made: Sequence[Frame], found: Found) -> float:
     return 255 * float(np.mean(added))
 
 
-def strip(frames: Sequence[Frame], found: Found) -> npt.NDArray[np.uint8]:
-    """Crops of some frames at 200 %, about the rim of the skin."""
-    rim = cv2.morphologyEx(found.skin.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3)))
-    y, x = (int(np.median(v)) if v.size else n // 2 for v, n in zip(np.nonzero(rim), rim.shape, strict=True))
-    x = int(np.nonzero(rim[y])[0].max(initial=x))
-    top, left = (min(max(v - SIDE // 2, 0), max(n - SIDE, 0)) for v, n in zip((y, x), rim.shape, strict=True))
+def strip(frames: Sequence[Frame]) -> npt.NDArray[np.uint8]:
+    """Crops of some frames at 200 %, about the rim of the largest face, or the middle."""
+    height, width = frames[0].planes[0].shape
+    faces = find_faces(FaceNetworks(), rgb_of(frames[-1]))
+    x, y = width / 2, height / 2
+    if faces:
+        left, top, right, bottom = max(faces, key=lambda face: face.width).box
+        x, y = right - 0.1 * (right - left), (top + bottom) / 2
+    top, left = (min(max(int(v) - SIDE // 2, 0), max(n - SIDE, 0)) for v, n in ((y, height), (x, width)))
     crops = []
     for frame in frames[-1 - APART * (STRIP - 1) :: APART]:
         seen = as_seen(frame)
@@ -146,7 +151,7 @@ def main() -> None:
                     if options.crops is not None:
                         options.crops.mkdir(parents=True, exist_ok=True)
                         file = f"{options.clip.stem}.{name}.{wanted:g}.{proxy.kbps or proxy.crf}.png"
-                        cv2.imwrite(str(options.crops / file), strip(after.windows[0], found)[..., ::-1])
+                        cv2.imwrite(str(options.crops / file), strip(after.windows[0])[..., ::-1])
 
 
 if __name__ == "__main__":
