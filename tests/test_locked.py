@@ -1,6 +1,8 @@
 """Locked grain: as much as asked, on what moves, weaker behind it, the same for any part of a clip."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -11,13 +13,17 @@ from drawn import numbered, still
 from test_advection import HEIGHT, WIDTH, cut, scene
 
 import grainkit as gk
+from grainkit.backends import open_backend
+from grainkit.codec.trial import ClipTrial
 from grainkit.color import Color, Range
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.frame import Frame
 from grainkit.io.base import SourceInfo
 from grainkit.locked.stage import BACKDROP, LockedStage
 from grainkit.locked.tile import SIDE, STD, grain_tile
+from grainkit.plan import own_format_plan
 from grainkit.recipe import load_recipe, override
+from grainkit.targets import Proxy
 from grainkit.texture.term import LUMA_ONE, TextureTerm, combined
 
 GRAIN = CinemaGrain(strength=3.0, curve="midtone", carrier="locked")
@@ -164,6 +170,24 @@ def test_in_a_still_it_is_the_same_as_animated(tmp_path):
     assert np.array_equal(gk.finish_array(rgb, settings=LOCKED, seed=1), gk.finish_array(rgb, settings=ONLY, seed=1))
     report = gk.finish(still(tmp_path / "a.png"), tmp_path / "b.png", preset="social", settings=LOCKED)
     assert any("nothing moves in a still" in note for note in report.notes)
+
+
+def test_a_trial_lays_it_too_and_it_outlives_animated_grain():
+    frames = [framed(codes(0.3 * (cut(scene(), 50 + 3 * t, 50) - 110) + 110), t) for t in range(8)]
+    info = SourceInfo("drawn", None, "clip", WIDTH, HEIGHT, Color(), rate=Fraction(24))
+    plan = own_format_plan(
+        info, override(load_recipe("video"), [*LOCKED, "cinema_grain.strength=8", "cinema_grain.size=4"])
+    )
+    grain = plan.recipe.effects["cinema_grain"]
+    animated = {**plan.recipe.effects, "cinema_grain": replace(grain, carrier="animated", strength=8 * BACKDROP)}
+    backend = open_backend("cpu")
+    with ThreadPoolExecutor(1) as threads:
+        trial = ClipTrial(plan, [frames], (Proxy(codec="x264", crf=30),), backend, threads)
+        kept, lost = (trial.tried(effects)[0].measures.rho for effects in (plan.recipe.effects, animated))
+    backend.close()
+    # Two pictures are judged, one of them the key frame, which keeps both.
+    assert kept > lost + 0.05
+    assert trial.predicted(grain) is None
 
 
 def test_strength_0_keeps_every_bit():
