@@ -135,7 +135,9 @@ def with_white_noise(frame: Frame, plan: Plan, deviation: float, backend: Backen
 
 def as_visible(frame: Frame, plan: Plan, backend: Backend) -> float:
     """Deviation of white noise, codes of 255, as visible as the plan's grain on this conformed frame."""
-    only = override(plan.recipe, ["highlight_guard.strength=0", "skin_texture.strength=0"])
+    only = override(
+        plan.recipe, ["highlight_guard.strength=0", "skin_texture.strength=0", "cinema_grain.carrier=animated"]
+    )
     planned = replace(plan, recipe=only)
     done = finish_frame(frame, planned, plan_tables(planned), backend)
     added = luma_of(done) - luma_of(frame)

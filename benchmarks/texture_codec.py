@@ -1,18 +1,21 @@
-"""How much of skin texture is left after a platform's codec.
+"""What a platform's codec leaves of skin texture, of locked grain and of animated grain.
 
-    python -m benchmarks.texture_codec CLIP [--frames N] [--strength S]
+    python -m benchmarks.texture_codec CLIP [--frames N] [--codes C]... [--carrier NAME]... [--size PX] [--crops FOLDER]
 
-The clip is brought to 720p and encoded with x264 at several rates, as it is and with skin texture. Of the texture
-(high-passed luma that it adds, where it adds any): its deviation in 8-bit codes, and rho, the share of the pattern
-found in the difference of both decoded clips (regression on what was added; 1 is all of it).
+The clip is brought to 720p and encoded with x264, as it is and with what is added; of each carrier (skin, locked,
+animated, or none) as much as is C codes of 255 on skin at 720p (deviation of what is finer than 4 px), or as much as
+a preset lays where C is 0. The columns, on skin where there is any: codes that were added; rho, the share of the
+pattern that is left; kept, deviation of all texture after the codec over before; dead, share of 16x16 blocks that lose
+over half of theirs; bands, CAMBI on smooth areas; flicker of contours, over that of the clip as it is; kb/s, and over
+that of the clip as it is. --crops writes a strip of decoded frames for each line, at 200 %.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -21,72 +24,134 @@ import numpy as np
 import numpy.typing as npt
 
 import grainkit as gk
+from grainkit.analysis.faces import find_faces
+from grainkit.analysis.networks import FaceNetworks
+from grainkit.analysis.picture import luma_of, rgb_of
+from grainkit.backends import open_backend
+from grainkit.backends.base import Backend
+from grainkit.codec.measures import Measures, Moment, measure
 from grainkit.codec.proxies import clip_through, label
-from grainkit.codec.viewer import as_platform, platform_geometry
-from grainkit.effects.skin_texture import SkinTexture
+from grainkit.codec.regions import LEAST, Finder, Found, texture
+from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
+from grainkit.convert import rgb_from_planes
+from grainkit.finisher import analysed, finish_frame, plan_tables
 from grainkit.frame import Frame
+from grainkit.plan import Plan, own_format_plan
+from grainkit.recipe import load_recipe, override
 from grainkit.targets import Proxy
-from grainkit.texture.stage import TextureStage
-from grainkit.texture.term import LUMA_ONE
+from grainkit.texture.term import MOST
 
-F32 = npt.NDArray[np.float32]
-
-RATES = (600, 1500, 4000)
-#: Patterns are looked at above this Gaussian sigma, px at 720p.
-FINE = 4.0
-
-
-def both(path: Path, frames: int, strength: float) -> tuple[list[Frame], list[Frame]]:
-    """The clip's first frames as they are, and with texture on their luma."""
-    with gk.open_source(path) as source:
-        plain = list(islice(iter(source), frames))
-    stage = TextureStage(SkinTexture(strength=strength), 1, moving=True)
-    made = []
-    for frame in plain:
-        luma = frame.planes[0].astype(np.float32)
-        term = stage.term(frame)
-        if term is not None:
-            height, width = term.luma.shape
-            part = luma[term.top : term.top + height, term.left : term.left + width]
-            part += (part - 16) * (term.luma / np.float32(LUMA_ONE))
-        # Rounded with noise, as the pass does, or the codes themselves would be a pattern.
-        dither = np.random.default_rng(frame.index).random(luma.shape, np.float32)
-        made.append(replace(frame, planes=(np.floor(luma + dither).clip(0, 255).astype(np.uint8), *frame.planes[1:])))
-    return plain, made
+#: What each carrier is, as settings over a recipe without effects.
+CARRIERS = {
+    "none": (),
+    "skin": ("skin_texture.strength=0.85",),
+    "locked": ("cinema_grain.carrier=locked", "cinema_grain.strength=3"),
+    "animated": ("cinema_grain.carrier=animated", "cinema_grain.strength=3"),
+}
+PROXIES = (
+    *(Proxy(codec="x264", kbps=kbps, width=720, height=1280) for kbps in (600, 1500)),
+    Proxy(codec="x264", crf=23, width=720, height=1280),
+)
+#: Frames that tell how much a carrier adds.
+TOLD = 8
+#: Frames of a strip, how many apart, and the side of its crops, px.
+STRIP, APART, SIDE = 5, 3, 160
 
 
-def fine(plane: npt.NDArray[np.number]) -> F32:
-    luma = plane.astype(np.float32)
-    return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), FINE), np.float32)
+def treated(frames: Sequence[Frame], plan: Plan, backend: Backend, amount: float) -> Iterator[Frame]:
+    """Frames with `amount` times what the plan adds."""
+    grain = plan.recipe.effects["cinema_grain"]
+    if grain.strength:  # type: ignore[attr-defined]
+        recipe = override(plan.recipe, [f"cinema_grain.strength={min(amount * grain.strength, 24)}"])  # type: ignore[attr-defined]
+        plan, amount = replace(plan, recipe=recipe), 1.0
+    tables = plan_tables(plan)
+    for frame, term in analysed(frames, plan):
+        if term is not None and amount != 1.0:
+            planes = (np.clip(np.rint(amount * p), -MOST, MOST).astype(np.int16) for p in (term.luma, term.cb, term.cr))
+            term = replace(term, **dict(zip(("luma", "cb", "cr"), planes, strict=True)))
+        yield finish_frame(frame, plan, tables, backend, term)
+
+
+def codes(plain: Sequence[Frame], made: Sequence[Frame], found: Found) -> float:
+    """Deviation of what was added to skin (everywhere where there is none), codes of 255."""
+    place = found.skin if found.skin.sum() >= LEAST else np.ones_like(found.skin)
+    added = [texture(luma_of(b) - luma_of(a))[place].std() for a, b in zip(plain, made, strict=True)]
+    return 255 * float(np.mean(added))
+
+
+def strip(frames: Sequence[Frame]) -> npt.NDArray[np.uint8]:
+    """Crops of some frames at 200 %, about the rim of the largest face, or the middle."""
+    height, width = frames[0].planes[0].shape
+    faces = find_faces(FaceNetworks(), rgb_of(frames[-1]))
+    x, y = width / 2, height / 2
+    if faces:
+        left, top, right, bottom = max(faces, key=lambda face: face.width).box
+        x, y = right - 0.1 * (right - left), (top + bottom) / 2
+    top, left = (min(max(int(v) - SIDE // 2, 0), max(n - SIDE, 0)) for v, n in ((y, height), (x, width)))
+    crops = []
+    for frame in frames[-1 - APART * (STRIP - 1) :: APART]:
+        seen = as_seen(frame)
+        rgb = rgb_from_planes(seen.planes, seen.color, np.dtype(np.uint8))
+        crops.append(rgb[top : top + SIDE, left : left + SIDE].repeat(2, 0).repeat(2, 1))
+    return np.asarray(np.hstack(crops), np.uint8)
+
+
+def line(name: str, proxy: Proxy, added: float, got: Measures, clean: Measures, kbps: float, before: float) -> str:
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.2f}"
+
+    flicker = got.flicker / clean.flicker if got.flicker is not None and clean.flicker else None
+    columns = [number(v) for v in (added, got.rho, got.retained, got.dead, got.cambi, flicker)]
+    return (
+        f"{label(proxy):28}{name:10}" + "".join(f"{c:>8}" for c in columns)
+        + f"{kbps:>8.0f}{100 * (kbps / before - 1):>+7.0f}%"
+    )  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clip", type=Path)
     parser.add_argument("--frames", type=int, default=48)
-    parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--codes", type=float, action="append", default=[])
+    parser.add_argument("--carrier", choices=CARRIERS, action="append", default=[])
+    parser.add_argument("--size", type=float, default=2.0, help="grain, px at 1080")
+    parser.add_argument("--set", action="append", default=[], metavar="EFFECT.PARAM=VALUE")
+    parser.add_argument("--crops", type=Path, metavar="FOLDER")
     options = parser.parse_args()
-    plain, made = both(options.clip, options.frames, options.strength)
-    if plain[0].color.depth != 8:
-        raise SystemExit("the clip has to have 8 bits")
+    with gk.open_source(options.clip) as source:
+        plain, info = list(islice(iter(source), options.frames)), source.info
+    bare = override(
+        load_recipe("video"),
+        ["skin_texture.strength=0", "highlight_guard.strength=0", "cinema_grain.strength=0",
+         f"cinema_grain.size={options.size}", "cinema_grain.curve=midtone", *options.set],
+    )  # fmt: skip
+    backend = open_backend("cpu")
+    print(f"{'':38}" + "".join(f"{c:>8}" for c in ("codes", "rho", "kept", "dead", "bands", "flicker", "kb/s")))
+    geometry = platform_geometry(info.width, info.height, PROXIES[0], turn=True)
+    small = [as_platform(frame, geometry) for frame in plain]
+    found = Finder().found(small[len(small) // 2])
+    rate = info.rate or 25
+    clean: dict[Proxy, tuple[Measures, float]] = {}
     with ThreadPoolExecutor(1) as threads:
-        for kbps in RATES:
-            proxy = Proxy(codec="x264", kbps=kbps, width=720, height=1280)
-            geometry = platform_geometry(plain[0].width, plain[0].height, proxy, turn=True)
-            small = [[as_platform(frame, geometry) for frame in clip] for clip in (plain, made)]
-            encoded = [clip_through(proxy, [clip], Fraction(25), threads) for clip in small]
-            shares, codes = [], []
-            for before, after, seen, textured in zip(*small, *(e.windows[0] for e in encoded), strict=True):
-                added = fine(after.planes[0]) - fine(before.planes[0])
-                place = cv2.GaussianBlur(np.abs(added), (0, 0), 2 * FINE) > 0.3
-                if place.sum() < 500:
-                    continue
-                left = fine(textured.planes[0]) - fine(seen.planes[0])
-                shares.append(float((added * left)[place].sum() / (added * added)[place].sum()))
-                codes.append(float(added[place].std()))
-            if not shares:
-                raise SystemExit("no texture was added; is there a face?")
-            print(f"{label(proxy):24} texture of {np.mean(codes):.2f} codes, rho {np.mean(shares):.2f}", flush=True)
+        for name in ("none", *(options.carrier or [c for c in CARRIERS if c != "none"])):
+            plan = own_format_plan(info, override(bare, CARRIERS[name]))
+            for wanted in (options.codes or [3.0]) if name != "none" else [0.0]:
+                amount = 1.0
+                if wanted:
+                    told = [as_platform(f, geometry) for f in treated(plain[:TOLD], plan, backend, 1.0)]
+                    amount = wanted / codes(small[:TOLD], told, found)
+                made = [as_platform(f, geometry) for f in treated(plain, plan, backend, amount)]
+                for proxy in PROXIES:
+                    after = clip_through(proxy, [made], rate, threads)
+                    moments = [Moment(*each) for each in zip(small, made, after.windows[0], strict=True)]
+                    got = measure([moments], [found])
+                    clean.setdefault(proxy, (got, after.kbps))
+                    print(line(name, proxy, codes(small, made, found), got, *clean[proxy][:1], after.kbps,
+                               clean[proxy][1]), flush=True)  # fmt: skip
+                    if options.crops is not None:
+                        options.crops.mkdir(parents=True, exist_ok=True)
+                        file = f"{options.clip.stem}.{name}.{wanted:g}.{proxy.kbps or proxy.crf}.png"
+                        cv2.imwrite(str(options.crops / file), strip(after.windows[0])[..., ::-1])
 
 
 if __name__ == "__main__":

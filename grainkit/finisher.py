@@ -78,7 +78,7 @@ class Finisher:
             return
         tables = plan_tables(plan)
         begun: deque[tuple[Frame, Pending]] = deque()
-        for frame, texture in _textured_anywhere((conformed(frame, plan) for frame in frames), plan, self.backend):
+        for frame, texture in _analysed_anywhere((conformed(frame, plan) for frame in frames), plan, self.backend):
             if frame.index < first:
                 continue
             if texture is not None:
@@ -167,9 +167,11 @@ def plan_tables(plan: Plan) -> PassTables:
         )
     width, height = plan.geometry.size
     effects = plan.recipe.effects
-    grain = CinemaGrain(strength=0.0) if plan.carries_grain else effects["cinema_grain"]
+    grain = effects["cinema_grain"]
+    assert isinstance(grain, CinemaGrain)
+    share = 0.0 if plan.carries_grain else grain.fresh if plan.locks_grain else 1.0
     return pass_tables(
-        effects["highlight_guard"], grain,  # type: ignore[arg-type]
+        effects["highlight_guard"], replace(grain, strength=share * grain.strength),  # type: ignore[arg-type]
         source=plan.working, target=plan.target, width=width, height=height, seed=plan.recipe.seed, dpi=plan.dpi,
         rate=plan.rate,
     )  # fmt: skip
@@ -188,6 +190,26 @@ def conformed(frame: Frame, plan: Plan) -> Frame:
     return replace(ready, alpha=rescale(ready.alpha, alpha_top(ready.alpha, frame.color), plan.rgb_depth))
 
 
+def analysed(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, TextureTerm | None]]:
+    """Conformed frames with the skin relief and locked grain that the pass is to add; None where there are none."""
+    yield from with_locked_grain(textured(frames, plan), plan)
+
+
+def with_locked_grain(
+    frames: Iterable[tuple[Frame, TextureTerm | None]], plan: Plan
+) -> Iterator[tuple[Frame, TextureTerm | None]]:
+    """Conformed frames and their relief, with grain that is locked to what moves where the plan asks for it."""
+    if not plan.locks_grain:
+        yield from frames
+        return
+    from grainkit.locked.stage import LockedStage
+
+    grain = plan.recipe.effects["cinema_grain"]
+    assert isinstance(grain, CinemaGrain)
+    width, height = plan.geometry.size
+    yield from LockedStage(grain, plan.recipe.seed, grain.sigma_px(width, height, plan.dpi)).stream(frames)
+
+
 def textured(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, TextureTerm | None]]:
     """Conformed frames with the skin relief that the pass is to add; None where there is none."""
     parameters = plan.recipe.effects["skin_texture"]
@@ -201,19 +223,20 @@ def textured(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, Textu
     yield from TextureStage(parameters, plan.recipe.seed, moving=plan.kind != "still").stream(frames)
 
 
-def _textured_anywhere(
+def _analysed_anywhere(
     frames: Iterable[Frame], plan: Plan, backend: Backend
 ) -> Iterator[tuple[Frame, TextureTerm | None]]:
-    """`textured`, and for frames on a GPU too: the analysis sees a copy, the frame itself stays where it is."""
+    """`analysed`, and for frames on a GPU too: the analysis sees a copy, the frame itself stays where it is."""
     waiting: deque[Frame] = deque()
 
     def seen() -> Iterator[Frame]:
         for frame in frames:
             waiting.append(frame)
-            looked_at = on_card(frame.planes[0]) and plan.recipe.effects["skin_texture"].strength  # type: ignore[attr-defined]
+            textures = plan.recipe.effects["skin_texture"].strength  # type: ignore[attr-defined]
+            looked_at = on_card(frame.planes[0]) and (textures or plan.locks_grain)
             yield _cuda(backend).download(frame) if looked_at else frame
 
-    for _, texture in textured(seen(), plan):
+    for _, texture in analysed(seen(), plan):
         yield waiting.popleft(), texture
 
 
@@ -286,7 +309,7 @@ def finish_array(
         frame = Frame(planes, plan.working, index, rgb=rgb, matte=matte)
         if wants_regrain(plan):
             plan, _ = regrained(plan, measure_grain([frame]))
-        ((ready, texture),) = _textured_anywhere([frame], plan, finisher.backend)
+        ((ready, texture),) = _analysed_anywhere([frame], plan, finisher.backend)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None
     return out

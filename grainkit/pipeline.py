@@ -21,6 +21,7 @@ from grainkit.backends.base import Backend
 from grainkit.carrier import CarriedGrain, carried_grain
 from grainkit.codec.adapt import Adapted
 from grainkit.codec.job import Reading, adapted, cost, patched, refuse_patches, wanted
+from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher, conformed
@@ -346,7 +347,11 @@ def _lacking(plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction
 
 def remembers(recipe: Recipe) -> bool:
     """Whether a frame of a clip depends on those before it: any part of it must then be analysed from the start."""
-    return bool(recipe.for_kind("clip").effects["skin_texture"].strength)  # type: ignore[attr-defined]
+    effects = recipe.for_kind("clip").effects
+    grain = effects["cinema_grain"]
+    assert isinstance(grain, CinemaGrain)
+    locked = grain.carrier == "locked" and grain.strength > 0.0
+    return locked or bool(effects["skin_texture"].strength)  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -84,6 +84,13 @@ class Plan:
         return grain.strength > 0.0 and grain.carrier == "metadata"
 
     @property
+    def locks_grain(self) -> bool:
+        """Whether grain moves with what the picture shows; a still has nothing that moves."""
+        grain = self.recipe.effects["cinema_grain"]
+        assert isinstance(grain, CinemaGrain)
+        return grain.strength > 0.0 and grain.carrier == "locked" and self.kind != "still"
+
+    @property
     def sharpening(self) -> Sharpening | None:
         """How stills are sharpened for paper, None for not at all."""
         if self.still is None or self.still.sharpen == 0.0:
@@ -141,7 +148,14 @@ def _with_film(plan: Plan) -> Plan:
 
 
 def _with_carrier(plan: Plan) -> Plan:
-    """The plan, with a word on grain that it carries as metadata. RecipeError where it cannot."""
+    """The plan, with a word on how its grain gets to the viewer. RecipeError where it cannot."""
+    grain = plan.recipe.effects["cinema_grain"]
+    assert isinstance(grain, CinemaGrain)
+    if plan.locks_grain:
+        note = "luma grain is locked to what moves, at full strength on people and weaker on what stands behind them"
+        return replace(plan, notes=(*plan.notes, note))
+    if grain.strength > 0.0 and grain.carrier == "locked":
+        return replace(plan, notes=(*plan.notes, "nothing moves in a still: locked grain is the same as animated"))
     if not plan.carries_grain:
         return plan
     codec = plan.clip.codec if plan.clip is not None else "frames" if plan.kind == "clip" else f"a {plan.kind}"

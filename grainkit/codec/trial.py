@@ -26,7 +26,15 @@ from grainkit.codec.regions import LEAST, Finder, Found, Zone, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.finisher import brought_up, conformed, finish_frame, finish_still, plan_tables, textured
+from grainkit.finisher import (
+    brought_up,
+    conformed,
+    finish_frame,
+    finish_still,
+    plan_tables,
+    textured,
+    with_locked_grain,
+)
 from grainkit.frame import Frame
 from grainkit.late import split
 from grainkit.params import Parameters
@@ -212,20 +220,25 @@ class ClipTrial:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
         tables = plan_tables(plan)
         textures = bool(_strength(effects, "skin_texture"))
-        return Tried(
-            self._made(lambda frame, term: finish_frame(frame, plan, tables, self._backend, term if textures else None))
-        )
+        finished = []
+        for window in self._samples:
+            bare = ((frame, term if textures else None) for frame, term in window)
+            # Each window is a shot of its own here: the same grain, though not the place of the tile that it will have.
+            grained = with_locked_grain(bare, plan)
+            finished.append(tuple(finish_frame(frame, plan, tables, self._backend, term) for frame, term in grained))
+        return Tried(self._made(finished))
 
     def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
         """Outcomes of the conformed sample finished in any other way."""
-        return self._made(lambda frame, _: make(frame))
+        return self._made([tuple(make(frame) for frame, _ in window) for window in self._samples])
 
-    def _made(self, make: Callable[[Frame, TextureTerm | None], Frame]) -> tuple[Outcome, ...]:
-        finished = [tuple(make(*sample) for sample in window) for window in self._samples]
+    def _made(self, finished: _Windows) -> tuple[Outcome, ...]:
         costs = [outcome.cost for outcome in self._plain]
         return self._outcomes(self._at_platform(finished), self._uploaded(finished), costs)
 
     def predicted(self, grain: CinemaGrain) -> float | None:
+        if grain.carrier == "locked":
+            return None
         shares = []
         width, height = self._plan.geometry.size
         sigma = grain.sigma_px(width, height, self._plan.dpi)

@@ -51,14 +51,14 @@ REFERENCE_SIDE = 1080
 #: A point of a curve: LUMA:SHARE, each 0 to 1.
 _POINT = r"(?:0(?:\.[0-9]{1,4})?|1(?:\.0{1,4})?):(?:0(?:\.[0-9]{1,4})?|1(?:\.0{1,4})?)"
 #: How grain gets to the viewer.
-CARRIERS = ("animated", "metadata")
+CARRIERS = ("animated", "locked", "metadata")
 #: From this rate on, grain that changes with every frame melts into a blur: each is held for two.
 HOLD_RATE = 48
 
 
 @dataclass(frozen=True)
 class CinemaGrain(Parameters):
-    """Film grain, new in every frame, most in the middle tones."""
+    """Film grain, new in every frame or locked to what moves, most in the middle tones."""
 
     name: ClassVar[str] = "cinema_grain"
 
@@ -90,9 +90,15 @@ class CinemaGrain(Parameters):
     highlights: float = param(1.0, "Amount in the highlights, over the curve.", low=0.0, high=3.0, unit="x")
     carrier: str = param(
         "animated",
-        "animated is burned in; metadata leaves the picture clean, and an AV1 stream tells players to make the grain.",
+        "animated is burned in, new in every frame; locked is luma grain burned in that moves with what a clip shows, "
+        "so that social rates leave it (in a still it is the same as animated); metadata leaves the picture clean, and "
+        "an AV1 stream tells players to make the grain.",
         choices=CARRIERS,
-    )
+    )  # fmt: skip
+    fresh: float = param(
+        0.0, "With carrier=locked: grain that is new in every frame beside it, relative to it.", low=0.0, high=1.0,
+        unit="x",
+    )  # fmt: skip
     chroma: float = param(0.25, "Colour grain relative to luma grain.", low=0.0, high=1.0, unit="x")
     cb: float = param(BLUE_GAIN, "Amount of Cb (blue to yellow) relative to `chroma`.", low=0.0, high=3.0, unit="x")
     cr: float = param(1.0, "Amount of Cr (red to cyan) relative to `chroma`.", low=0.0, high=3.0, unit="x")
