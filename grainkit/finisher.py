@@ -17,7 +17,7 @@ from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
 from grainkit.color import SRGB_STILL
-from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
+from grainkit.convert import RGB, PlanesOfRgb, RgbSamples
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.effects.tables import PassTables, pass_tables
@@ -69,30 +69,31 @@ class Finisher:
             yield from self._late(frames, before, after, first)
             return
         tables = plan_tables(plan)
-        begun: deque[tuple[Frame, Pending]] = deque()
-        for frame, texture in _textured_anywhere((conformed(frame, plan) for frame in frames), plan, self.backend):
+        begun: deque[Pending] = deque()
+        for frame, texture in textured((conformed(frame, plan, self.backend) for frame in frames), plan):
             if frame.index < first:
                 continue
             if texture is not None:
                 self.light = self.light or texture.light
             # The matte has done its work, and frames wait in queues.
-            plain = replace(frame, matte=None)
-            begun.append((plain, self.backend.begin(plain, tables, texture)))
+            begun.append(self.backend.begin(replace(frame, matte=None), tables, texture, _samples(plan)))
             if len(begun) >= self.backend.in_flight:
-                yield _delivered(*begun.popleft(), plan, self.backend)
+                yield begun.popleft().result()
         while begun:
-            yield _delivered(*begun.popleft(), plan, self.backend)
+            yield begun.popleft().result()
 
     def _late(self, frames: Iterable[Frame], before: Plan, after: Plan, first: int) -> Iterator[Frame]:
         """The same in two passes, with enlarging and sharpening between them."""
         tables, last = plan_tables(before), plan_tables(after)
-        for frame, texture in textured((conformed(frame, before) for frame in frames), before):
+        for frame, texture in textured((conformed(frame, before, self.backend) for frame in frames), before):
             if frame.index < first:
                 continue
             if texture is not None:
                 self.light = self.light or texture.light
             done = finish_frame(frame, before, tables, self.backend, texture)
-            ready = conformed(replace(done, matte=frame.matte), after)
+            # Sharpening reads and writes whole planes: they are resized where it runs.
+            where = self.backend if after.sharpening is None else None
+            ready = conformed(replace(done, matte=frame.matte), after, where)
             yield finish_frame(_sharp(ready, after), after, last, self.backend)
 
     def close(self) -> None:
@@ -134,13 +135,14 @@ def plan_tables(plan: Plan) -> PassTables:
     )  # fmt: skip
 
 
-def conformed(frame: Frame, plan: Plan) -> Frame:
-    """A frame of the source in the delivery's size and sampling, ready for analysis and the pass."""
-    if on_card(frame.planes[0]):
-        if not plan.geometry.is_identity or frame.color.is_float != plan.working.is_float:
-            raise InputError("frames on a GPU keep their size, sampling and depth; change those before or after")
-        return replace(frame, color=plan.working)
-    ready = conform(frame, plan.geometry, plan.working)
+def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame:
+    """A frame of the source in the delivery's size and sampling, ready for analysis and the pass.
+
+    backend: where its planes are resized and may stay; None for the host.
+    """
+    if on_card(frame.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]):
+        backend = _cuda(backend)
+    ready = (conform if backend is None else backend.conform)(frame, plan.geometry, plan.working)
     # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
     if ready.alpha is None or plan.clip is not None or not plan.rgb_depth:
         return ready
@@ -160,25 +162,10 @@ def textured(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, Textu
     yield from TextureStage(parameters, plan.recipe.seed, moving=plan.kind != "still").stream(frames)
 
 
-def _textured_anywhere(
-    frames: Iterable[Frame], plan: Plan, backend: Backend
-) -> Iterator[tuple[Frame, TextureTerm | None]]:
-    """`textured`, and for frames on a GPU too: the analysis sees a copy, the frame itself stays where it is."""
-    waiting: deque[Frame] = deque()
-
-    def seen() -> Iterator[Frame]:
-        for frame in frames:
-            waiting.append(frame)
-            looked_at = on_card(frame.planes[0]) and plan.recipe.effects["skin_texture"].strength  # type: ignore[attr-defined]
-            yield _cuda(backend).download(frame) if looked_at else frame
-
-    for _, texture in textured(seen(), plan):
-        yield waiting.popleft(), texture
-
-
-def _cuda(backend: Backend) -> CudaBackend:
+def _cuda(backend: Backend | None) -> CudaBackend:
     if not isinstance(backend, CudaBackend):
-        raise InputError(f"the frame is on a GPU and the backend is {backend.name}; use backend='cuda'")
+        name = "cpu" if backend is None else backend.name
+        raise InputError(f"the frame is on a GPU and the backend is {name}; use backend='cuda'")
     return backend
 
 
@@ -186,22 +173,12 @@ def finish_frame(
     frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: TextureTerm | None = None
 ) -> Frame:
     """One conformed frame with every effect applied, as R'G'B' where that is delivered."""
-    plain = replace(frame, matte=None)
-    return _delivered(plain, backend.begin(plain, tables, texture), plan, backend)
+    return backend.begin(replace(frame, matte=None), tables, texture, _samples(plan)).result()
 
 
-def _delivered(frame: Frame, pending: Pending, plan: Plan, backend: Backend) -> Frame:
-    done = pending.result()
-    if not plan.rgb_depth:
-        return done
-    dtype = np.dtype(_TYPES[plan.rgb_depth])
-    if on_card(done.planes[0]):
-        rgb = _cuda(backend).rgb_from_planes(
-            done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=frame.rgb
-        )
-        return replace(done, rgb=rgb)
-    rgb = rgb_from_planes(done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=frame.rgb)
-    return replace(done, rgb=rgb)
+def _samples(plan: Plan) -> RgbSamples | None:
+    """The R'G'B' that this plan delivers, None where it delivers planes."""
+    return RgbSamples(np.dtype(_TYPES[plan.rgb_depth]), plan.recipe.seed) if plan.rgb_depth else None
 
 
 def finish_array(
@@ -235,16 +212,13 @@ def finish_array(
             raise InputError(f"a matte for this picture is float32 {size}, not {matte.dtype} {tuple(matte.shape)}")
         color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
         info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
-        if there:
-            planes = _cuda(finisher.backend).planes_from_rgb(rgb, color)
-        else:
+        if not there:
             rgb = rgb if rgb.flags.c_contiguous else rgb.copy()
-            planes = planes_from_rgb(rgb, color)
         plan = own_format_plan(info, recipe)
-        frame = Frame(planes, plan.working, index, rgb=rgb, matte=matte)
+        frame = conformed(Frame(PlanesOfRgb(rgb, color), color, index, rgb=rgb, matte=matte), plan, finisher.backend)
         if wants_regrain(plan):
             plan, _ = regrained(plan, measure_grain([frame]))
-        ((ready, texture),) = _textured_anywhere([frame], plan, finisher.backend)
+        ((ready, texture),) = textured([frame], plan)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None
     return out

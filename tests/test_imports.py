@@ -29,13 +29,14 @@ MAY_IMPORT: dict[str, list[str]] = {
     "av1*": [*VALUES, "av1*", "effects*"],
     "texture.term": ["analysis.light"],
     "texture*": [*VALUES, "analysis*", "texture*", "effects.skin_texture"],
-    "analysis*": [*VALUES, "analysis*"],
-    "backends*": [*VALUES, "backends*", "effects*", "texture.term"],
+    "analysis*": [*VALUES, "analysis*", "weigh"],
+    "backends*": [*VALUES, "backends*", "effects*", "resample", "texture.term", "weigh"],
     "io*": [*VALUES, "delivery", "io*"],
     "recipe": ["delivery", "effects", "errors", "params", "targets", "updated"],
     "source_profile": ["errors", "params", "recipe", "updated"],
     "sidecar": ["effects", "errors", "io.pending", "params", "recipe"],
-    "resample": ["color", "errors", "frame"],
+    "weigh": [],
+    "resample": ["color", "convert", "errors", "frame", "weigh"],
     "fit": ["delivery", "errors", "io.base", "resample"],
     "plan": [*VALUES, "delivery", "effects.cinema_grain", "effects.film_formats", "fit", "io.*", "recipe", "resample"],
     "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
@@ -97,14 +98,24 @@ MAY_IMPORT: dict[str, list[str]] = {
 }
 #: Library to the modules (patterns) that may import it.
 ONLY_IN: dict[str, list[str]] = {
-    "av": ["io.video", "codec.encoder"],
+    "av": ["io.video", "io.cuda_decode", "codec.encoder"],
     "cupy": ["backends.cuda"],
     "yaml": ["recipe"],
     "cv2": ["io.*", "analysis.*", "texture.*", "codec.*", "output_sharpening"],
-    "PIL": ["io.*", "resample", "codec.jpeg"],
+    "PIL": ["io.*", "codec.jpeg"],
     "tifffile": ["io.*"],
     "OpenEXR": ["io.*"],
-    "numba": ["noise", "convert", "av1.template", "backends.*", "io.png", "texture.*", "analysis.*", "codec.cambi"],
+    "numba": [
+        "noise",
+        "convert",
+        "weigh",
+        "av1.template",
+        "backends.*",
+        "io.png",
+        "texture.*",
+        "analysis.*",
+        "codec.cambi",
+    ],
 }
 
 

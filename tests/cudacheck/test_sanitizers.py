@@ -47,6 +47,8 @@ def test_the_pass_is_clean(mode):
         ("asan", "lower edge", "heap-buffer-overflow"),
         ("tsan", "missing barrier", "data race"),
         ("tsan", "missing last barrier", "data race"),
+        ("asan", "tile one too wide", "heap-buffer-overflow"),
+        ("tsan", "missing barrier of weigh", "data race"),
     ],
 )
 def test_a_planted_fault_is_caught(mode, fault, said):
