@@ -90,7 +90,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "pipeline": ["*"],
     "series": ["errors", "io*", "mattes"],
     "bench": [*VALUES, "delivery", "backends*", "effects*", "io*", "texture*"],
-    "selfcheck": ["backends.base", "color", "effects*", "frame", "texture.term"],
+    "selfcheck": ["backends.base", "color", "effects*", "frame", "resample", "texture.term"],
     "doctor": ["analysis*", "backends*", "errors", "io*", "selfcheck", "sidecar"],
     "cli": ["*"],
     "__main__": ["cli"],
