@@ -98,7 +98,7 @@ def test_a_decoded_clip_comes_down_finished(texture, card):
     assert card.log.count("down") == 5 or texture == "1"
 
 
-@pytest.mark.parametrize("arch", [75, 100])
+@pytest.mark.parametrize("arch", [75, 100, 120])
 def test_the_ptx_parts_planes_as_the_decoder_meant(arch, install):
     from tests.cudacheck import host, nvrtc
 
