@@ -149,6 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     finish.add_argument("--grain-table", metavar="FILE",
                         help="the film grain table (filmgrn1) that an AV1 clip is to carry")  # fmt: skip
     finish.add_argument("--grain-table-out", metavar="FILE", help="also write the grain an AV1 clip carries as a table")
+    finish.add_argument("--hwaccel", metavar="NAME", default="",
+                        help="cuda: decode a clip on the GPU and leave its frames there, with --backend cuda "
+                        "(experimental: has not run on a card)")  # fmt: skip
     finish.add_argument("--allow-truncated", action="store_true", help="finish what decodes of a damaged clip")
     finish.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     finish.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
@@ -302,7 +305,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         report = finish(
             input, output, backend=options.backend, device_memory=options.device_memory, progress=progress,
             announce=announce, stdout=stdout, grain_table=options.grain_table,
-            grain_table_out=options.grain_table_out, **told,
+            grain_table_out=options.grain_table_out, hwaccel=options.hwaccel, **told,
         )  # fmt: skip
     if not options.quiet:
         if report.chosen_because and (not label or label.startswith("[1/")):

@@ -7,7 +7,9 @@ dithered to 8 bit with uniform noise of one code, which keeps the mean of every 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -132,8 +134,36 @@ def planes_from_rgb(rgb: RGB, color: Color) -> tuple[Plane, ...]:
     return planes
 
 
+class PlanesOfRgb(Sequence[Plane]):
+    """`planes_from_rgb` of these samples, made when one of them is looked at: a backend may make them elsewhere."""
+
+    def __init__(self, rgb: RGB, color: Color) -> None:
+        self.rgb, self.color = rgb, color
+        self._made: tuple[Plane, ...] | None = None
+
+    def __len__(self) -> int:
+        return 1 if self.rgb.ndim == 2 else 3
+
+    @overload
+    def __getitem__(self, which: int) -> Plane: ...
+    @overload
+    def __getitem__(self, which: slice) -> tuple[Plane, ...]: ...
+    def __getitem__(self, which: int | slice) -> Plane | tuple[Plane, ...]:
+        if self._made is None:
+            self._made = planes_from_rgb(self.rgb, self.color)
+        return self._made[which]
+
+
+@dataclass(frozen=True)
+class RgbSamples:
+    """R'G'B' as it is delivered: uint8 (dithered by `seed` where a pixel changed), uint16 or float32."""
+
+    dtype: np.dtype[Any]
+    seed: int
+
+
 def rgb_from_planes(
-    planes: tuple[Plane, ...],
+    planes: Sequence[Plane],
     color: Color,
     dtype: npt.DTypeLike,
     *,

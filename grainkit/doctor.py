@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 from grainkit import sidecar
@@ -52,7 +53,7 @@ def examine() -> list[Finding]:
 
 def selfcheck() -> list[Finding]:
     """Run every kernel of the CUDA backend and compare with the CPU's, bit for bit. Nothing where CUDA cannot run."""
-    from grainkit.selfcheck import CASES, compare
+    from grainkit.selfcheck import CASES, compare, compare_resizing
 
     try:
         backend = open_backend("cuda")
@@ -61,7 +62,7 @@ def selfcheck() -> list[Finding]:
     reference = open_backend("cpu")
     findings = []
     try:
-        for outcome in compare(backend, reference, CASES):
+        for outcome in chain(compare(backend, reference, CASES), compare_resizing(backend, reference)):
             same = outcome.differing == 0
             detail = (
                 f"{outcome.samples} samples, the CPU's bits"
@@ -69,7 +70,7 @@ def selfcheck() -> list[Finding]:
                 else (f"{outcome.differing} of {outcome.samples} samples differ, by up to {outcome.largest:g} codes")
             )
             remedy = "" if same else f"report it with this line and: {backend.describe()}; until then --backend cpu"
-            findings.append(Finding(f"selfcheck {outcome.case}", same, detail, remedy))
+            findings.append(Finding(f"selfcheck {outcome}", same, detail, remedy))
     finally:
         backend.close()
         reference.close()

@@ -17,7 +17,7 @@ from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
 from grainkit.color import SRGB_STILL
-from grainkit.convert import RGB, planes_from_rgb, rgb_from_planes
+from grainkit.convert import RGB, PlanesOfRgb, RgbSamples
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.effects.skin_texture import SkinTexture
@@ -77,8 +77,10 @@ class Finisher:
             yield from self._late(frames, plan, first)
             return
         tables = plan_tables(plan)
-        begun: deque[tuple[Frame, Pending]] = deque()
-        for frame, texture in _analysed_anywhere((conformed(frame, plan) for frame in frames), plan, self.backend):
+        # Patches are worked out from planes in this memory.
+        where = self.backend if self._gain is None else None
+        begun: deque[Pending] = deque()
+        for frame, texture in analysed((conformed(frame, plan, where) for frame in frames), plan):
             if frame.index < first:
                 continue
             if texture is not None:
@@ -87,16 +89,16 @@ class Finisher:
             plain = replace(frame, matte=None)
             if self._gain is not None:
                 texture = with_patches(plain, self._gain, tables.shoulder, texture)
-            begun.append((plain, self.backend.begin(plain, tables, texture)))
+            begun.append(self.backend.begin(plain, tables, texture, _samples(plan)))
             if len(begun) >= self.backend.in_flight:
-                yield _delivered(*begun.popleft(), plan, self.backend)
+                yield begun.popleft().result()
         while begun:
-            yield _delivered(*begun.popleft(), plan, self.backend)
+            yield begun.popleft().result()
 
     def _late(self, frames: Iterable[Frame], plan: Plan, first: int) -> Iterator[Frame]:
         """The same in two passes, with enlarging and sharpening between them."""
         before = split(plan)[0]
-        for frame, texture in textured((conformed(frame, before) for frame in frames), before):
+        for frame, texture in textured((conformed(frame, before, self.backend) for frame in frames), before):
             if frame.index < first:
                 continue
             if texture is not None:
@@ -141,16 +143,18 @@ def finish_still(
         term = texture if gain is None else with_patches(frame, gain, tables.shoulder, texture)
         return finish_frame(frame, plan, tables, backend, term)
     done = finish_frame(frame, before, tables, backend, texture)
-    ready = brought_up(replace(done, matte=frame.matte), after)
+    # Sharpening and patches read whole planes: they are resized where that is done.
+    where = backend if after.sharpening is None and gain is None else None
+    ready = brought_up(replace(done, matte=frame.matte), after, where)
     last = plan_tables(after)
     return finish_frame(
         ready, after, last, backend, None if gain is None else with_patches(ready, gain, last.shoulder, None)
     )
 
 
-def brought_up(frame: Frame, plan: Plan) -> Frame:
-    """A frame in the delivery's size, sharpened where that is asked for."""
-    ready = conformed(frame, plan)
+def brought_up(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame:
+    """A frame in the delivery's size, sharpened where that is asked for. backend: see `conformed`."""
+    ready = conformed(frame, plan, backend)
     if plan.sharpening is None:
         return ready
     from grainkit.output_sharpening import sharpened
@@ -177,13 +181,14 @@ def plan_tables(plan: Plan) -> PassTables:
     )  # fmt: skip
 
 
-def conformed(frame: Frame, plan: Plan) -> Frame:
-    """A frame of the source in the delivery's size and sampling, ready for analysis and the pass."""
-    if on_card(frame.planes[0]):
-        if not plan.geometry.is_identity or frame.color.is_float != plan.working.is_float:
-            raise InputError("frames on a GPU keep their size, sampling and depth; change those before or after")
-        return replace(frame, color=plan.working)
-    ready = conform(frame, plan.geometry, plan.working)
+def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame:
+    """A frame of the source in the delivery's size and sampling, ready for analysis and the pass.
+
+    backend: where its planes are resized and may stay; None for the host.
+    """
+    if on_card(frame.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]):
+        backend = _cuda(backend)
+    ready = (conform if backend is None else backend.conform)(frame, plan.geometry, plan.working)
     # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
     if ready.alpha is None or plan.clip is not None or not plan.rgb_depth:
         return ready
@@ -223,26 +228,10 @@ def textured(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, Textu
     yield from TextureStage(parameters, plan.recipe.seed, moving=plan.kind != "still").stream(frames)
 
 
-def _analysed_anywhere(
-    frames: Iterable[Frame], plan: Plan, backend: Backend
-) -> Iterator[tuple[Frame, TextureTerm | None]]:
-    """`analysed`, and for frames on a GPU too: the analysis sees a copy, the frame itself stays where it is."""
-    waiting: deque[Frame] = deque()
-
-    def seen() -> Iterator[Frame]:
-        for frame in frames:
-            waiting.append(frame)
-            textures = plan.recipe.effects["skin_texture"].strength  # type: ignore[attr-defined]
-            looked_at = on_card(frame.planes[0]) and (textures or plan.locks_grain)
-            yield _cuda(backend).download(frame) if looked_at else frame
-
-    for _, texture in analysed(seen(), plan):
-        yield waiting.popleft(), texture
-
-
-def _cuda(backend: Backend) -> CudaBackend:
+def _cuda(backend: Backend | None) -> CudaBackend:
     if not isinstance(backend, CudaBackend):
-        raise InputError(f"the frame is on a GPU and the backend is {backend.name}; use backend='cuda'")
+        name = "cpu" if backend is None else backend.name
+        raise InputError(f"the frame is on a GPU and the backend is {name}; use backend='cuda'")
     return backend
 
 
@@ -250,22 +239,12 @@ def finish_frame(
     frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: TextureTerm | None = None
 ) -> Frame:
     """One conformed frame with every effect applied, as R'G'B' where that is delivered."""
-    plain = replace(frame, matte=None)
-    return _delivered(plain, backend.begin(plain, tables, texture), plan, backend)
+    return backend.begin(replace(frame, matte=None), tables, texture, _samples(plan)).result()
 
 
-def _delivered(frame: Frame, pending: Pending, plan: Plan, backend: Backend) -> Frame:
-    done = pending.result()
-    if not plan.rgb_depth:
-        return done
-    dtype = np.dtype(_TYPES[plan.rgb_depth])
-    if on_card(done.planes[0]):
-        rgb = _cuda(backend).rgb_from_planes(
-            done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=frame.rgb
-        )
-        return replace(done, rgb=rgb)
-    rgb = rgb_from_planes(done.planes, plan.working, dtype, seed=plan.recipe.seed, frame=frame.index, origin=frame.rgb)
-    return replace(done, rgb=rgb)
+def _samples(plan: Plan) -> RgbSamples | None:
+    """The R'G'B' that this plan delivers, None where it delivers planes."""
+    return RgbSamples(np.dtype(_TYPES[plan.rgb_depth]), plan.recipe.seed) if plan.rgb_depth else None
 
 
 def finish_array(
@@ -299,17 +278,14 @@ def finish_array(
             raise InputError(f"a matte for this picture is float32 {size}, not {matte.dtype} {tuple(matte.shape)}")
         color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
         info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
-        if there:
-            planes = _cuda(finisher.backend).planes_from_rgb(rgb, color)
-        else:
+        if not there:
             rgb = rgb if rgb.flags.c_contiguous else rgb.copy()
-            planes = planes_from_rgb(rgb, color)
         plan = own_format_plan(info, recipe)
         _refuse_patches(plan)
-        frame = Frame(planes, plan.working, index, rgb=rgb, matte=matte)
+        frame = conformed(Frame(PlanesOfRgb(rgb, color), color, index, rgb=rgb, matte=matte), plan, finisher.backend)
         if wants_regrain(plan):
             plan, _ = regrained(plan, measure_grain([frame]))
-        ((ready, texture),) = _analysed_anywhere([frame], plan, finisher.backend)
+        ((ready, texture),) = analysed([frame], plan)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None
     return out

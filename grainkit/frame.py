@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,29 @@ from grainkit.color import Color
 
 #: One plane of samples, (height, width), C-contiguous: uint8, uint16 (low bits) or float32 (normalised).
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+
+
+class Woven(Sequence[Plane]):
+    """Planes in a GPU's memory as its decoder leaves them; only the CUDA backend takes them, and makes plain ones.
+
+    luma: (height, width); chroma: (rows, columns, 2), Cb and Cr in turn; both speak DLPack.
+    bits: of a sample in memory, 8 or 16. shift: empty low bits below it (P010).
+    """
+
+    def __init__(self, luma: Any, chroma: Any, bits: int, shift: int) -> None:
+        self.luma, self.chroma, self.bits, self.shift = luma, chroma, bits, shift
+
+    def __len__(self) -> int:
+        return 3
+
+    @overload
+    def __getitem__(self, which: int) -> Plane: ...
+    @overload
+    def __getitem__(self, which: slice) -> tuple[Plane, ...]: ...
+    def __getitem__(self, which: int | slice) -> Any:
+        if which == 0:
+            return self.luma
+        raise TypeError("chroma of a frame on a GPU is woven; CudaBackend.conform makes planes of it")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +55,7 @@ class Frame:
     matte: (height, width) float32 0..1, where skin may be textured, as the user says; None: as analysis finds it.
     """
 
-    planes: tuple[Plane, ...]
+    planes: Sequence[Plane]
     color: Color
     index: int = 0
     pts: int | None = None
@@ -42,11 +67,11 @@ class Frame:
 
     @property
     def height(self) -> int:
-        return int(self.planes[0].shape[0])
+        return int((self.planes[0] if self.rgb is None else self.rgb).shape[0])
 
     @property
     def width(self) -> int:
-        return int(self.planes[0].shape[1])
+        return int((self.planes[0] if self.rgb is None else self.rgb).shape[1])
 
     @property
     def seconds(self) -> float | None:
@@ -55,6 +80,6 @@ class Frame:
             return None
         return float(self.pts * self.time_base)
 
-    def with_planes(self, planes: tuple[Plane, ...], color: Color | None = None) -> Frame:
+    def with_planes(self, planes: Sequence[Plane], color: Color | None = None) -> Frame:
         """The same moment with other samples (and, where given, another meaning)."""
         return replace(self, planes=planes, color=self.color if color is None else color)

@@ -123,6 +123,7 @@ def finish(
     settings: Collection[str] = (),
     backend: str | Backend = "auto",
     device_memory: int | None = None,
+    hwaccel: str = "",
     frames: tuple[int, int | None] = (0, None),
     rate: Fraction | None = None,
     pilot: bool = False,
@@ -148,6 +149,7 @@ def finish(
     settings: overrides such as 'cinema_grain.strength=1'. seed: replaces the recipe's.
     backend: auto, cpu or cuda, or one that is open already, which stays open. device_memory: bytes that a
         backend opened here may take on the card, None for most of what is free.
+    hwaccel: 'cuda' decodes a clip on the card, for backend cuda (experimental: it has not run on a card).
     frames: (first, end) by absolute number, end excluded. rate: of a numbered sequence, frames per second.
     pilot: a still also gets a clean 16-bit picture of its own size, without grain.
     grain_table: a film grain table (filmgrn1) that stands in for the recipe's grain where that is carried as metadata.
@@ -178,6 +180,7 @@ def finish(
                 allow_truncated=allow_truncated,
                 rate=rate,
                 stdin=stdin,
+                hwaccel=hwaccel,
             )
         )
         info = source.info

@@ -1,22 +1,22 @@
 """Sizes: bringing planes to the delivery's size, sampling and siting in one step each.
 
-Pillow's antialiased Lanczos on float32 planes does the resampling; what is ours is where the samples
-sit: the region is given in sub-pixel positions, so left-sited chroma stays in register with luma.
-What only needs cutting is cut, and keeps its bits.
+Lanczos on float32 planes does the resampling. The region is given in sub-pixel positions, so left-sited
+chroma stays in register with luma. What only needs cutting is cut, and keeps its bits.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from grainkit.color import Color, Siting, chroma_codes, luma_codes
+from grainkit.convert import PlanesOfRgb
 from grainkit.frame import Frame, Plane
+from grainkit.weigh import Taps, lanczos, weighed
 
 F32 = npt.NDArray[np.float32]
 #: Part of a plane: left, top, right, bottom in px from its top left corner.
@@ -72,15 +72,52 @@ def normalised(plane: Plane, black: float, span: float) -> F32:
     return np.asarray((plane.astype(np.float32) - np.float32(black)) * np.float32(1.0 / span), np.float32)
 
 
-def to_float(frame: Frame) -> tuple[F32, ...]:
-    """The frame's planes as normalised float32."""
-    color = frame.color
-    if color.is_float:
-        return tuple(normalised(p, 0.0, 1.0) for p in frame.planes)
+def levels(color: Color) -> tuple[tuple[float, float], ...]:
+    """Per plane the code of 0 and the codes of 1, for `normalised`; (0, 1) where planes are normalised already."""
+    if color.is_float or color.is_rgb:
+        return ((0.0, 1.0),) * 3
     black, white = luma_codes(color.depth, color.range)
     grey, unit = chroma_codes(color.depth, color.range)
-    luma = normalised(frame.planes[0], black, white - black)
-    return (luma, *(normalised(p, grey, unit) for p in frame.planes[1:]))
+    return ((black, white - black), (grey, unit), (grey, unit))
+
+
+def to_float(frame: Frame) -> tuple[F32, ...]:
+    """The frame's planes as normalised float32."""
+    return tuple(normalised(p, *level) for p, level in zip(frame.planes, levels(frame.color), strict=False))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a plane of the result lies on the plane of the source that it is made from.
+
+    source, size: (width, height) before and after. region: what of the source it shows; it may reach outside.
+    """
+
+    source: tuple[int, int]
+    size: tuple[int, int]
+    region: Region
+
+    @property
+    def is_identity(self) -> bool:
+        """True where every sample stays where it is."""
+        width, height = self.source
+        return self.size == self.source and self.region == (0.0, 0.0, float(width), float(height))
+
+    def taps(self) -> tuple[Taps, Taps]:
+        """What the result is made of, down and across."""
+        (width, height), (left, top, right, bottom) = self.source, self.region
+        return lanczos(self.size[1], top, bottom, height), lanczos(self.size[0], left, right, width)
+
+
+def placements(frame: Frame, geometry: Geometry, working: Color) -> tuple[Placement, ...]:
+    """The planes that `geometry` makes of a frame's in the sampling and siting of `working`."""
+    region = (geometry.left, geometry.top, geometry.right, geometry.bottom)
+    found = [Placement(geometry.source, geometry.size, region)]
+    if len(frame.planes) > 1:
+        size = chroma_shape(*geometry.size, working.subsampling)
+        whole = chroma_shape(*geometry.source, frame.color.subsampling)
+        found += [Placement(whole, size, _chroma_region(frame.color, working, geometry, size))] * 2
+    return tuple(found)
 
 
 def resample(plane: F32, size: tuple[int, int], region: Region) -> F32:
@@ -88,18 +125,15 @@ def resample(plane: F32, size: tuple[int, int], region: Region) -> F32:
 
     Ringing is kept within the range of the samples, so a resize makes no illegal codes.
     """
-    height, width = plane.shape
-    left, top, right, bottom = region
-    if size == (width, height) and region == (0.0, 0.0, float(width), float(height)):
+    return _placed(plane, Placement((plane.shape[1], plane.shape[0]), size, region))
+
+
+def _placed(plane: F32, placement: Placement) -> F32:
+    if placement.is_identity:
         return plane
-    pad = [max(0, math.ceil(v)) for v in (-left, -top, right - width, bottom - height)]
-    if any(pad):
-        plane = np.pad(plane, ((pad[1], pad[3]), (pad[0], pad[2])), mode="edge")
-    box = (left + pad[0], top + pad[1], right + pad[0], bottom + pad[1])
-    image = Image.fromarray(np.ascontiguousarray(plane))
-    out: F32 = np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box), np.float32)
+    out = weighed(plane, *placement.taps())
     # fmin and fmax pass over the NaNs that float pictures may hold.
-    bounded: F32 = np.clip(out, np.fmin.reduce(plane, axis=None), np.fmax.reduce(plane, axis=None))
+    bounded: F32 = np.clip(out, np.fmin.reduce(plane, axis=None), np.fmax.reduce(plane, axis=None), out=out)
     return bounded
 
 
@@ -140,8 +174,12 @@ def crop(frame: Frame, geometry: Geometry) -> Frame:
         x, y = left // across, top // down
         return np.ascontiguousarray(samples[y : y + rows, x : x + columns])
 
-    luma, *chroma = frame.planes
-    planes = (cut(luma), *(cut(plane, *frame.color.subsampling) for plane in chroma))
+    planes: Sequence[Plane]
+    if isinstance(frame.planes, PlanesOfRgb):
+        planes = PlanesOfRgb(cut(frame.planes.rgb), frame.planes.color)
+    else:
+        luma, *chroma = frame.planes
+        planes = (cut(luma), *(cut(plane, *frame.color.subsampling) for plane in chroma))
     alpha, rgb, matte = (None if samples is None else cut(samples) for samples in (frame.alpha, frame.rgb, frame.matte))
     return replace(frame, planes=planes, alpha=alpha, rgb=rgb, matte=matte)
 
@@ -156,18 +194,19 @@ def conform(frame: Frame, geometry: Geometry, working: Color) -> Frame:
         frame, geometry = crop(frame, geometry), Geometry.same(*geometry.size)
     if not working.is_float:
         return frame
-    luma, *chroma = to_float(frame)
-    region = (geometry.left, geometry.top, geometry.right, geometry.bottom)
-    planes = [resample(luma, geometry.size, region)]
-    if chroma:
-        size = chroma_shape(*geometry.size, working.subsampling)
-        under = _chroma_region(frame.color, working, geometry, size)
-        planes += [resample(plane, size, under) for plane in chroma]
+    places = placements(frame, geometry, working)
+    planes = tuple(_placed(plane, place) for plane, place in zip(to_float(frame), places, strict=True))
+    return around(frame, planes, geometry, working)
+
+
+def around(frame: Frame, planes: Sequence[Plane], geometry: Geometry, working: Color) -> Frame:
+    """The frame with the planes that `geometry` made of its own, and what goes along with them at their size."""
     if geometry.is_identity:
-        return replace(frame, planes=tuple(planes), color=working)
+        return replace(frame, planes=planes, color=working)
+    region = (geometry.left, geometry.top, geometry.right, geometry.bottom)
     alpha = None if frame.alpha is None else _resample_alpha(frame.alpha, frame.color, geometry.size, region)
     matte = None if frame.matte is None else resample(frame.matte, geometry.size, region)
-    return replace(frame, planes=tuple(planes), color=working, alpha=alpha, rgb=None, matte=matte)
+    return replace(frame, planes=planes, color=working, alpha=alpha, rgb=None, matte=matte)
 
 
 def alpha_top(alpha: Plane, color: Color) -> float:

@@ -13,11 +13,14 @@ from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.effects.tables import pass_tables
 from grainkit.frame import Frame, Plane
+from grainkit.resample import Geometry
 from grainkit.texture.term import TextureTerm
 
 #: Width and height: several tiles of the kernels, and odd edges.
 SIZE = (613, 333)
 DEPTHS = ((8, 8), (8, 10), (10, 8), (10, 10), (16, 16), (32, 32), (32, 8), (32, 16))
+#: Depths of pictures that are resized.
+RESIZED = (8, 16, 32)
 SAMPLINGS = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4"}
 
 
@@ -42,12 +45,19 @@ CASES = tuple(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one case: how many samples were compared, how many differ, and by how much at most (codes)."""
+    """What came of one case: how many samples were compared, how many differ, and by how much at most (codes).
+
+    what: was done instead of the pass.
+    """
 
     case: Case
     samples: int
     differing: int
     largest: float
+    what: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.case} {self.what}".rstrip()
 
 
 def compare(backend: Backend, reference: Backend, cases: Iterable[Case] = CASES) -> Iterator[Outcome]:
@@ -64,6 +74,22 @@ def compare(backend: Backend, reference: Backend, cases: Iterable[Case] = CASES)
             case, sum(d.size for d in apart), sum(int(np.count_nonzero(d)) for d in apart),
             max(float(d.max()) for d in apart) * (255.0 if case.target.is_float else 1.0),
         )  # fmt: skip
+
+
+def compare_resizing(backend: Backend, reference: Backend) -> Iterator[Outcome]:
+    """A drawn picture of every sample type made smaller and larger on both backends."""
+    for depth in RESIZED:
+        case = Case(Color(depth=depth), Color(depth=32))
+        frame = _picture(case.source)
+        for scale in (0.67, 1.31):
+            size = int(SIZE[0] * scale), int(SIZE[1] * scale)
+            shape = Geometry(SIZE, size, -1.5, 0.0, float(SIZE[0]), float(SIZE[1]))
+            ours, theirs = (b.conform(frame, shape, case.target).planes for b in (backend, reference))
+            apart = [np.abs(a[:].astype(np.float64) - b.astype(np.float64)) for a, b in zip(ours, theirs, strict=True)]
+            yield Outcome(
+                case, sum(d.size for d in apart), sum(int(np.count_nonzero(d)) for d in apart),
+                max(float(d.max()) for d in apart) * 255.0, f"resized to {size[0]}x{size[1]}",
+            )  # fmt: skip
 
 
 def _picture(color: Color) -> Frame:

@@ -104,7 +104,7 @@ def _pyramid(frame: Frame) -> tuple[Picture, ...]:
     halves = int(np.log2(max(1.0, 0.5 / scale)))
     if halves:
         # Whole codes of a halved picture are precise enough, and halving is cheap.
-        plane = cv2.resize(frame.planes[0], None, fx=0.5**halves, fy=0.5**halves, interpolation=cv2.INTER_AREA)
+        plane = cv2.resize(frame.planes[0][:], None, fx=0.5**halves, fy=0.5**halves, interpolation=cv2.INTER_AREA)
         frame = frame.with_planes((plane,))
     luma = np.nan_to_num(luma_of(frame, size=(height, width)), nan=0, posinf=1, neginf=0)
     values = cv2.GaussianBlur(cv2.log(cv2.max(luma, 0) + np.float32(FLOOR)), (0, 0), PRE_BLUR)

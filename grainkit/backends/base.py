@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from grainkit.color import Color
+from grainkit.convert import RgbSamples, rgb_from_planes
 from grainkit.effects.tables import PassTables
 from grainkit.frame import Frame
+from grainkit.resample import Geometry
 from grainkit.texture.term import TextureTerm
 
 #: Names that a backend may be asked for by; `auto` takes the fastest that works here.
@@ -30,6 +33,14 @@ class Done:
         return self.frame
 
 
+def with_rgb(frame: Frame, origin: Frame, working: Color, rgb: RgbSamples | None) -> Frame:
+    """A finished frame with its R'G'B' samples, where they are wanted. origin: what it was made from."""
+    if rgb is None:
+        return frame
+    samples = rgb_from_planes(frame.planes, working, rgb.dtype, seed=rgb.seed, frame=frame.index, origin=origin.rgb)
+    return replace(frame, rgb=samples)
+
+
 class Backend(Protocol):
     """Runs the fused pass. Given a frame, tables and the frame's number, the result is fixed.
 
@@ -42,13 +53,22 @@ class Backend(Protocol):
     def describe(self) -> str:
         """The machine in words, for reports."""
 
+    def conform(self, frame: Frame, geometry: Geometry, working: Color) -> Frame:
+        """As grainkit.resample's. The planes may stay on the machine: the analysis reads parts of them by
+        `weighed` and slices, and `begin` takes them as they are."""
+
     def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
         """The frame with every effect applied, in the colours the tables name; the input is not written to.
 
         texture: skin relief for this frame, in the geometry of its planes; None where there is none.
         """
 
-    def begin(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Pending:
-        """`finish`, in the background where the backend can."""
+    def begin(
+        self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None, rgb: RgbSamples | None = None
+    ) -> Pending:
+        """`finish`, in the background where the backend can.
+
+        rgb: the frame is wanted as R'G'B' too; its planes may then be those of the samples that are delivered.
+        """
 
     def close(self) -> None: ...

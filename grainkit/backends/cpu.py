@@ -19,11 +19,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from grainkit.backends.base import Done, Pending
+from grainkit.backends.base import Done, Pending, with_rgb
 from grainkit.color import Color, chroma_codes, luma_codes
+from grainkit.convert import RgbSamples
 from grainkit.effects.tables import FLOAT_GAIN_STEPS, PassTables, PlaneNoise, fraction_bits, gain_shift
 from grainkit.frame import Frame, Plane
 from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, pcg4d, white
+from grainkit.resample import Geometry, conform
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
 I16, I32, U16, U32, F32 = np.int16, np.int32, np.uint16, np.uint32, np.float32
@@ -670,9 +672,15 @@ class CpuBackend:
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def begin(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Pending:
+    def conform(self, frame: Frame, geometry: Geometry, working: Color) -> Frame:
+        """As grainkit.resample's."""
+        return conform(frame, geometry, working)
+
+    def begin(
+        self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None, rgb: RgbSamples | None = None
+    ) -> Pending:
         """`finish`, at once: all cores are at work on the one frame anyway."""
-        return Done(self.finish(frame, tables, texture))
+        return Done(with_rgb(self.finish(frame, tables, texture), frame, tables.source, rgb))
 
     def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
         """One pass over the planes. Frames keep their planes, untouched, where nothing would change."""
@@ -685,7 +693,8 @@ class CpuBackend:
         jobs = [(self._luma, strip) for strip in _strips(out[0].shape[0])]
         if len(out) == 3:
             jobs += [(self._chroma, strip) for strip in _strips(out[1].shape[0])]
-        for done in [self._pool.submit(job, frame.planes, tables, relief, held, *strip, out) for job, strip in jobs]:
+        planes = tuple(frame.planes)
+        for done in [self._pool.submit(job, planes, tables, relief, held, *strip, out) for job, strip in jobs]:
             done.result()
         return frame.with_planes(out, tables.target)
 

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.backends.base import Done, Pending
+from grainkit.backends.base import Done, Pending, with_rgb
+from grainkit.backends.card_planes import CardPlane, Weigher
+from grainkit.backends.card_planes import pitch as _pitch
 from grainkit.backends.kernel_source import Parameter, flatten, parameters
 from grainkit.color import Color, chroma_codes, luma_codes
-from grainkit.convert import DITHER_STREAM, full_scale, rgb_weights
+from grainkit.convert import DITHER_STREAM, PlanesOfRgb, RgbSamples, full_scale, rgb_weights
 from grainkit.effects.tables import PassTables, PlaneNoise, fraction_bits
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
-from grainkit.frame import Frame, Plane
+from grainkit.frame import Frame, Plane, Woven
 from grainkit.noise import stream_key
+from grainkit.resample import Geometry, Placement, around, conform, crop, levels, placements
 from grainkit.texture.term import TextureTerm
 
 #: How kernels are compiled: every operation rounds once, as on the CPU. CuPy adds -ftz=true by itself.
@@ -38,6 +41,8 @@ SHARE = 0.8
 #: Geometry of kernels/grain_field.cuh.
 THREADS, TILE_W, TILE_H, DRAWN = 256, 128, 32, 16
 HALF_W, HALF_H = TILE_W // 2 + 2, TILE_H // 2 + 2
+#: Resizes whose weights are kept on the card.
+_MOST_TAPS = 16
 #: Shared memory that a block may have without asking.
 PLAIN_SHARED = 48 * 1024
 #: Rows begin on this many bytes.
@@ -184,12 +189,49 @@ class _Slot:
         self.pending: _Underway | None = None
 
 
-class _Underway:
-    """A frame on its way through the card."""
+class _Lane:
+    """A stream, and the host's memory of one frame that is resized and finished on it.
 
-    def __init__(self, backend: CudaBackend, slot: _Slot, frame: Frame, layout: _Layout, tables: PassTables) -> None:
-        self._backend, self._slot, self._layout = backend, slot, layout
-        self._frame, self._tables = frame, tables
+    The frame's memory on the card is CuPy's pool's, which hands it out again in the stream's order.
+    """
+
+    def __init__(self, cupy: Any, pinned: Callable[..., Any]) -> None:
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.done, self.sent = (cupy.cuda.Event(disable_timing=True) for _ in range(2))
+        self.up: Any = np.empty(0, np.uint8)
+        self.down: Any = self.up
+        self.relief: tuple[Any, Any] | None = None
+        self.pending: _Underway | None = None
+        self._cupy, self._pinned = cupy, pinned
+
+    def send(self, layout: _Layout, planes: Sequence[Any]) -> list[Any]:
+        """Planes of the host on their way to the card: where they will be."""
+        self.sent.synchronize()  # what went before has left the memory that comes next
+        if self.up.nbytes < layout.nbytes:
+            self.up = self._pinned(layout.nbytes, np.uint8)
+        for rows, plane in zip(layout.views(self.up), planes, strict=True):
+            rows[:, : plane.shape[1]] = plane
+        with self.stream:
+            held = self._cupy.empty(layout.nbytes, np.uint8)
+        held.set(self.up[: layout.nbytes], stream=self.stream)
+        self.sent.record(self.stream)
+        return [view[:, :width] for view, (_, width) in zip(layout.views(held), layout.shapes, strict=True)]
+
+    def fetch(self, layout: _Layout, memory: Any) -> None:
+        """Send memory of the card on its way to `down`; `done` is when it is there."""
+        if self.down.nbytes < layout.nbytes:
+            self.down = self._pinned(layout.nbytes, np.uint8)
+        memory.get(stream=self.stream, out=self.down[: layout.nbytes], blocking=False)
+        self.done.record(self.stream)
+
+
+class _Underway:
+    """A frame on its way through the card. made: the frame of the planes (copies) that come down."""
+
+    def __init__(
+        self, backend: CudaBackend, slot: _Slot | _Lane, layout: _Layout, made: Callable[[tuple[Plane, ...]], Frame]
+    ) -> None:
+        self._backend, self._slot, self._layout, self._made = backend, slot, layout, made
         self._finished: Frame | None = None
 
     def result(self) -> Frame:
@@ -200,7 +242,8 @@ class _Underway:
             # Copies, also where rows have nothing beside them: the memory is the next frame's.
             views = zip(self._layout.views(self._slot.down), self._layout.shapes, strict=True)
             planes: list[Plane] = [rows[:, :width].copy() for rows, (_, width) in views]
-            self._finished = self._frame.with_planes(tuple(planes), self._tables.target)
+            self._finished = self._made(tuple(planes))
+            del self._made  # and with it what it knows of the card's memory
             self._slot.pending = None
         return self._finished
 
@@ -232,6 +275,10 @@ class CudaBackend:
         self._job: _Job | None = None
         self._geometry: Any = None
         self._slots: deque[_Slot] = deque()
+        self._lanes: deque[_Lane] = deque()
+        self._lane_bytes = 0
+        self._weigher = Weigher(cupy, self._launch_named)
+        self._taps: dict[Placement, tuple[Any, Any, dict[str, Any]]] = {}
 
     def describe(self) -> str:
         """The card, its driver and the versions that kernels are compiled and run by."""
@@ -241,7 +288,9 @@ class CudaBackend:
         """Give the memory on the card back. Frames that were begun are finished first."""
         self._settle()
         self._slots.clear()
-        self._job = self._geometry = None
+        self._lanes.clear()
+        self._taps.clear()
+        self._job, self._geometry, self._lane_bytes = None, None, 0
         with self.card():
             self._cupy.get_default_memory_pool().free_all_blocks()
 
@@ -253,16 +302,214 @@ class CudaBackend:
         """One pass over the planes; planes that are on the card are finished there and stay there."""
         return self.begin(frame, tables, texture).result()
 
-    def begin(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Pending:
-        """Send a frame on its way; its result() waits for it."""
-        if tables.is_identity and texture is None:
-            return Done(frame.with_planes(frame.planes, tables.target))
+    def begin(
+        self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None, rgb: RgbSamples | None = None
+    ) -> Pending:
+        """Send a frame on its way; its result() waits for it. What `conform` left on the card is finished there."""
         with self.card():
+            first = frame.planes[0]
+            if isinstance(first, CardPlane) and first.lane is not None:
+                return self._begin_conformed(frame, first.lane, tables, texture, rgb)
             if any(on_card(p) for p in frame.planes):
-                return Done(self._finish_on_card(frame, tables, texture))
-            return self._begin_on_host(frame, tables, texture)
+                return Done(self._finish_on_card(frame, tables, texture, rgb))
+            if tables.is_identity and texture is None:
+                return Done(with_rgb(frame.with_planes(frame.planes, tables.target), frame, tables.source, rgb))
+            return self._begin_on_host(frame, tables, texture, rgb)
 
-    def _begin_on_host(self, frame: Frame, tables: PassTables, texture: TextureTerm | None) -> Pending:
+    def conform(self, frame: Frame, geometry: Geometry, working: Color) -> Frame:
+        """As grainkit.resample's. Where samples are resized, or made of R'G'B', that is done on the card and the
+        planes stay there; so do those that were there already, resized or not."""
+        if isinstance(frame.planes, Woven):
+            with self.card():
+                return self._conform_decoded(frame, frame.planes, geometry, working)
+        given = frame.planes.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]
+        with self.card():
+            if on_card(given):
+                return self._conform_there(frame, geometry, working)
+            if geometry.is_crop(frame.color.subsampling):
+                frame, geometry = crop(frame, geometry), Geometry.same(*geometry.size)
+            places = placements(frame, geometry, working) if working.is_float else ()
+            made_of_rgb = isinstance(frame.planes, PlanesOfRgb)
+            as_it_is = given.dtype == np.float32 and all(place.is_identity for place in places)
+            if not places or (len(places) == 1 if made_of_rgb else as_it_is):
+                return conform(frame, geometry, working)
+            return self._conform_here(frame, geometry, working, places)
+
+    def _conform_here(self, frame: Frame, geometry: Geometry, working: Color, places: tuple[Placement, ...]) -> Frame:
+        """A frame of the host sent to the card and resized there."""
+        made_of_rgb = isinstance(frame.planes, PlanesOfRgb)
+        given = [_in_rows(frame.planes.rgb)] if isinstance(frame.planes, PlanesOfRgb) else frame.planes
+        layout = _Layout(tuple((p.shape[0], p.shape[1]) for p in given), given[0].dtype)
+        lane = self._lane(layout.nbytes, places, made_of_rgb)
+        self._prepare(places)
+        planes = lane.send(layout, given)
+        origin = planes[0] if made_of_rgb else None
+        with lane.stream:
+            if origin is not None:
+                planes = self._of_rgb(origin, frame.color)
+            made = self._placed(planes, places, levels(frame.color))
+        kept = origin if geometry.is_identity else None
+        held = [CardPlane(p, self._weigher, lane.stream, lane=lane, origin=kept) for p in made]
+        return around(frame, held, geometry, working)  # type: ignore[arg-type]
+
+    def _conform_decoded(self, frame: Frame, woven: Woven, geometry: Geometry, working: Color) -> Frame:
+        """A frame that was decoded on the card: its planes as they are meant, resized where that is asked for."""
+        cupy = self._cupy
+        # FFmpeg's stream is not CuPy's, and PyAV cannot tell the one of the other.
+        cupy.cuda.Device().synchronize()
+        luma, chroma = as_cupy(cupy, woven.luma), as_cupy(cupy, woven.chroma)
+        shapes = (tuple(luma.shape), *(tuple(chroma.shape[:2]),) * 2)
+        whole = Geometry.same(shapes[0][1], shapes[0][0])
+        if not working.is_float and geometry != whole:
+            raise InputError("a clip decoded by --hwaccel is not cropped alone; leave --hwaccel out")
+        layout = _Layout(shapes, np.uint8 if woven.bits == 8 else np.uint16)
+        places = placements(frame.with_planes((luma, *(chroma,) * 2)), geometry, working)
+        lane = self._lane(layout.nbytes, places, False)
+        self._prepare(places)
+        with lane.stream:
+            planes = layout.views(cupy.empty(layout.nbytes, np.uint8))
+            for count, source, targets in ((1, luma, planes[:1]), (2, chroma, planes[1:])):
+                height, width = shapes[count - 1]
+                self._launch_named(
+                    "part", (f"-DSAMPLE_BITS={woven.bits}", f"-DWOVEN={count}"),
+                    (-(-width * count // (32 * 128 // woven.bits)), -(-height // 8)), (32, 8), 0,
+                    {
+                        "source": source, "source_pitch": _pitch(source), "first": targets[0],
+                        "second": targets[-1] if count == 2 else None, "target_pitch": _pitch(targets[0]),
+                        "width": width, "height": height, "shift": woven.shift,
+                    },
+                )  # fmt: skip
+            planes = [plane[:, :width] for plane, (_, width) in zip(planes, shapes, strict=True)]
+            made = self._placed(planes, places, levels(frame.color)) if working.is_float else planes
+        lane.stream.synchronize()  # the decoder may have its surface back
+        held = [CardPlane(p, self._weigher, lane.stream, lane=lane) for p in made]
+        return around(frame, held, geometry, working)  # type: ignore[arg-type]
+
+    def _conform_there(self, frame: Frame, geometry: Geometry, working: Color) -> Frame:
+        """A frame whose samples the caller has on the card; on his stream."""
+        cupy = self._cupy
+        if isinstance(frame.planes, PlanesOfRgb):
+            planes = list(self.planes_from_rgb(frame.planes.rgb, frame.color))
+        else:
+            planes = [self._taken(p) for p in frame.planes]
+        if frame.alpha is not None and not geometry.is_identity:
+            raise InputError("frames on a GPU that have alpha keep their size; change it before or after")
+        if working.is_float:
+            places = placements(frame, geometry, working)
+            self._prepare(places)
+            planes = self._placed(planes, places, levels(frame.color))
+        elif not geometry.is_identity:
+            raise InputError("frames on a GPU are not cropped; cut their planes before")
+        held = [CardPlane(p, self._weigher, nullcontext()) for p in planes]
+        cupy.cuda.get_current_stream().synchronize()
+        return around(frame, held, geometry, working)  # type: ignore[arg-type]
+
+    def _of_rgb(self, rows: Any, color: Color) -> list[Any]:
+        """Float planes of R'G'B' rows (h, 3 w) on the card, on the current stream."""
+        height, width = rows.shape[0], rows.shape[1] // 3
+        layout = _Layout(((height, width),) * 3, np.float32)
+        luma, cb, cr = layout.views(self._cupy.empty(layout.nbytes, np.uint8))
+        self._launch_boundary(
+            "from_rgb", f"-DSOURCE_BITS={8 * rows.dtype.itemsize}", (height, width), color, rgb=rows,
+            rgb_pitch=_pitch(rows), luma=luma, cb=cb, cr=cr, pitch=_pitch(luma),
+            scale=_one_over(full_scale(rows.dtype)),
+        )  # fmt: skip
+        return [plane[:, :width] for plane in (luma, cb, cr)]
+
+    def _placed(
+        self, planes: Sequence[Any], places: tuple[Placement, ...], level: Sequence[tuple[float, float]]
+    ) -> list[Any]:
+        """Float planes at the places they are wanted, on the current stream."""
+        wanted = [not place.is_identity or p.dtype != np.float32 for p, place in zip(planes, places, strict=True)]
+        if not any(wanted):
+            return list(planes)
+        layout = _Layout(tuple((place.size[1], place.size[0]) for place in places), np.float32)
+        views = layout.views(self._cupy.empty(layout.nbytes, np.uint8))
+        made = []
+        for plane, place, want, unit, view in zip(planes, places, wanted, level, views, strict=False):
+            if want:
+                down, across, tables = self._taps[place]
+                out = view[:, : place.size[0]]
+                self._weigher.weighed(
+                    plane, down, across, tables, level=unit, bounded=not place.is_identity, out=out
+                )  # fmt: skip
+            made.append(out if want else plane)
+        return made
+
+    def _prepare(self, places: tuple[Placement, ...]) -> None:
+        """What the planes of these places are made of, on the card before any stream reads it."""
+        new = [place for place in dict.fromkeys(places) if place not in self._taps]
+        if not new:
+            return
+        if len(self._taps) > _MOST_TAPS:
+            for lane in self._lanes:
+                lane.stream.synchronize()  # nobody reads them any more
+            self._taps.clear()
+            new = list(dict.fromkeys(places))
+        for place in new:
+            down, across = place.taps()
+            self._taps[place] = down, across, self._weigher.tables(down, across)
+        self._cupy.cuda.get_current_stream().synchronize()  # weights are there
+
+    def _lane(self, nbytes: int, places: tuple[Placement, ...], made_of_rgb: bool) -> _Lane:
+        """The lane of the next frame; as many are made as memory allows, anew only when what a frame takes changes."""
+        floats = 4 * sum(place.size[0] * place.size[1] for place in places)
+        whole = 12 * places[0].source[0] * places[0].source[1] if made_of_rgb else 0
+        # Resized, finished and, for R'G'B', converted: at most floats each time; the relief is half of one.
+        each = nbytes + whole + 3 * floats + floats // 2
+        if each != self._lane_bytes:
+            self._settle()
+            self._lanes.clear()
+            self._lane_bytes = 0
+            count = self._how_many(each, places[0].source)
+            self._cupy.get_default_memory_pool().free_all_blocks()
+            self._lanes.extend(_Lane(self._cupy, self._pinned) for _ in range(count))
+            self._lane_bytes = each
+        lane = self._lanes[0]
+        self._lanes.rotate(-1)
+        return lane
+
+    def _begin_conformed(
+        self, frame: Frame, lane: _Lane, tables: PassTables, texture: TextureTerm | None, rgb: RgbSamples | None
+    ) -> Pending:
+        """The pass over planes that `conform` left on the card, and their R'G'B'; what is delivered comes down."""
+        held: Sequence[Any] = frame.planes
+        planes, origin = [p.array for p in held], held[0].origin
+        shapes = tuple((int(p.shape[0]), int(p.shape[1])) for p in planes)
+        as_it_is = tables.is_identity and texture is None
+        if as_it_is and rgb is None:
+            return Done(frame.with_planes(tuple(p[:] for p in held), tables.target))
+        job = None if as_it_is else self._ready(tables, len(planes))
+        if lane.pending is not None:  # nobody has taken it yet: it must leave the memory that comes next
+            lane.pending.result()
+        layout = _Layout(shapes, _sample_type(tables.target))
+        memory = None
+        if job is not None:
+            reliefs = self._sent(lane, _reliefs(texture, shapes, tables.source.subsampling), shapes)
+            with lane.stream:
+                memory = self._cupy.empty(layout.nbytes, np.uint8)
+                self._run(job, planes, layout.views(memory), shapes, reliefs, frame)
+                planes = [view[:, :width] for view, (_, width) in zip(layout.views(memory), shapes, strict=True)]
+        if rgb is not None:
+            height, width = shapes[0]
+            layout = _Layout(((height, 3 * width),), rgb.dtype)
+            with lane.stream:
+                memory = self._cupy.empty(layout.nbytes, np.uint8)
+                self._to_rgb(planes, layout.views(memory)[0], origin, tables.source, rgb, frame.index)
+        lane.fetch(layout, memory)
+
+        def made(down: tuple[Plane, ...]) -> Frame:
+            if rgb is None:
+                return frame.with_planes(down, tables.target)
+            samples = down[0].reshape(*shapes[0], 3)
+            return replace(frame, planes=PlanesOfRgb(samples, tables.target), color=tables.target, rgb=samples)
+
+        lane.pending = _Underway(self, lane, layout, made)
+        return lane.pending
+
+    def _begin_on_host(
+        self, frame: Frame, tables: PassTables, texture: TextureTerm | None, rgb: RgbSamples | None = None
+    ) -> Pending:
         job = self._ready(tables, len(frame.planes))
         shapes = tuple((int(p.shape[0]), int(p.shape[1])) for p in frame.planes)
         source, target = _Layout(shapes, frame.planes[0].dtype), _Layout(shapes, _sample_type(tables.target))
@@ -279,15 +526,32 @@ class CudaBackend:
             self._run(job, source.views(slot.source), target.views(slot.target), shapes, reliefs, frame)
         slot.target.get(stream=slot.stream, out=slot.down, blocking=False)
         slot.done.record(slot.stream)
-        slot.pending = _Underway(self, slot, frame, target, tables)
+        slot.pending = _Underway(
+            self, slot, target,
+            lambda planes: with_rgb(frame.with_planes(planes, tables.target), frame, tables.source, rgb),
+        )  # fmt: skip
         return slot.pending
 
-    def _finish_on_card(self, frame: Frame, tables: PassTables, texture: TextureTerm | None) -> Frame:
+    def _finish_on_card(
+        self, frame: Frame, tables: PassTables, texture: TextureTerm | None, rgb: RgbSamples | None = None
+    ) -> Frame:
         """Planes already on the card, wherever their rows begin; the result is CuPy arrays, ready to be read."""
-        cupy = self._cupy
-        job = self._ready(tables, len(frame.planes))
-        stream = cupy.cuda.get_current_stream()
         planes = [self._taken(p) for p in frame.planes]
+        done = frame.with_planes(tuple(planes), tables.target)
+        if not tables.is_identity or texture is not None:
+            done = self._passed_on_card(frame, planes, tables, texture)
+        if rgb is None:
+            return done
+        told = {"seed": rgb.seed, "frame": frame.index, "origin": frame.rgb}
+        samples = self.rgb_from_planes(tuple(done.planes), tables.source, rgb.dtype, **told)  # type: ignore[arg-type]
+        return replace(done, rgb=samples)
+
+    def _passed_on_card(
+        self, frame: Frame, planes: list[Any], tables: PassTables, texture: TextureTerm | None
+    ) -> Frame:
+        cupy = self._cupy
+        job = self._ready(tables, len(planes))
+        stream = cupy.cuda.get_current_stream()
         shapes = tuple((int(p.shape[0]), int(p.shape[1])) for p in planes)
         out = [cupy.empty(shape, _sample_type(tables.target)) for shape in shapes]
         reliefs = tuple(
@@ -301,14 +565,7 @@ class CudaBackend:
     def planes_from_rgb(self, rgb: Any, color: Color) -> tuple[Any, ...]:
         """As grainkit.convert's, for (h, w, 3) samples on the card; the planes are CuPy arrays."""
         with self.card():
-            samples = self._cupy.ascontiguousarray(as_cupy(self._cupy, rgb))
-            height, width, _ = samples.shape
-            planes = tuple(self._cupy.empty((height, width), np.float32) for _ in range(3))
-            luma, cb, cr = planes
-            self._launch_boundary(
-                "from_rgb", f"-DSOURCE_BITS={8 * samples.dtype.itemsize}", (height, width), color, rgb=samples,
-                rgb_pitch=3 * width, luma=luma, cb=cb, cr=cr, pitch=width, scale=_one_over(full_scale(samples.dtype)),
-            )  # fmt: skip
+            planes = tuple(self._of_rgb(_in_rows(self._cupy.ascontiguousarray(as_cupy(self._cupy, rgb))), color))
             self._cupy.cuda.get_current_stream().synchronize()
             return planes
 
@@ -317,21 +574,31 @@ class CudaBackend:
         origin: Any = None,
     ) -> Any:  # fmt: skip
         """As grainkit.convert's, for planes on the card; the result is a CuPy array."""
-        dtype = np.dtype(dtype)
-        top = full_scale(dtype)
+        samples = RgbSamples(np.dtype(dtype), seed)
         with self.card():
-            luma, cb, cr = (self._cupy.ascontiguousarray(as_cupy(self._cupy, p)) for p in planes)
-            height, width = luma.shape
+            held = [self._taken(p) for p in planes]
+            if len({_pitch(p) for p in held}) > 1:
+                held = [self._cupy.ascontiguousarray(p) for p in held]
+            height, width = held[0].shape
             if origin is not None:
-                origin = self._cupy.ascontiguousarray(as_cupy(self._cupy, origin))
-            rgb = self._cupy.empty((height, width, 3), dtype)
-            self._launch_boundary(
-                "to_rgb", f"-DTARGET_BITS={8 * dtype.itemsize}", (height, width), color, luma=luma, cb=cb, cr=cr,
-                pitch=width, origin=origin, origin_pitch=3 * width, rgb=rgb, rgb_pitch=3 * width,
-                scale=_one_over(top), top=top, key=stream_key(seed, DITHER_STREAM, 0), frame=frame & 0xFFFFFFFF,
-            )  # fmt: skip
+                origin = _in_rows(self._cupy.ascontiguousarray(as_cupy(self._cupy, origin)))
+            rgb = self._cupy.empty((height, width, 3), samples.dtype)
+            self._to_rgb(held, _in_rows(rgb), origin, color, samples, frame)
             self._cupy.cuda.get_current_stream().synchronize()
             return rgb
+
+    def _to_rgb(self, planes: list[Any], rows: Any, origin: Any, color: Color, rgb: RgbSamples, frame: int) -> None:
+        """R'G'B' rows (h, 3 w) of float planes, on the current stream. origin: rows the planes were made from."""
+        height, width = planes[0].shape
+        if origin is not None and (origin.dtype != rgb.dtype or tuple(origin.shape) != (height, 3 * width)):
+            origin = None
+        top = full_scale(rgb.dtype)
+        self._launch_boundary(
+            "to_rgb", f"-DTARGET_BITS={8 * rgb.dtype.itemsize}", (height, width), color,
+            **dict(zip(("luma", "cb", "cr"), planes, strict=True)), pitch=_pitch(planes[0]), origin=origin,
+            origin_pitch=0 if origin is None else _pitch(origin), rgb=rows, rgb_pitch=_pitch(rows),
+            scale=_one_over(top), top=top, key=stream_key(rgb.seed, DITHER_STREAM, 0), frame=frame & 0xFFFFFFFF,
+        )  # fmt: skip
 
     def _launch_boundary(self, name: str, define: str, shape: tuple[int, int], color: Color, **arguments: Any) -> None:
         kernel, (height, width) = self._kernel(name, (define,)), shape
@@ -385,27 +652,19 @@ class CudaBackend:
         with self.card():
             return as_cupy(self._cupy, array)
 
-    def download(self, frame: Frame) -> Frame:
-        """The frame with its samples in the host's memory; one that is there already comes back as it is."""
-        if not any(on_card(p) for p in frame.planes):
-            return frame
-        with self.card():
-            planes = tuple(self._cupy.ascontiguousarray(as_cupy(self._cupy, p)).get() for p in frame.planes)
-        return replace(frame, planes=planes, rgb=None)
-
     def _taken(self, plane: Any) -> Any:
         """An array on the card as CuPy's, its samples side by side in a row; nothing is copied otherwise."""
-        array = as_cupy(self._cupy, plane)
+        array = plane.array if isinstance(plane, CardPlane) else as_cupy(self._cupy, plane)
         return array if array.strides[1] == array.dtype.itemsize else self._cupy.ascontiguousarray(array)
 
     def _sent(
-        self, slot: _Slot, reliefs: tuple[_Relief, ...], shapes: tuple[tuple[int, int], ...]
+        self, slot: _Slot | _Lane, reliefs: tuple[_Relief, ...], shapes: tuple[tuple[int, int], ...]
     ) -> tuple[_Relief, ...]:
         """Reliefs with their terms on the card, sent on the slot's stream."""
         if all(r.terms is None for r in reliefs):
             return reliefs
-        if slot.relief is None:
-            room = sum(h * w for h, w in shapes)
+        room = sum(h * w for h, w in shapes)
+        if slot.relief is None or slot.relief[0].size < room:
             slot.relief = self._pinned(room, np.int16), self._cupy.empty(room, np.int16)
         pinned, held = slot.relief
         sent, at = [], 0
@@ -445,6 +704,13 @@ class CudaBackend:
         blocks = (-(-width // TILE_W), -(-height // TILE_H))
         launch.kernel.function(blocks, (THREADS,), told, shared_mem=launch.shared)
 
+    def _launch_named(
+        self, name: str, defines: tuple[str, ...], blocks: tuple[int, ...], threads: tuple[int, ...], shared: int,
+        arguments: dict[str, Any],
+    ) -> None:  # fmt: skip
+        kernel = self._kernel(name, defines)
+        kernel.function(blocks, threads, kernel.pack(arguments), shared_mem=shared)
+
     def _ready(self, tables: PassTables, planes: int) -> _Job:
         """The tables on the card: those of the last job, or new ones once nothing reads the old."""
         if self._job is None or self._job.tables is not tables or (self._job.chroma is None) != (planes == 1):
@@ -454,7 +720,8 @@ class CudaBackend:
         return self._job
 
     def _settle(self) -> None:
-        for slot in self._slots:
+        under_way: list[_Slot | _Lane] = [*self._slots, *self._lanes]
+        for slot in under_way:
             if slot.pending is not None:
                 slot.pending.result()
 
@@ -513,15 +780,19 @@ class CudaBackend:
         self._cupy.get_default_memory_pool().free_all_blocks()
         # Relief may be asked for later; its room is counted from the start, so that the limit holds.
         each = source.nbytes + target.nbytes + sum(2 * h * w for h, w in source.shapes)
-        count = min(self.in_flight, self._limit // each)
-        if count < 1:
-            height, width = source.shapes[0]
-            raise GrainkitError(
-                f"a frame of {width}x{height} takes {each / 2**20:.0f} MiB on the GPU, more than the "
-                f"{self._limit / 2**20:.0f} MiB it may have; raise --device-memory, {_REMEDY}"
-            )
+        count = self._how_many(each, source.shapes[0][::-1])
         self._slots.extend(_Slot(self._cupy, self._pinned, source, target) for _ in range(count))
         self._geometry = geometry
+
+    def _how_many(self, each: int, size: tuple[int, int]) -> int:
+        """Frames of that many bytes and size (width, height) that may be under way at once."""
+        count = min(self.in_flight, self._limit // each)
+        if count < 1:
+            raise GrainkitError(
+                f"a frame of {size[0]}x{size[1]} takes {each / 2**20:.0f} MiB on the GPU, more than the "
+                f"{self._limit / 2**20:.0f} MiB it may have; raise --device-memory, {_REMEDY}"
+            )
+        return count
 
     def _pinned(self, count: int, dtype: npt.DTypeLike) -> Any:
         """Memory of the host that the card copies from and to by itself: (count,) of this type."""
@@ -639,8 +910,9 @@ def _one_over(value: float) -> np.float32:
     return np.float32(1.0) / np.float32(value)
 
 
-def _pitch(plane: Any) -> int:
-    return int(plane.strides[0]) // int(plane.dtype.itemsize)
+def _in_rows(rgb: Any) -> Any:
+    """(h, w, 3) samples side by side as rows (h, 3 w), without a copy."""
+    return rgb.reshape(rgb.shape[0], 3 * rgb.shape[1])
 
 
 def _rounded(value: int, step: int) -> int:

@@ -18,19 +18,22 @@ __all__ = ["open_source"]
 
 def open_source(
     spec: str | Path, *, start: int = 0, stop: int | None = None, allow_truncated: bool = False,
-    rate: Fraction | None = None, stdin: BinaryIO | None = None,
+    rate: Fraction | None = None, stdin: BinaryIO | None = None, hwaccel: str = "",
 ) -> Source:  # fmt: skip
     """The source that `spec` names: `-` (Y4M on `stdin`), a pattern like f_%05d.png, a folder, a still or a clip.
 
     start, stop: frames start to stop - 1, by absolute number; a still has frame 0 alone.
     allow_truncated: make do with what can be read of a clip that is cut short.
     rate: frames per second of a sequence, 24 when None; other sources know their own.
+    hwaccel: 'cuda' decodes clips on the card and leaves their frames there (experimental), for the CUDA backend.
     Raises InputError for what is missing, damaged or not a picture.
     """
     if start < 0 or (stop is not None and stop <= start):
         raise InputError(
             f"{spec}: frames {start}:{'' if stop is None else stop} are none; write --frames A:B with 0 <= A < B"
         )
+    if hwaccel and (str(spec) == "-" or os.path.isdir(spec)):
+        raise InputError(f"--hwaccel decodes clips, which {spec} is not; leave it out")
     if str(spec) == "-":
         from grainkit.io.y4m import Y4MSource
 
@@ -45,12 +48,14 @@ def open_source(
     if still_format(head) or foreign_still(head):
         from grainkit.io.stills import StillSource
 
+        if hwaccel:
+            raise InputError(f"--hwaccel decodes clips, and {path} is a still; leave it out")
         if start > 0:
             raise no_such_frames(path, "still", 1, start, stop)
         return StillSource(path)
     from grainkit.io.video import VideoSource
 
-    return VideoSource(path, start=start, stop=stop, allow_truncated=allow_truncated)
+    return VideoSource(path, start=start, stop=stop, allow_truncated=allow_truncated, hwaccel=hwaccel)
 
 
 def _head(path: Path) -> bytes:

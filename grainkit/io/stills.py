@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from grainkit.convert import planes_from_rgb
+from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError
 from grainkit.frame import Frame
@@ -33,7 +33,7 @@ __all__ = [
 
 def frame_of(still: Still) -> Frame:
     """Frame 0 of a still: float 4:4:4 planes (grey: one plane), with the samples and alpha they came from."""
-    return Frame(planes_from_rgb(still.rgb, still.color), still.color, alpha=still.alpha, rgb=still.rgb)
+    return Frame(PlanesOfRgb(still.rgb, still.color), still.color, alpha=still.alpha, rgb=still.rgb)
 
 
 class StillSource:

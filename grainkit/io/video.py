@@ -36,11 +36,11 @@ from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 
 from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
-from grainkit.convert import planes_from_rgb
+from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io import pixel_formats
+from grainkit.io import cuda_decode, pixel_formats
 from grainkit.io.base import PacketRewriter, SourceInfo, no_such_frames
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
@@ -104,15 +104,16 @@ class VideoSource:
     info: SourceInfo
 
     def __init__(
-        self, path: Path | str, *, start: int = 0, stop: int | None = None, allow_truncated: bool = False
-    ) -> None:
+        self, path: Path | str, *, start: int = 0, stop: int | None = None, allow_truncated: bool = False,
+        hwaccel: str = "",
+    ) -> None:  # fmt: skip
         self._name = str(path)
         self._path = Path(path)
         self._start, self._stop = start, stop
         self._allow_truncated = allow_truncated
         self._damage = ""
         self._clock: int | None = None
-        self._container = _open_input(self._path)
+        self._container = _open_input(self._path, hwaccel)
         try:
             self._stream = _picture_stream(self._container, self._name)
             self._stream.thread_type = "AUTO"
@@ -121,14 +122,21 @@ class VideoSource:
             if self._first is None:
                 raise InputError(f"{self._name}: no frame can be decoded; it is damaged, encrypted or holds no picture")
             self._form = _readable_format(self._first, self._name)
+            self._format_name = self._first.format.name
             self._size = (self._first.width, self._first.height)
             self._time_base = _fraction(self._stream.time_base) or 1 / self._rate()
             self._turn, turn_note = _orientation(self._first)
+            if self._on_card and not self._turn.is_upright:
+                raise InputError(f"{self._name} is rotated, which --hwaccel does not do; leave it out")
             self._color, color_note = _color_of(self._stream, self._first, self._form)
             self.info = self._describe((color_note, turn_note))
         except BaseException:
             self.close()
             raise
+
+    @property
+    def _on_card(self) -> bool:
+        return self._format_name == "cuda"
 
     def __enter__(self) -> Self:
         return self
@@ -243,28 +251,23 @@ class VideoSource:
         return pts
 
     def _frame(self, picture: av.VideoFrame, index: int, pts: int) -> Frame:
-        if (picture.width, picture.height) != self._size or picture.format.name != self._form.name:
+        if (picture.width, picture.height) != self._size or picture.format.name != self._format_name:
             raise InputError(
                 f"{self._name} changes from {self._size[0]}x{self._size[1]} {self._form.name} to {picture.width}x"
                 f"{picture.height} {picture.format.name} at frame {index}; split it there, or make it uniform first"
             )
+        color = self.info.color
+        timing = {"index": index, "pts": pts, "duration": picture.duration or None, "time_base": self._time_base}
+        if self._on_card:
+            return Frame(cuda_decode.woven(picture, self._form, self._path), color, **timing)  # type: ignore[arg-type]
         samples = pixel_formats.unpack(self._form, _plane_bytes(picture), *self._size)
         alpha, rgb, planes = samples.alpha, samples.rgb, samples.planes
         if not self._turn.is_upright:
             alpha = None if alpha is None else self._turn.apply(alpha)
             rgb = None if rgb is None else self._turn.apply(rgb)
             planes = oriented_planes(planes, self._color, self._turn) if planes else ()
-        color = self.info.color
-        return Frame(
-            planes=planes if rgb is None else planes_from_rgb(rgb, color),
-            color=color,
-            index=index,
-            pts=pts,
-            duration=picture.duration or None,
-            time_base=self._time_base,
-            alpha=alpha,
-            rgb=rgb,
-        )
+        made = planes if rgb is None else PlanesOfRgb(rgb, color)
+        return Frame(made, color, alpha=alpha, rgb=rgb, **timing)  # type: ignore[arg-type]
 
     def _describe(self, found: tuple[str, ...]) -> SourceInfo:
         assert self._first is not None
@@ -313,7 +316,8 @@ class VideoSource:
         return max(0, min(total, total if self._stop is None else self._stop) - self._start)
 
 
-def _open_input(path: Path) -> InputContainer:
+def _open_input(path: Path, hwaccel: str = "") -> InputContainer:
+    accelerator = cuda_decode.accelerator(hwaccel) if hwaccel else None
     try:
         size = path.stat().st_size
         if path.is_dir():
@@ -322,12 +326,15 @@ def _open_input(path: Path) -> InputContainer:
             raise InputError(f"{path} is empty; make or copy it again")
         # The prefix keeps FFmpeg from taking a colon in a name for a protocol.
         options = {"export_xmp": "1"}
-        return av.open(f"file:{path}", "r", container_options=options, metadata_errors="replace")
+        name = f"file:{path}"
+        return av.open(name, "r", container_options=options, metadata_errors="replace", hwaccel=accelerator)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the name") from error
     except PermissionError as error:
         raise InputError(f"{path} may not be read; change its permissions") from error
     except av.error.FFmpegError as error:
+        if accelerator is not None:
+            raise cuda_decode.refused(path, error) from error
         if _is_mp4(path):
             raise InputError(
                 f"{path} is truncated or damaged: its index cannot be read, so no frame can; copy or export it again"
@@ -335,6 +342,10 @@ def _open_input(path: Path) -> InputContainer:
         raise InputError(
             f"{path} is not a clip that can be read ({_reason(error)}); mp4, mov, mkv, webm, avi and others are"
         ) from error
+    except RuntimeError as error:
+        if accelerator is None:
+            raise
+        raise cuda_decode.refused(path, error) from error
 
 
 def _is_mp4(path: Path) -> bool:
@@ -361,7 +372,7 @@ def _picture_stream(container: InputContainer, name: str) -> av.VideoStream:
 
 
 def _readable_format(picture: av.VideoFrame, name: str) -> PixelFormat:
-    form = pixel_formats.parse(picture.format.name)
+    form = pixel_formats.parse(cuda_decode.software_name(picture))
     if form is None:
         raise InputError(
             f"{name}: pixel format {picture.format.name} is not supported; convert it first, for example with "
@@ -771,7 +782,7 @@ class VideoSink:
             )
         picture = av.VideoFrame(frame.width, frame.height, self._form.name)
         raw = _plane_bytes(picture)
-        pixel_formats.pack(self._form, raw, Samples(frame.planes, frame.rgb, frame.alpha), self._alpha_top)
+        pixel_formats.pack(self._form, raw, Samples(tuple(frame.planes), frame.rgb, frame.alpha), self._alpha_top)
         self._tag(picture)
         picture.time_base = self._time_base
         picture.pts = pts

@@ -117,7 +117,7 @@ class LockedStage:
 
     def _codes(self, frame: Frame) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
         """Luma codes, and the gain per unit of tile by code: in LUMA_ONE, with _GAIN_BITS below it."""
-        plane = frame.planes[0]
+        plane = frame.planes[0][:]
         color = frame.color
         if color.is_float:
             black, white, count = 0.0, float(_STEPS - 1), _STEPS

@@ -20,6 +20,9 @@ KERNELS = [
     *dict.fromkeys(variant(plane, KINDS[i].tables()) for i in (0, 5, 8) for plane in ("luma", "chroma")),
     ("from_rgb", ("-DSOURCE_BITS=8",)),
     ("to_rgb", ("-DTARGET_BITS=8",)),
+    *(("weigh", (f"-DSOURCE_BITS={bits}",)) for bits in (8, 16, 32)),
+    ("extent", ("-DSOURCE_BITS=8",)),
+    ("part", ("-DSAMPLE_BITS=16", "-DWOVEN=2")),
 ]
 Budget = dict[tuple[str, tuple[str, ...], int], nvrtc.Facts]
 

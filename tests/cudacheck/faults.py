@@ -24,8 +24,21 @@ FAULTS: dict[str, tuple[str, str]] = {
         "mix(odd, coarse_weight, enlarge(centre, blend(near[2], far[2])), fine_weight)",
     ),
     "float64 scalar": ("float strength, float offset", "double strength, float offset"),
+    "tap too few": ("tap < across_taps", "tap < across_taps - 1"),
+    "tile one short": ("min(left + tile_width, width)", "min(left + tile_width, width - 1)"),
+    "tile one too wide": ("x < right; x += 32", "x <= right; x += 32"),
+    "wrong weights": ("across[(long long)tap * width + x]", "across[(long long)tap * width + x + (x + 1 < width)]"),
+    "missing barrier of weigh": (
+        f"        }}\n    {_BARRIER}\n\n    const float least",
+        "        }\n\n    const float least",
+    ),
+    "missing barrier of extent": (f"most[me] = high;\n    {_BARRIER}", "most[me] = high;"),
     "early return": (_TILE, f"{_TILE}    if (left + (int)threadIdx.x >= width) return;\n"),
 }
+
+#: Those of them that are in the kernels of a resize.
+RESIZING = ("tap too few", "tile one short", "tile one too wide", "wrong weights", "missing barrier of weigh",
+            "missing barrier of extent")  # fmt: skip
 
 
 def planted(code: str, fault: str) -> str:
@@ -36,5 +49,6 @@ def planted(code: str, fault: str) -> str:
 
 
 def faulty(executor: Callable[[str, str, Sequence[str]], Executor], fault: str) -> Callable[..., Executor]:
-    """An executor that plants the mistake into every source it is given."""
-    return lambda code, name, options: executor(planted(code, fault), name, options)
+    """An executor that plants the mistake into every source where it can be made."""
+    here = FAULTS[fault][0]
+    return lambda code, name, options: executor(planted(code, fault) if here in code else code, name, options)

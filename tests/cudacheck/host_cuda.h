@@ -7,19 +7,21 @@
 // run in the order asked for; waiting at different barriers, or leaving before one, is an error. What is
 // not defined here (warp shuffles, textures, printf) does not compile, and that is meant.
 #pragma once
-#include <cmath>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
-#include <string>
+// C's headers where they do: C++'s take longer to read than a kernel takes to compile, and there are many kernels.
+#include <math.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <type_traits>
 #include <utility>
-#include <vector>
 #if defined(HOST_THREADS)
 #include <barrier>
 #include <thread>
+#include <vector>
 #else
+#include <setjmp.h>
 #include <ucontext.h>
 #endif
 #if defined(__SANITIZE_ADDRESS__)
@@ -50,8 +52,14 @@ struct Place { uint3 thread, block, threads, blocks; };
 inline thread_local Place* place;   // of whichever CUDA thread runs now
 inline thread_local char* shared;   // of its block
 inline int order = 0;               // 0 forward, 1 backward, else the seed of a shuffle
-inline std::string problem;
-inline void report(const std::string& what) { if (problem.empty()) problem = what; }
+inline char problem[256];           // the first that was seen
+__attribute__((format(printf, 1, 2))) inline void report(const char* what, ...)
+{
+    va_list told;
+    va_start(told, what);
+    if (!problem[0]) vsnprintf(problem, sizeof problem, what, told);
+    va_end(told);
+}
 
 struct Flush {   // CuPy always compiles with -ftz=true
 #if defined(__SSE__)
@@ -102,13 +110,19 @@ inline void run(const Launch& launch)
 }
 #else
 constexpr size_t STACK = 128 * 1024;
+// A fiber is entered for the first time by its context and from then on by jumps, which ask nothing of the system. It
+// runs one block after the other. AddressSanitizer knows stacks by contexts only.
 struct Fiber {
     ucontext_t context;
-    std::unique_ptr<char[]> stack{new char[STACK]};
+    jmp_buf jump;
+    bool begun = false;
+    char* stack = new char[STACK];
     Place place;
     int waits_at = 0;   // line of the barrier; 0 not begun or running, -1 left
+    ~Fiber() { delete[] stack; }
 };
 inline ucontext_t scheduler;
+inline jmp_buf back;
 inline Fiber* current;
 inline const Launch* launched;
 inline const void* scheduler_stack;
@@ -118,11 +132,11 @@ inline void leave()
 {
 #if defined(__SANITIZE_ADDRESS__)
     void* fake = nullptr;
-    __sanitizer_start_switch_fiber(current->waits_at < 0 ? nullptr : &fake, scheduler_stack, scheduler_size);
-#endif
+    __sanitizer_start_switch_fiber(&fake, scheduler_stack, scheduler_size);
     swapcontext(&current->context, &scheduler);
-#if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(fake, &scheduler_stack, &scheduler_size);
+#else
+    if (!_setjmp(current->jump)) _longjmp(back, 1);
 #endif
 }
 inline void enter(Fiber& fiber)
@@ -131,11 +145,14 @@ inline void enter(Fiber& fiber)
     place = &fiber.place;
 #if defined(__SANITIZE_ADDRESS__)
     void* fake = nullptr;
-    __sanitizer_start_switch_fiber(&fake, fiber.stack.get(), STACK);
-#endif
+    __sanitizer_start_switch_fiber(&fake, fiber.stack, STACK);
     swapcontext(&scheduler, &fiber.context);
-#if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
+#else
+    if (_setjmp(back)) return;
+    if (fiber.begun) _longjmp(fiber.jump, 1);
+    fiber.begun = true;
+    setcontext(&fiber.context);
 #endif
 }
 inline void body()
@@ -143,9 +160,11 @@ inline void body()
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(nullptr, &scheduler_stack, &scheduler_size);
 #endif
-    launched->call(launched->arguments);
-    current->waits_at = -1;
-    leave();
+    for (;;) {
+        launched->call(launched->arguments);
+        current->waits_at = -1;
+        leave();
+    }
 }
 inline void sync(int line)
 {
@@ -160,58 +179,75 @@ inline void run(const Launch& launch)
     launched = &launch;
     Shared room(launch.shared_bytes);
     shared = room.bytes;
-    std::vector<Fiber> fibers(count);
-    std::vector<unsigned> turns(count);
+    Fiber* fibers = new Fiber[count];
+    unsigned* turns = new unsigned[count];
     for (unsigned t = 0; t < count; ++t) turns[t] = order == 1 ? count - 1 - t : t;
     unsigned dice = (unsigned)order;
     for (unsigned t = count - 1; order > 1 && t > 0; --t)
         std::swap(turns[t], turns[(dice = dice * 1664525u + 1013904223u) / 256 % (t + 1)]);
+    for (unsigned t = 0; t < count; ++t) {
+        Fiber& fiber = fibers[t];
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack;
+        fiber.context.uc_stack.ss_size = STACK;
+        fiber.context.uc_link = nullptr;
+        makecontext(&fiber.context, body, 0);
+    }
     for (unsigned b = 0; b < blocks; ++b) {
         room.spoil();
         for (unsigned t = 0; t < count; ++t) {
-            Fiber& fiber = fibers[t];
-            fiber.place = {unravel(t, launch.threads), unravel(b, launch.blocks), launch.threads, launch.blocks};
-            fiber.waits_at = 0;
-            getcontext(&fiber.context);
-            fiber.context.uc_stack.ss_sp = fiber.stack.get();
-            fiber.context.uc_stack.ss_size = STACK;
-            fiber.context.uc_link = nullptr;
-            makecontext(&fiber.context, body, 0);
+            fibers[t].place = {unravel(t, launch.threads), unravel(b, launch.blocks), launch.threads, launch.blocks};
+            fibers[t].waits_at = 0;
         }
         for (bool more = true; more;) {
             int line = 0;
             unsigned left = 0;
-            for (unsigned t : turns) {
+            for (unsigned turn = 0; turn < count; ++turn) {
+                const unsigned t = turns[turn];
                 if (fibers[t].waits_at >= 0) enter(fibers[t]);
                 const int at = fibers[t].waits_at;
                 if (at < 0) { ++left; continue; }
                 if (line && at != line)
-                    report("threads of a block wait at lines " + std::to_string(line) + " and " + std::to_string(at));
+                    report("threads of a block wait at lines %d and %d", line, at);
                 line = at;
             }
             if (left && left < count)
-                report(std::to_string(left) + " threads left before the barrier in line " + std::to_string(line));
+                report("%u threads left before the barrier in line %d", left, line);
             more = left < count;
         }
     }
+    delete[] turns;
+    delete[] fibers;
 }
 #endif
 
 // A kernel's parameters from pointers to them, as cuLaunchKernel takes them, and their types in words.
-template <class T> std::string word()
+struct Words {
+    char text[1024];
+    Words& operator<<(const char* more) { strncat(text, more, sizeof text - strlen(text) - 1); return *this; }
+};
+template <class T> void tell(Words& words)
 {
     if constexpr (std::is_pointer_v<T>) {
         using Pointed = std::remove_pointer_t<T>;
-        return (std::is_const_v<Pointed> ? "*const:" : "*:") + word<std::remove_cv_t<Pointed>>();
+        words << (std::is_const_v<Pointed> ? "*const:" : "*:");
+        tell<std::remove_cv_t<Pointed>>(words);
     } else {
-        return (std::is_floating_point_v<T> ? "f" : std::is_unsigned_v<T> ? "u" : "i") + std::to_string(sizeof(T));
+        const char size[] = {char('0' + sizeof(T)), 0};
+        words << (std::is_floating_point_v<T> ? "f" : std::is_unsigned_v<T> ? "u" : "i") << size;
     }
 }
 template <auto kernel> struct Entry;
 template <class... T, void (*kernel)(T...)> struct Entry<kernel> {
     template <size_t... i> static void go(void** a, std::index_sequence<i...>) { kernel(*(T*)a[i]...); }
     static void call(void** a) { go(a, std::index_sequence_for<T...>{}); }
-    static std::string signature() { std::string all; ((all += word<T>() + " "), ...); return all; }
+    static const char* signature()
+    {
+        static Words all;
+        all = {};
+        ((tell<T>(all), all << " "), ...);
+        return all.text;
+    }
 };
 }  // namespace host
 
@@ -222,11 +258,11 @@ template <class... T, void (*kernel)(T...)> struct Entry<kernel> {
 #define __syncthreads() host::sync(__LINE__)
 
 #define HOST_EXPORT(kernel)                                                                                    \
-    extern "C" const char* signature() { static auto text = host::Entry<&kernel>::signature(); return text.c_str(); } \
+    extern "C" const char* signature() { return host::Entry<&kernel>::signature(); }                           \
     extern "C" const char* launch(const unsigned* b, const unsigned* t, unsigned shared_bytes, int order, void** a) \
     {                                                                                                          \
-        host::problem.clear();                                                                                 \
+        host::problem[0] = 0;                                                                                  \
         host::order = order;                                                                                   \
         host::run({{b[0], b[1], b[2]}, {t[0], t[1], t[2]}, shared_bytes, &host::Entry<&kernel>::call, a});     \
-        return host::problem.c_str();                                                                          \
+        return host::problem;                                                                                  \
     }

@@ -1,7 +1,7 @@
-"""Run the pass under a sanitizer: python -m tests.cudacheck.sanitized asan|tsan [FAULT]. Prints `clean` at the end.
+"""Run the pass, and a resize, under a sanitizer: python -m tests.cudacheck.sanitized asan|tsan [FAULT].
 
-In a process of its own, because the sanitizer's library must be loaded before Python (see test_sanitizers.py).
-Planes are on the card and end with their last sample, so an access beyond them is seen.
+Prints `clean` at the end. In a process of its own, because the sanitizer's library must be loaded before Python (see
+test_sanitizers.py). Planes are on the card and end with their last sample, so an access beyond them is seen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tests.cudacheck.faults import faulty
+from grainkit.color import Color
+from grainkit.resample import Geometry
+from tests.cudacheck.faults import RESIZING, faulty
 from tests.cudacheck.host import HostKernel
 from tests.cudacheck.pictures import KINDS, Job
 from tests.cudacheck.stand_in import stand_in
@@ -39,7 +41,14 @@ def main() -> None:
     for job in jobs(mode, bool(fault)):
         frame = job.frame()
         on_card = frame.with_planes(tuple(cupy.asarray(np.ascontiguousarray(p)) for p in frame.planes))
-        CudaBackend().finish(on_card, job.tables(), job.texture())
+        cuda = CudaBackend()
+        if not fault or fault[0] not in RESIZING:
+            cuda.finish(on_card, job.tables(), job.texture())
+        if not fault or fault[0] in RESIZING:
+            height, width = job.size
+            geometry = Geometry((width, height), (width // 3, height // 2), 0.0, 0.0, float(width), float(height))
+            planes = on_card.planes[:1] if mode == "tsan" else on_card.planes
+            cuda.conform(on_card.with_planes(planes), geometry, Color(depth=32))
     print("clean")
 
 

@@ -68,7 +68,10 @@ def stand_in(
     executor: Callable[[str, str, Sequence[str]], Executor], *, eager: bool = False, memory: int = 8 << 30,
     capability: str = "86", most_shared: int = 99 * 1024, devices: int = 1,
 ) -> ModuleType:  # fmt: skip
-    """A module to put into sys.modules as `cupy`. Its `log` lists what was asked of it, in order."""
+    """A module to put into sys.modules as `cupy`.
+
+    log: what was asked of it, in order. downloaded: bytes that came down.
+    """
     cupy = ModuleType("cupy")
     log: list[str] = []
     used = [0]
@@ -193,6 +196,7 @@ def stand_in(
             target = np.empty(self.shape, self.dtype) if out is None else out
             assert blocking or is_pinned(target), "copies to pageable memory are not asynchronous"
             source, held = self._array, self._memory.bytes
+            cupy.downloaded[0] += target.nbytes
             queue.push("down", lambda: (np.copyto(target, source), held)[0])
             if blocking:
                 queue.synchronize()
@@ -280,13 +284,16 @@ def stand_in(
 
     properties = {"name": b"Stand-in", "major": int(capability[:-1]), "minor": int(capability[-1])}
     cupy.__version__ = "14.0.0"
-    cupy.log, cupy.most_used, cupy.used = log, 0, used
+    cupy.log, cupy.most_used, cupy.used, cupy.downloaded = log, 0, used, [0]
     cupy.ndarray, cupy.RawModule = ndarray, RawModule
     cupy.empty, cupy.asarray, cupy.ascontiguousarray = empty, asarray, ascontiguousarray
     cupy.from_dlpack = lambda array: array if isinstance(array, ndarray) else array.__dlpack__(stream=0)
     cupy.get_default_memory_pool = lambda: SimpleNamespace(free_all_blocks=lambda: None)
     device = SimpleNamespace(
-        id=0, compute_capability=capability, attributes={"MaxSharedMemoryPerBlockOptin": most_shared}
+        id=0,
+        compute_capability=capability,
+        attributes={"MaxSharedMemoryPerBlockOptin": most_shared},
+        synchronize=lambda: current[0].synchronize(),
     )
     cupy.cuda = SimpleNamespace(
         Stream=Stream, Event=Event, Device=lambda: device, alloc_pinned_memory=alloc_pinned_memory,

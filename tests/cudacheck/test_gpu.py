@@ -6,12 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn import clip
 
+import grainkit
 from grainkit.backends import open_backend
 from grainkit.backends.cuda import CudaBackend
-from grainkit.errors import BackendUnavailable
-from grainkit.selfcheck import compare
+from grainkit.color import Color
+from grainkit.errors import BackendUnavailable, InputError
+from grainkit.selfcheck import compare, compare_resizing
 from tests.cudacheck.pictures import KINDS, SIZES, endings
+from tests.cudacheck.test_resize import RESIZES, assert_conforms, geometry, picture
 
 pytestmark = pytest.mark.gpu
 
@@ -37,7 +41,38 @@ def test_it_gives_the_cpus_bits(job, gpu, cpu):
 
 
 def test_selfcheck_finds_nothing(gpu, cpu):
-    assert [str(o) for o in compare(gpu, cpu) if o.differing] == []
+    assert [str(o) for o in (*compare(gpu, cpu), *compare_resizing(gpu, cpu)) if o.differing] == []
+
+
+@pytest.mark.parametrize("kind", [0, 5, 8])
+@pytest.mark.parametrize(("size", "wanted", "region"), RESIZES, ids=str)
+def test_it_resizes_with_the_cpus_bits(kind, size, wanted, region, gpu, cpu):
+    frame = picture(kind, size)
+    assert_conforms(frame, geometry(size, wanted, region), Color(depth=32), gpu, cpu)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_still_of_the_hosts_has_the_cpus_samples(dtype, gpu, cpu):
+    rgb = np.random.default_rng(3).random((333, 611, 3))
+    rgb = rgb.astype(dtype) if dtype == np.float32 else (rgb * np.iinfo(dtype).max).astype(dtype)
+    ours, theirs = (grainkit.finish_array(rgb, seed=3, backend=b) for b in (gpu, cpu))
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_clip_decoded_on_the_card_is_the_cpus(gpu, cpu, tmp_path):
+    """The one proof of --hwaccel: decoding H.264 is exact, so the finished planes are."""
+    source = clip(tmp_path / "c.mp4", width=256, height=144, frames=5, codec="libx264")
+    recipe, made = grainkit.load_recipe("video"), {}
+    for name, backend, hwaccel in (("cpu", cpu, ""), ("gpu", gpu, "cuda")):
+        try:
+            given = grainkit.open_source(source, hwaccel=hwaccel)
+        except InputError as error:
+            pytest.skip(str(error))
+        with given, grainkit.Finisher(recipe, backend) as finisher:
+            made[name] = [frame.planes for frame in finisher.stream(given)]
+    assert len(made["gpu"]) == 5
+    for ours, theirs in zip(made["gpu"], made["cpu"], strict=True):
+        same(ours, theirs)
 
 
 @pytest.mark.parametrize("size", [(1080, 1920), (2160, 3840), (4320, 7680)])

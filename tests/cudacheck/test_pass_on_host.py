@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from grainkit.backends.cuda import CudaBackend
+from grainkit.backends.cuda import CudaBackend, variant
+from grainkit.backends.kernel_source import flatten
+from tests.cudacheck import host
 from tests.cudacheck.faults import faulty
 from tests.cudacheck.host import HostKernel
 from tests.cudacheck.pictures import KINDS, SIZES, Job, endings
 from tests.cudacheck.stand_in import stand_in
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    """The kernels of all kinds, side by side: each takes a compiler of its own."""
+    if host.missing():
+        return
+    wanted = dict.fromkeys(variant(plane, job.tables()) for job in KINDS for plane in ("luma", "chroma"))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda kernel: host.build(flatten(kernel[0]), *kernel), wanted))
 
 
 def assert_same(job: Job, cuda, cpu) -> None:

@@ -11,19 +11,22 @@ import pytest
 from grainkit import convert
 from grainkit.backends.cuda import OPTIONS, CudaBackend, variant
 from grainkit.backends.kernel_source import flatten
-from grainkit.color import SRGB_STILL
+from grainkit.color import SRGB_STILL, Color
+from grainkit.resample import Geometry
+from grainkit.weigh import lanczos
 from tests.cudacheck import host, nvrtc
 from tests.cudacheck.faults import faulty
 from tests.cudacheck.pictures import KINDS
 from tests.cudacheck.ptx import PtxError, PtxKernel
 from tests.cudacheck.stand_in import stand_in
+from tests.cudacheck.test_resize import assert_conforms, picture
 
 pytestmark = pytest.mark.skipif(bool(nvrtc.missing() or host.missing()), reason=nvrtc.missing() or host.missing())
 
 #: 8-bit 4:2:0, 10-bit 4:2:2 and float 4:4:4, with relief, in two tiles and a bit.
 JOBS = [replace(KINDS[kind], size=(33, 131), relief=(10, 10, 20, 121)) for kind in (0, 5, 8)]
-#: Architectures whose PTX differs; the others' is the same text.
-DISTINCT = (75, 100)
+#: Architectures whose PTX differs; the others' is the same text. The pass, and what is around it.
+DISTINCT, AROUND = (75, 100), (75, 100, 120)
 
 
 def body(ptx: str) -> str:
@@ -62,7 +65,7 @@ def test_it_gives_the_cpus_bits_without_a_race_and_fills_its_sectors(job, arch, 
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-@pytest.mark.parametrize("arch", DISTINCT)
+@pytest.mark.parametrize("arch", AROUND)
 def test_rgb_on_the_card_goes_and_comes_with_the_cpus_bits(dtype, arch, install):
     cupy = install(stand_in(Executor(arch)))
     rgb = np.random.default_rng(3).random((9, 131, 3))
@@ -79,13 +82,35 @@ def test_rgb_on_the_card_goes_and_comes_with_the_cpus_bits(dtype, arch, install)
     np.testing.assert_array_equal(back.get(), convert.rgb_from_planes(tuple(moved), color, dtype, origin=rgb, **told))
 
 
-@pytest.mark.parametrize("job", JOBS, ids=str)
-@pytest.mark.parametrize("plane", ["luma", "chroma"])
-def test_all_architectures_share_the_ptx_that_was_interpreted(plane, job):
-    name, defines = variant(plane, job.tables())
+@pytest.mark.parametrize("kind", [0, 5, 8])
+@pytest.mark.parametrize("arch", AROUND)
+def test_a_resized_picture_has_the_cpus_bits(kind, arch, install, cpu):
+    executor = Executor(arch)
+    install(stand_in(executor))
+    cuda, frame, working = CudaBackend(), picture(kind, (40, 140)), Color(depth=32)
+    for wanted, region in (((70, 21), (0.0, 0.0, 140.0, 40.0)), ((150, 43), (1.5, -1.0, 120.0, 40.0))):
+        assert_conforms(frame, Geometry((140, 40), wanted, *region), working, cuda, cpu)
+    asked = executor.requests()
+    # Chroma planes' rows and the weights' begin where they begin; what is loaded by sixteen bytes fills sectors.
+    assert asked["ld16 sectors"] == asked["ld16 least"] > 0
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        *dict.fromkeys(variant(plane, job.tables()) for job in JOBS for plane in ("luma", "chroma")),
+        *((name, (f"-DSOURCE_BITS={bits}",)) for name in ("weigh", "extent", "from_rgb") for bits in (8, 16, 32)),
+        *(("to_rgb", (f"-DTARGET_BITS={bits}",)) for bits in (8, 16, 32)),
+        *(("part", (f"-DSAMPLE_BITS={bits}", f"-DWOVEN={count}")) for bits in (8, 16) for count in (1, 2)),
+    ],
+    ids=str,
+)
+def test_all_architectures_share_the_ptx_that_was_interpreted(kernel):
+    name, defines = kernel
     texts = {a: body(nvrtc.compile_kernel(flatten(name), (*OPTIONS, *defines), a).ptx) for a in nvrtc.ARCHITECTURES}
     for arch, text in texts.items():
-        assert text == texts[max(d for d in DISTINCT if d <= arch)], arch
+        seen = DISTINCT if name in ("luma", "chroma", "luma_float", "chroma_float") else AROUND
+        assert text == texts[max(d for d in seen if d <= arch)], arch
 
 
 @pytest.mark.parametrize(
@@ -105,6 +130,23 @@ def test_a_planted_fault_is_caught(fault, said, install):
     frame = job.frame().with_planes(tuple(cupy.asarray(p) for p in job.frame().planes[:1]))
     with pytest.raises(PtxError, match=said):
         CudaBackend().finish(frame, job.tables())
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("missing barrier of weigh", "nobody wrote|race"),
+        ("missing barrier of extent", "nobody wrote|race"),
+        ("tile one too wide", "out of bounds|two threads write"),
+    ],
+)
+def test_a_fault_planted_into_a_resize_is_caught(fault, said, install):
+    cupy = install(stand_in(faulty(Executor(75), fault)))
+    plane = cupy.asarray(picture(0, (20, 70)).planes[0])
+    weigher = CudaBackend()._weigher
+    down, across = lanczos(10, 0.0, 20.0, 20), lanczos(35, 0.0, 70.0, 70)
+    with pytest.raises(PtxError, match=said):
+        weigher.weighed(plane, down, across, level=(16.0, 219.0), bounded=True).get()
 
 
 def test_an_instruction_that_is_not_known_is_an_error():

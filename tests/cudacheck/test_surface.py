@@ -45,7 +45,8 @@ def test_names_exist():
         assert issubclass(error, Exception)
     for owner, name in [
         (cupy.RawKernel, "max_dynamic_shared_size_bytes"), (cuda.Device, "attributes"), (cuda.Device, "id"),
-        (cuda.Device, "compute_capability"), (cuda.Event, "synchronize"), (cuda.Stream, "synchronize"),
+        (cuda.Device, "compute_capability"), (cuda.Device, "synchronize"), (cuda.Event, "synchronize"),
+        (cuda.Stream, "synchronize"),
         (cuda.runtime, "getDeviceCount"), (cuda.runtime, "getDeviceProperties"), (cuda.runtime, "memGetInfo"),
         (cuda.runtime, "driverGetVersion"), (cuda.nvrtc, "getVersion"), (cupy.ndarray, "device"),
         (cupy, "get_default_memory_pool"), (cupy, "empty"), (cupy, "asarray"), (cupy, "ascontiguousarray"),

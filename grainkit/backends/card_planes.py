@@ -1,0 +1,141 @@
+"""Planes in a GPU's memory that are resized there, and looked at in parts and small versions: kernels/weigh.cu.
+
+Knows CuPy only by what it is handed; backends/cuda.py imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grainkit.errors import BackendUnavailable
+from grainkit.weigh import F32, Taps
+
+#: Samples of the result that a block makes at most; fewer where their source fills more shared memory than this.
+TILE_W, TILE_H = 256, 8
+SHARED = 48 * 1024
+#: Blocks that look for a plane's extremes, at most, of this many rows at least; and their shared memory.
+EXTENT_BLOCKS, EXTENT_ROWS, EXTENT_SHARED = 128, 8, 2 * 256 * 4
+
+#: Launches a kernel by name: (name, -D options, blocks, threads, shared bytes, arguments by name).
+Launcher = Callable[[str, tuple[str, ...], tuple[int, ...], tuple[int, ...], int, dict[str, Any]], None]
+
+
+class Weigher:
+    """What `grainkit.weigh.weighed` does, for planes on the card; work goes onto the current stream."""
+
+    def __init__(self, cupy: Any, launch: Launcher) -> None:
+        self.cupy, self._launch = cupy, launch
+
+    def tables(self, down: Taps, across: Taps) -> dict[str, Any]:
+        """Taps as arguments of the kernel, on the card."""
+        arrays = {"rows": down.first, "down": down.weights, "columns": across.first, "across": across.weights.T}
+        sent = {name: self.cupy.asarray(np.ascontiguousarray(array)) for name, array in arrays.items()}
+        return {**sent, "down_taps": down.weights.shape[1], "across_taps": across.weights.shape[1]}
+
+    def weighed(
+        self, plane: Any, down: Taps, across: Taps, tables: dict[str, Any] | None = None, *, level: tuple[float, float],
+        bounded: bool = False, out: Any = None,
+    ) -> Any:  # fmt: skip
+        """A float32 plane of samples, after (sample - level[0]) / level[1].
+
+        tables: those of down and across, where they are on the card already. bounded: between the extremes of `plane`.
+        """
+        height, width = len(down.first), len(across.first)
+        out = self.cupy.empty((height, width), np.float32) if out is None else out
+        bits = 8 * plane.dtype.itemsize
+        tile_w, tile_h, line = tiling(across, 128 // bits)
+        self._launch(
+            "weigh", (f"-DSOURCE_BITS={bits}",), (-(-width // tile_w), -(-height // tile_h)), (32, 8),
+            4 * tile_h * line,
+            {
+                "source": plane, "source_pitch": pitch(plane), "source_width": plane.shape[1], "black": level[0],
+                "unit": 1.0 / level[1], "target": out, "target_pitch": pitch(out), "width": width, "height": height,
+                **(tables or self.tables(down, across)), "extent": self.extent(plane) if bounded else None,
+                "tile_width": tile_w, "tile_height": tile_h, "line": line,
+            },
+        )  # fmt: skip
+        return out
+
+    def extent(self, plane: Any) -> Any:
+        """(2,) float32 on the card: the least and largest sample, no numbers where there is no number."""
+        blocks = min(-(-int(plane.shape[0]) // EXTENT_ROWS), EXTENT_BLOCKS)
+        pairs = self.cupy.empty((1, 2 * blocks), np.float32)
+        self._extent(plane, blocks, pairs)
+        found = self.cupy.empty((1, 2), np.float32)
+        self._extent(pairs, 1, found)
+        return found
+
+    def _extent(self, plane: Any, blocks: int, pairs: Any) -> None:
+        height, width = plane.shape
+        told = {
+            "source": plane, "pitch": pitch(plane), "width": width, "height": height, "blocks": blocks, "pairs": pairs,
+        }  # fmt: skip
+        define = f"-DSOURCE_BITS={8 * plane.dtype.itemsize}"
+        self._launch("extent", (define,), (blocks,), (256,), EXTENT_SHARED, told)
+
+
+class CardPlane:
+    """A plane on the card that the analysis looks at without bringing it down: a part of it, or a small version.
+
+    stream: a context in which work on it is in order.
+    lane: what a frame that came from the host goes on with; None for planes that are the caller's own.
+    origin: R'G'B' rows on the card that the frame's planes were made from, or None.
+    """
+
+    def __init__(
+        self, array: Any, weigher: Weigher, stream: AbstractContextManager[Any], *, lane: Any = None, origin: Any = None
+    ) -> None:
+        self.array, self.lane, self.origin = array, lane, origin
+        self._weigher, self._stream = weigher, stream
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self.array.dtype
+        return dtype
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, int(self.array.device.id)
+
+    def weighed(self, down: Taps, across: Taps) -> F32:
+        """As grainkit.weigh's: only the result comes to the host."""
+        with self._stream:
+            made: F32 = self._weigher.weighed(self.array, down, across, level=(0.0, 1.0)).get()
+            return made
+
+    def __getitem__(self, part: Any) -> npt.NDArray[Any]:
+        """Samples of a part, on the host."""
+        with self._stream:
+            samples: npt.NDArray[Any] = self._weigher.cupy.ascontiguousarray(self.array[part]).get()
+            return samples
+
+
+def tiling(across: Taps, run: int) -> tuple[int, int, int]:
+    """Width and height of a block's tile, and floats of shared memory per row of it.
+
+    run: source samples that are loaded at once. Raises BackendUnavailable where even the smallest does not fit.
+    """
+    first, taps = across.first.astype(np.int64), across.weights.shape[1]
+    for tile_h in (TILE_H, 1):
+        for tile_w in (TILE_W >> i for i in range(7)):
+            begin = first[::tile_w] // run * run
+            last = first[np.minimum(np.arange(0, len(first), tile_w) + tile_w, len(first)) - 1]
+            line = -(-int((last + taps - begin).max()) // run) * run
+            if 4 * tile_h * line <= SHARED:
+                return tile_w, tile_h, line
+    raise BackendUnavailable(
+        f"the GPU's shared memory is too small to reduce a picture {taps // 6} times in one step; use --backend cpu"
+    )
+
+
+def pitch(plane: Any) -> int:
+    """Samples from one row to the next."""
+    return int(plane.strides[0]) // int(plane.dtype.itemsize)

@@ -1,0 +1,138 @@
+"""Planes resized by weights: every sample of the result is a weighted sum of neighbours, down and then across.
+
+Lanczos brings pictures to the delivery's size; means over what a px covers make the small pictures that
+analysis looks at. Both are tables for one function, twin of kernels/weigh.cu.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+F32 = npt.NDArray[np.float32]
+
+#: Lobes of the Lanczos window to either side.
+LOBES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """What the samples of one axis are made of: sample i is the sum over k of weights[i, k] * source[first[i] + k].
+
+    first: (n,) int32, never falling; first + taps stays within the source.
+    weights: (n, taps) float32.
+    """
+
+    first: npt.NDArray[np.int32]
+    weights: F32
+
+    @staticmethod
+    def within(size: int, first: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]) -> Taps:
+        """Taps over a source of `size` samples; weights of what lies beyond it are left out (or were 0 already)."""
+        count = min(weights.shape[1], size)
+        begin = np.clip(first, 0, size - count)
+        made = np.zeros((len(first), count))
+        for k in range(weights.shape[1]):
+            at = first + k - begin
+            rows = np.flatnonzero((at >= 0) & (at < count))
+            made[rows, at[rows]] = weights[rows, k]
+        return Taps(begin.astype(np.int32), made.astype(np.float32))
+
+    def shifted(self, by: int) -> Taps:
+        """The same of a source that begins `by` samples further on."""
+        return replace(self, first=self.first + np.int32(by))
+
+
+class Elsewhere(Protocol):
+    """A plane whose samples are not in this memory, and which does the work where they are."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def weighed(self, down: Taps, across: Taps) -> F32: ...
+
+    def __getitem__(self, part: Any) -> npt.NDArray[Any]: ...
+
+
+def lanczos(size: int, near: float, far: float, source: int) -> Taps:
+    """Taps that bring near..far of a source axis to `size` samples: Lanczos, widened where it reduces.
+
+    near, far: px from the source's first edge; what lies outside the source repeats its ends.
+    """
+    if far - near == size and near == int(near):
+        return _repeated(np.arange(size)[:, None] + int(near), np.ones((size, 1)), source)
+    scale = (far - near) / size
+    wide = max(scale, 1.0)
+    reach = LOBES * wide
+    centre = near + (np.arange(size) + 0.5) * scale
+    # As Pillow: samples whose middles lie within the window, and none beyond the source and what pads it.
+    low, high = min(0, math.floor(near)), max(source, math.ceil(far))
+    first = np.maximum(np.floor(centre - reach + 0.5).astype(np.int64), low)
+    end = np.minimum(np.floor(centre + reach + 0.5).astype(np.int64), high)
+    px = first[:, None] + np.arange(int((end - first).max()))
+    x = (px + 0.5 - centre[:, None]) / wide
+    weights = np.where((np.abs(x) < LOBES) & (px < end[:, None]), np.sinc(x) * np.sinc(x / LOBES), 0.0)
+    return _repeated(px, weights / weights.sum(axis=1, keepdims=True), source)
+
+
+def _repeated(px: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], source: int) -> Taps:
+    """Taps of samples that may lie outside a source, whose first and last then stand for them."""
+    inside = np.clip(px, 0, source - 1)
+    first = inside[:, 0]
+    made = np.zeros(weights.shape)
+    rows = np.arange(len(px))
+    for k in range(px.shape[1]):
+        made[rows, inside[:, k] - first] += weights[:, k]
+    return Taps.within(source, first, made)
+
+
+def covers(count: int, start: int, scale: float, source: int) -> Taps:
+    """Taps of `count` px, from number `start`, of an axis reduced by `scale` (at most 1): means of what each covers."""
+    edges = np.clip(np.arange(start, start + count + 1) / scale, 0, source)
+    first = np.minimum(edges[:-1].astype(np.int64), source - 1)
+    px = first[:, None] + np.arange(int(np.ceil(1 / scale)) + 1)
+    cover = np.minimum(edges[1:, None], px + 1) - np.maximum(edges[:-1, None], px)
+    weights = np.maximum(cover, 0) / np.maximum(edges[1:] - edges[:-1], 1e-6)[:, None]
+    return Taps.within(source, first, weights)
+
+
+def weighed(plane: npt.NDArray[Any] | Elsewhere, down: Taps, across: Taps) -> F32:
+    """(rows of down, columns of across) float32 of a plane of any sample type, at its own scale."""
+    if not isinstance(plane, np.ndarray):
+        return plane.weighed(down, across)
+    out = np.empty((len(down.first), len(across.first)), np.float32)
+    _weigh(plane, down.first, down.weights, across.first, np.ascontiguousarray(across.weights.T), out)
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weigh(plane: Any, rows: Any, down: Any, columns: Any, across: Any, out: Any) -> None:
+    """across: (taps, width), so that sums of neighbours go on side by side."""
+    low, high = columns[0], columns[-1] + across.shape[0]
+    line = np.empty(high - low, np.float32)
+    for y in range(out.shape[0]):
+        _sum_rows(plane, rows[y], down[y], low, line)
+        _sum_columns(line, low, columns, across, out[y])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_rows(plane: Any, first: Any, weights: Any, low: Any, line: Any) -> None:
+    line[:] = np.float32(0.0)
+    for k in range(weights.shape[0]):
+        weight, row = weights[k], plane[first + k]
+        for x in range(line.shape[0]):
+            line[x] += weight * np.float32(row[low + x])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_columns(line: Any, low: Any, columns: Any, across: Any, out: Any) -> None:
+    out[:] = np.float32(0.0)
+    for k in range(across.shape[0]):
+        weights = across[k]
+        for x in range(out.shape[0]):
+            out[x] += weights[x] * line[columns[x] - low + k]

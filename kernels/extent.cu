@@ -1,0 +1,54 @@
+// The least and the largest sample of a plane, passing over what is no number: a pair per block; launched once more over
+// the pairs, as a plane of floats, with one block, the pair of the whole plane.
+// Built with SOURCE_BITS: 8, 16, or 32 for float. Blocks of 256 threads, which share out rows.
+#include "samples.cuh"
+
+typedef SampleOf<SOURCE_BITS>::Type Source;
+#define RUN (128 / SOURCE_BITS)
+#define COUNT 256
+#define WIDTH 16   // a second round of as many threads, each over COUNT / WIDTH
+
+// pitch counts samples. blocks: how many there are. pairs: least and most of what each block saw, no numbers if nothing.
+extern "C" __global__ void __launch_bounds__(256)
+extent(const Source* __restrict__ source, long long pitch, int width, int height, int blocks,
+       float* __restrict__ pairs)
+{
+    extern __shared__ uint4 shared[];
+    float* least = (float*)shared;
+    float* most = least + COUNT;
+    const int me = (int)threadIdx.x;
+    const bool vectors = on_vectors(source, pitch);
+    float low = __uint_as_float(0x7f800000u), high = -low;
+    for (int y = (int)blockIdx.x; y < height; y += blocks)
+        for (int x = me * RUN; x < width; x += COUNT * RUN) {
+            Run<Source, RUN> in;
+            load_run(in, row_of(source, pitch, y), x, width, vectors);
+#pragma unroll
+            for (int k = 0; k < RUN; ++k) {
+                const float value = (float)in.get(k);
+                low = value < low ? value : low;
+                high = value > high ? value : high;
+            }
+        }
+    least[me] = low;
+    most[me] = high;
+    __syncthreads();
+    if (me < WIDTH) {
+        for (int i = me + WIDTH; i < COUNT; i += WIDTH) {
+            low = least[i] < low ? least[i] : low;
+            high = most[i] > high ? most[i] : high;
+        }
+        least[me] = low;
+        most[me] = high;
+    }
+    __syncthreads();
+    if (me == 0) {
+        for (int i = 1; i < WIDTH; ++i) {
+            low = least[i] < low ? least[i] : low;
+            high = most[i] > high ? most[i] : high;
+        }
+        const float none = __uint_as_float(0x7fc00000u);
+        pairs[2 * (int)blockIdx.x] = low <= high ? low : none;
+        pairs[2 * (int)blockIdx.x + 1] = low <= high ? high : none;
+    }
+}
