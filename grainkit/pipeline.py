@@ -30,7 +30,7 @@ from grainkit.io.metadata import outgoing_source_type, xmp_packet
 from grainkit.io.pending import Pending, output_errors
 from grainkit.mattes import Mattes, matte_files, mattes_for
 from grainkit.measured_grain import measure_grain
-from grainkit.outputs import input_files, new_folder, output_files, refuse_clobber, take_back
+from grainkit.outputs import clear_up, input_files, new_folder, output_files, refuse_clobber, take_back
 from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
@@ -183,6 +183,7 @@ def finish(
         inputs = input_files(info)
         mattes = None if matte is None else mattes_for(matte, info, inputs, start=start, stop=frames[1])
         for each in plans:
+            clear_up(each)
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
         if grain_table_out is not None:
             taken = [*inputs, *(each.output for each in plans if each.output is not None)]
