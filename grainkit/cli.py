@@ -27,36 +27,50 @@ if TYPE_CHECKING:
 _GRACE = 5.0
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or a signal that asks the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = number
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 the user can mend it, 1 anything else."""
+    """Run the command; 0 done, 2 the user can mend it, 128 + N ended by signal N, 1 anything else."""
     # Notes are printed with the result; without a handler Python would print them on stderr as well.
     logging.getLogger("grainkit").addHandler(logging.NullHandler())
-    with _interrupts():
-        try:
-            options = _parser().parse_args(arguments)
-            status = int(options.run(options))
-            if sys.stdout is not None:
-                sys.stdout.flush()
-            return status
-        except GrainkitError as error:
-            _settle(sys.stdout)
-            return _failed(str(error), error.exit_status)
-        except KeyboardInterrupt:
-            return _failed("interrupted; nothing unfinished was left behind", 1)
-        except BrokenPipeError:
-            _silence(sys.stdout)
-            return _failed("the program that reads the output stopped early", 1)
-        except MemoryError:
-            return _failed("out of memory; finish it at a smaller size, or fewer inputs at a time", 1)
-        except OSError as error:
-            _silence(sys.stdout)
-            place = f"{error.filename}: " if error.filename else ""
-            return _failed(f"{place}{error.strerror or error}", 1)
+    try:
+        with _interrupts():
+            return _run(arguments)
+    except KeyboardInterrupt as interrupt:
+        number = getattr(interrupt, "signal", signal.SIGINT)
+        return _failed("interrupted; nothing unfinished was left behind", 128 + number)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        status = int(options.run(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except GrainkitError as error:
+        _settle(sys.stdout)
+        return _failed(str(error), error.exit_status)
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return _failed("the program that reads the output stopped early", 1)
+    except MemoryError:
+        return _failed("out of memory; finish it at a smaller size, or fewer inputs at a time", 1)
+    except OSError as error:
+        _silence(sys.stdout)
+        place = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{place}{error.strerror or error}", 1)
 
 
 def _failed(message: str, status: int) -> int:
@@ -82,18 +96,18 @@ def _silence(stream: Any) -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[None]:
-    """Ctrl-C, and being asked to end, raise KeyboardInterrupt: once, so that cleaning up is not cut short."""
+    """Ctrl-C, and being asked to end, raise an _Interrupted: once, so that cleaning up is not cut short."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     last: float | None = None
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, _: object) -> None:
         nonlocal last
         now = time.monotonic()
         if last is None or now - last > _GRACE:
             last = now
-            raise KeyboardInterrupt
+            raise _Interrupted(number)
 
     wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # What the caller wants ignored (nohup) stays ignored.
@@ -150,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
                         help="the film grain table (filmgrn1) that an AV1 clip is to carry")  # fmt: skip
     finish.add_argument("--grain-table-out", metavar="FILE", help="also write the grain an AV1 clip carries as a table")
     finish.add_argument("--allow-truncated", action="store_true", help="finish what decodes of a damaged clip")
+    finish.add_argument("--max-pixels", type=_pixels, metavar="N",
+                        help="refuse pictures with more pixels, such as 500M (default: 300M for stills, 150M for "
+                             "frames of clips and pipes)")  # fmt: skip
     finish.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     finish.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     finish.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -225,6 +242,10 @@ def _mebibytes(text: str) -> int:
     return _count(text, "whole number of MiB") << 20
 
 
+def _pixels(text: str) -> int:
+    return _count(text[:-1], "number of pixels") * 1_000_000 if text.endswith("M") else _count(text, "number of pixels")
+
+
 def _frames(text: str) -> tuple[int, int | None]:
     first, colon, end = text.partition(":")
     try:
@@ -282,6 +303,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         "frames": options.frames, "rate": options.rate, "allow_truncated": options.allow_truncated,
         "overwrite": options.overwrite, "pilot": options.pilot, "matte": options.matte,
         "adapt": options.adapt,
+        "max_pixels": options.max_pixels,
         "grain_like": options.grain_like,
         "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip

@@ -129,6 +129,7 @@ def finish(
     allow_truncated: bool = False,
     matte: str | Path | None = None,
     adapt: bool | None = None,
+    max_pixels: int | None = None,
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
     stdin: BinaryIO | None = None,
@@ -153,6 +154,8 @@ def finish(
     matte: where skin may be textured, instead of where it is found; see `mattes_for` for what it may be.
     adapt: whether grain and highlights are adapted to what the platform's codec leaves of them, within the
         recipe's bounds; None leaves it to the recipe. What `settings` set stays as it is.
+    max_pixels: of a picture that is read; more is refused before it is decoded. None is 300 million for stills and
+        150 million for frames of clips and pipes.
     progress: called after each frame. announce: told before what takes long, in a sentence.
     stdin, stdout: streams that stand in for '-'.
 
@@ -161,7 +164,7 @@ def finish(
     """
     started = time.monotonic()
     profile = load_source(source_profile)
-    like = _reference(grain_like, grain_table)
+    like = _reference(grain_like, grain_table, max_pixels)
     said = [*(like.settings if like else ()), *settings]
     asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
     start = 0 if remembers(asked) else frames[0]
@@ -174,6 +177,7 @@ def finish(
                 allow_truncated=allow_truncated,
                 rate=rate,
                 stdin=stdin,
+                max_pixels=max_pixels,
             )
         )
         info = source.info
@@ -181,7 +185,11 @@ def finish(
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         inputs = input_files(info)
-        mattes = None if matte is None else mattes_for(matte, info, inputs, start=start, stop=frames[1])
+        mattes = (
+            None
+            if matte is None
+            else mattes_for(matte, info, inputs, start=start, stop=frames[1], max_pixels=max_pixels)
+        )
         for each in plans:
             clear_up(each)
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
@@ -189,7 +197,7 @@ def finish(
             taken = [*inputs, *(each.output for each in plans if each.output is not None)]
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
         adapt = _adapts(adapt, plan)
-        plan, lacking = _lacking(plan, info, allow_truncated, rate)
+        plan, lacking = _lacking(plan, info, allow_truncated, rate, max_pixels)
         plans[0] = plan
         carried = carried_grain(plan, None if grain_table is None else Path(grain_table))
         table = None
@@ -198,7 +206,14 @@ def finish(
             stack.callback(table.abort)
         opened = stack.enter_context(_opened(backend, device_memory))
         found = _adapted(
-            Reading(input, frames, rate, allow_truncated, mattes), asked, plan, info, opened, adapt, said, announce
+            Reading(input, frames, rate, allow_truncated, mattes, max_pixels),
+            asked,
+            plan,
+            info,
+            opened,
+            adapt,
+            said,
+            announce,
         )
         if found is not None:
             asked = found.recipe
@@ -209,7 +224,7 @@ def finish(
         written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried)]
         stack.callback(written[0].sink.abort)
         if pilot:
-            again = stack.enter_context(open_source(input))
+            again = stack.enter_context(open_source(input, max_pixels=max_pixels))
             written.append(_write(plans[1], again, mattes, source_type, opened, (0, None), None, None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
@@ -230,8 +245,9 @@ def finish(
                 written[0].sink.commit()
         else:
             options = _options(
-                source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table
-            )
+                source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table,
+                max_pixels,
+            )  # fmt: skip
             told = _told(report, plan, asked, info, inputs, mattes, written[0].light, found, options)
             told["measured"] |= {**({"grain_like": like.measured} if like else {}), **lacking}
             report = _deliver(report, plan, written, told)
@@ -246,20 +262,31 @@ def dry_run(
     settings: Iterable[str] = (), frames: tuple[int, int | None] = (0, None), rate: Fraction | None = None,
     pilot: bool = False, overwrite: bool = False, allow_truncated: bool = False, matte: str | Path | None = None,
     adapt: bool | None = None, grain_like: str | Path | None = None, stdin: BinaryIO | None = None,
+    max_pixels: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
     profile = load_source(source_profile)
-    like = _reference(grain_like, None)
+    like = _reference(grain_like, None, max_pixels)
     said = [*(like.settings if like else ()), *settings]
     asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
     with open_source(
-        input, start=frames[0], stop=frames[1], allow_truncated=allow_truncated, rate=rate, stdin=stdin
+        input,
+        start=frames[0],
+        stop=frames[1],
+        allow_truncated=allow_truncated,
+        rate=rate,
+        stdin=stdin,
+        max_pixels=max_pixels,
     ) as source:
         info = source.info
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         inputs = input_files(info)
-        mattes = None if matte is None else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1])
+        mattes = (
+            None
+            if matte is None
+            else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1], max_pixels=max_pixels)
+        )
         for each in plans:
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
         proxies = wanted(asked, plan, info, _adapts(adapt, plan))
@@ -305,13 +332,13 @@ def _adapted(
     return adapted(reading, recipe, plan, proxies, backend, fixed={each.partition("=")[0] for each in settings})
 
 
-def _reference(grain_like: str | Path | None, table: str | Path | None) -> GrainLike | None:
+def _reference(grain_like: str | Path | None, table: str | Path | None, max_pixels: int | None) -> GrainLike | None:
     """The grain of a reference, measured; None where none is named."""
     if grain_like is None:
         return None
     if table is not None:
         raise RecipeError("--grain-like and --grain-table both say what the grain is; give one of them")
-    return measured_like(grain_like)
+    return measured_like(grain_like, max_pixels)
 
 
 def _adapts(asked: bool | None, plan: Plan) -> bool | None:
@@ -323,7 +350,9 @@ def _adapts(asked: bool | None, plan: Plan) -> bool | None:
     return False
 
 
-def _lacking(plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction | None) -> tuple[Plan, dict[str, Any]]:
+def _lacking(
+    plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction | None, max_pixels: int | None
+) -> tuple[Plan, dict[str, Any]]:
     """The plan with only the grain that the input lacks where that is asked for, and what was measured.
 
     It is told from the first frames, whatever part is finished: any part gets the same grain.
@@ -334,7 +363,7 @@ def _lacking(plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction
         raise InputError(
             "cinema_grain.regrain = true reads the input twice, which standard input does not allow; name a file"
         )
-    with open_source(info.path, allow_truncated=allow_truncated, rate=rate) as source:
+    with open_source(info.path, allow_truncated=allow_truncated, rate=rate, max_pixels=max_pixels) as source:
         plan, measured = regrained(plan, measure_grain(conformed(frame, plan) for frame in source))
     return plan, {"regrain": measured} if measured else {}
 
@@ -575,7 +604,7 @@ def _summary(plan: Plan) -> str:
 
 def _options(
     profile: str, frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool,
-    matte: str | Path | None, grain_table: str | Path | None,
+    matte: str | Path | None, grain_table: str | Path | None, max_pixels: int | None,
 ) -> list[str]:  # fmt: skip
     """Words of the command, beside the recipe, that decide the output."""
     declared = [] if profile == NO_PROFILE else ["--source", profile]
@@ -585,7 +614,8 @@ def _options(
     # Of its place the name alone is told; a folder is named as one.
     own = [] if matte is None else ["--matte", Path(matte).name + ("/" if Path(matte).is_dir() else "")]
     table = [] if grain_table is None else ["--grain-table", Path(grain_table).name]
-    return [*declared, *part, *speed, *table, *(["--allow-truncated"] if allow_truncated else []), *own]
+    limit = [] if max_pixels is None else ["--max-pixels", str(max_pixels)]
+    return [*declared, *part, *speed, *limit, *table, *(["--allow-truncated"] if allow_truncated else []), *own]
 
 
 def _told(

@@ -16,7 +16,7 @@ from typing import Self
 from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io.base import SourceInfo, StillMetadata, no_such_frames
+from grainkit.io.base import MAX_STILL, SourceInfo, StillMetadata, no_such_frames
 from grainkit.io.formats import SUFFIXES, looks_like_still
 from grainkit.io.metadata import claimed_source_type
 from grainkit.io.pending import Pending, output_errors
@@ -122,16 +122,17 @@ class SequenceSource:
 
     def __init__(
         self, pattern_or_folder: Path | str, *, start: int = 0, stop: int | None = None,
-        rate: Fraction = Fraction(24),
+        rate: Fraction = Fraction(24), max_pixels: int = MAX_STILL,
     ) -> None:  # fmt: skip
         pattern, numbers = _numbered(pattern_or_folder)
+        self._max_pixels = max_pixels
         self._files = [pattern.path(number) for number in numbers]
         stop = len(self._files) if stop is None else min(stop, len(self._files))
         if not 0 <= start < stop:
             raise no_such_frames(pattern_or_folder, "sequence", len(self._files), start, stop)
         self._range = range(start, stop)
         self._time_base = 1 / rate
-        still = read_still(self._files[start])
+        still = read_still(self._files[start], max_pixels)
         self._kind = _kind(still)
         self._pool: ThreadPoolExecutor | None = None
         self.info = SourceInfo(
@@ -158,7 +159,7 @@ class SequenceSource:
 
     def _frame(self, index: int) -> Frame:
         path = self._files[index]
-        still = read_still(path)
+        still = read_still(path, self._max_pixels)
         if _kind(still) != self._kind:
             first = self._files[self._range.start].name
             raise InputError(f"{path}: is {_kind(still)}, but {first} is {self._kind}; a sequence is of one kind")
