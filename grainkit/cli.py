@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(arguments)
     except KeyboardInterrupt as interrupt:
         number = getattr(interrupt, "signal", signal.SIGINT)
-        return _failed("interrupted; nothing unfinished was left behind", 128 + number)
+        said = getattr(interrupt, "__notes__", None) or ["nothing unfinished was left behind"]
+        return _failed(f"interrupted; {said[0]}", 128 + number)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -168,6 +169,9 @@ def _parser() -> argparse.ArgumentParser:
                         help="refuse pictures with more pixels, such as 500M (default: 300M for stills, 150M for "
                              "frames of clips and pipes)")  # fmt: skip
     finish.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    finish.add_argument("--resume", action="store_true",
+                        help="go on with an earlier run of the same job: what is whole stays, the rest is done, "
+                             "and what a sequence has done is kept should this run end early")  # fmt: skip
     finish.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     finish.add_argument("--json", action="store_true", help="one JSON object on stdout")
     finish.add_argument("--quiet", action="store_true", help="no progress, no summary")
@@ -319,12 +323,13 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         if not options.quiet:
             print(f"grainkit: {label}{sentence}", file=sys.stderr, flush=True)
 
-    with _progress(f"{label}{Path(input).name}", shown=not options.quiet and sys.stderr.isatty()) as progress:
+    shown = not options.quiet and sys.stderr.isatty()
+    with _told_of_what_is_kept(options.resume), _progress(f"{label}{Path(input).name}", shown=shown) as progress:
         stdout = _standard_output() if output == "-" else None
         report = finish(
             input, output, backend=options.backend, device_memory=options.device_memory, progress=progress,
             announce=announce, stdout=stdout, grain_table=options.grain_table,
-            grain_table_out=options.grain_table_out, **told,
+            grain_table_out=options.grain_table_out, resume=options.resume, **told,
         )  # fmt: skip
     if not options.quiet:
         if report.chosen_because and (not label or label.startswith("[1/")):
@@ -336,11 +341,24 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
     return report.as_mapping()
 
 
+@contextmanager
+def _told_of_what_is_kept(resume: bool) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if resume:
+            interrupt.add_note("what a sequence has done is kept for --resume, and nothing else unfinished")
+        raise
+
+
 def _line(report: Report, label: str) -> str:
     frames = f", {report.frames} frames" if report.kind != "still" else ""
     pilot = f"\n{label}{report.pilot}  pilot" if report.pilot else ""
     size = f"{report.width}x{report.height} {report.pixel_format}"
-    return f"{label}{report.output}  {size}{frames}, {report.backend}, {report.seconds:.1f} s{pilot}"
+    if report.skipped:
+        return f"{label}{report.output}  {size}{frames}, was done already{pilot}"
+    went_on = f", of which {report.kept} were done already" if report.kept else ""
+    return f"{label}{report.output}  {size}{frames}{went_on}, {report.backend}, {report.seconds:.1f} s{pilot}"
 
 
 def _standard_input() -> BinaryIO:

@@ -56,25 +56,29 @@ class Finisher:
         """The source's frames, finished, in order, one at a time."""
         yield from self.frames(source, source.info)
 
-    def frames(self, frames: Iterable[Frame], info: SourceInfo, first: int = 0) -> Iterator[Frame]:
+    def frames(
+        self, frames: Iterable[Frame], info: SourceInfo, first: int = 0, since: int | None = None
+    ) -> Iterator[Frame]:
         """The same for frames that come from elsewhere; `info` says what they are.
 
         Their planes may lie on a GPU, in arrays of any library that speaks DLPack or __cuda_array_interface__
         (CuPy, torch): the CUDA backend finishes them there, and they come back as CuPy arrays.
         first: number of the first frame that is wanted; those before it only teach the analysis.
+        since: number of the first frame that was wanted of an earlier run, which this one goes on with; None for the
+            same.
         """
         plan = self._plan or own_format_plan(info, self.recipe)
         before, after = split(plan)
         if after is not None:
-            yield from self._late(frames, before, after, first)
+            yield from self._late(frames, before, after, first, first if since is None else since)
             return
         tables = plan_tables(plan)
         begun: deque[tuple[Frame, Pending]] = deque()
         for frame, texture in _textured_anywhere((conformed(frame, plan) for frame in frames), plan, self.backend):
+            if texture is not None and frame.index >= (first if since is None else since):
+                self.light = self.light or texture.light
             if frame.index < first:
                 continue
-            if texture is not None:
-                self.light = self.light or texture.light
             # The matte has done its work, and frames wait in queues.
             plain = replace(frame, matte=None)
             begun.append((plain, self.backend.begin(plain, tables, texture)))
@@ -83,14 +87,14 @@ class Finisher:
         while begun:
             yield _delivered(*begun.popleft(), plan, self.backend)
 
-    def _late(self, frames: Iterable[Frame], before: Plan, after: Plan, first: int) -> Iterator[Frame]:
+    def _late(self, frames: Iterable[Frame], before: Plan, after: Plan, first: int, since: int) -> Iterator[Frame]:
         """The same in two passes, with enlarging and sharpening between them."""
         tables, last = plan_tables(before), plan_tables(after)
         for frame, texture in textured((conformed(frame, before) for frame in frames), before):
+            if texture is not None and frame.index >= since:
+                self.light = self.light or texture.light
             if frame.index < first:
                 continue
-            if texture is not None:
-                self.light = self.light or texture.light
             done = finish_frame(frame, before, tables, self.backend, texture)
             ready = conformed(replace(done, matte=frame.matte), after)
             yield finish_frame(_sharp(ready, after), after, last, self.backend)

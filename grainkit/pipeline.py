@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +36,7 @@ from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
 from grainkit.regrain import regrained, wants_regrain
+from grainkit.resume import done_already, job_of
 from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
 
 #: What the names of recipe files end in.
@@ -62,6 +64,7 @@ class Report:
     light: what skin was shaded by where texture first went, in words; '' where it went nowhere.
     notes: what was assumed or done on the way, a sentence each.
     chosen_because: why backend `auto` did not take CUDA; '' where it did, or was not asked.
+    skipped: whether the output was there already, whole and of this very job; kept: frames of it that were.
     """
 
     input: str
@@ -83,6 +86,8 @@ class Report:
     light: str
     notes: tuple[str, ...]
     chosen_because: str = ""
+    skipped: bool = False
+    kept: int = 0
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -126,6 +131,7 @@ def finish(
     grain_table_out: str | Path | None = None,
     grain_like: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     allow_truncated: bool = False,
     matte: str | Path | None = None,
     adapt: bool | None = None,
@@ -150,6 +156,9 @@ def finish(
     grain_table: a film grain table (filmgrn1) that stands in for the recipe's grain where that is carried as metadata.
     grain_table_out: where to write what is carried as such a table.
     grain_like: a clip or still whose grain is measured and laid, where `settings` do not say otherwise.
+    resume: go on with what an earlier run of the same job has done: an output that is whole stays as it is, the first
+        frames of a sequence are taken over, and what grainkit made otherwise is made again. What a sequence has
+        done is kept where the run fails.
     overwrite: an output that exists may be replaced. allow_truncated: make do with what decodes of a damaged clip.
     matte: where skin may be textured, instead of where it is found; see `mattes_for` for what it may be.
     adapt: whether grain and highlights are adapted to what the platform's codec leaves of them, within the
@@ -190,9 +199,25 @@ def finish(
             if matte is None
             else mattes_for(matte, info, inputs, start=start, stop=frames[1], max_pixels=max_pixels)
         )
+        options = _options(
+            source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table,
+            max_pixels,
+        )  # fmt: skip
+        opened = stack.enter_context(_opened(backend, device_memory))
+        identity = _Identity(plan, tuple(inputs), mattes, grain_table, (*options, f"{adapt}", f"{pilot}"), opened.name)
+        word = ""
+        if resume:
+            if plan.output is None or not inputs:
+                raise OutputError("--resume goes on with files, not with what comes or goes by a pipe; leave it out")
+            job = identity.job
+            files = partial(_files, plan, info, frames[0])
+            done = done_already(plan, files, [each.output for each in plans[1:] if each.output], job, overwrite)
+            if done is not None:
+                return _skipped(input, plan, plans[1:], done, source_type, source_profile, started)
+            word = job[:16] if plan.kind == "sequence" else ""
         for each in plans:
-            clear_up(each)
-            refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
+            clear_up(each, word)
+            refuse_clobber(each, inputs, overwrite or resume, mattes=[] if matte is None else matte_files(matte))
         if grain_table_out is not None:
             taken = [*inputs, *(each.output for each in plans if each.output is not None)]
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
@@ -204,7 +229,6 @@ def finish(
         if grain_table_out is not None and carried is not None:
             table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
-        opened = stack.enter_context(_opened(backend, device_memory))
         found = _adapted(
             Reading(input, frames, rate, allow_truncated, mattes, max_pixels),
             asked,
@@ -221,8 +245,35 @@ def finish(
             plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         stack.enter_context(new_folder(plan.new_folder))
 
-        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried)]
+        kept = 0
+        if word and plan.output is not None:
+            from grainkit.io.sequence import frames_kept
+
+            # The last of them is made once more: something must be, and a clip's number of frames is not known.
+            kept = max(0, frames_kept(plan.output, word, info.first_number + frames[0]) - 1)
+        going_on = source
+        if kept and not remembers(asked):
+            going_on = stack.enter_context(
+                open_source(
+                    input,
+                    start=frames[0] + kept,
+                    stop=frames[1],
+                    allow_truncated=allow_truncated,
+                    rate=rate,
+                    max_pixels=max_pixels,
+                )
+            )
+        todo = (frames[0] + kept, frames[1])
+        written = [
+            _write(
+                plan, going_on, mattes, source_type, opened, todo, progress, stdout, carried,
+                info=info, since=frames[0], kept=word,
+            )
+        ]  # fmt: skip
         stack.callback(written[0].sink.abort)
+        if kept:
+            whole = kept + written[0].frames
+            written[0] = replace(written[0], frames=whole, files=tuple(_files(plan, info, frames[0], whole)))
         if pilot:
             again = stack.enter_context(open_source(input, max_pixels=max_pixels))
             written.append(_write(plans[1], again, mattes, source_type, opened, (0, None), None, None, None))
@@ -238,22 +289,65 @@ def finish(
                 *_idle_matte(plan, mattes), *_no_skin(plan, written[0].light),
                 *([] if found is None else [found.note()]), *written[0].notes,
             ),
-            chosen_because=getattr(opened, "chosen_because", ""),
+            chosen_because=getattr(opened, "chosen_because", ""), kept=kept,
         )  # fmt: skip
         if plan.output is None:
             with output_errors("standard output"):
                 written[0].sink.commit()
         else:
-            options = _options(
-                source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table,
-                max_pixels,
-            )  # fmt: skip
-            told = _told(report, plan, asked, info, inputs, mattes, written[0].light, found, options)
+            told = _told(report, plan, asked, info, identity, mattes, written[0].light, found, options)
             told["measured"] |= {**({"grain_like": like.measured} if like else {}), **lacking}
             report = _deliver(report, plan, written, told)
         if table is not None:
             table.commit()
     return replace(report, seconds=time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """What tells a job from every other, worked out when it is asked for: it reads the whole input."""
+
+    plan: Plan
+    inputs: tuple[Path, ...]
+    mattes: Mattes | None
+    grain_table: str | Path | None
+    options: tuple[str, ...]
+    backend: str
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of what is read: input, matte and table, where there are any."""
+        files = {
+            "input": self.inputs, "matte": () if self.mattes is None else self.mattes.files,
+            "table": () if self.grain_table is None else (Path(self.grain_table),),
+        }  # fmt: skip
+        return {role: sidecar.sha256_files(paths) for role, paths in files.items() if paths}
+
+    @property
+    def job(self) -> str:
+        return job_of(self.plan, self.digests, self.backend, self.options)
+
+
+def _files(plan: Plan, info: SourceInfo, first: int, count: int) -> list[Path]:
+    """The output's files where it has so many frames from `first` on."""
+    return output_files(plan, range(info.first_number + first, info.first_number + first + count))
+
+
+def _skipped(
+    input: str | Path, plan: Plan, others: Iterable[Plan], told: dict[str, Any], source_type: str, profile: str,
+    started: float,
+) -> Report:  # fmt: skip
+    """The report of a job whose output was there, from its sidecar."""
+    assert plan.output is not None
+    made = told["output"]
+    return Report(
+        input=str(input), output=str(plan.output), sidecar=str(sidecar.sidecar_path(plan.output)),
+        pilot="".join(str(each.output) for each in others), preset=plan.recipe.name, kind=plan.kind,
+        backend=str(told.get("backend", "")), seed=plan.recipe.seed, frames=made["frames"],
+        seconds=time.monotonic() - started, width=plan.geometry.size[0], height=plan.geometry.size[1],
+        pixel_format=plan.pixel_format, sha256=made["sha256"], digital_source_type=source_type,
+        source_profile=profile, light=str(told.get("light", "")), notes=(), skipped=True, kept=made["frames"],
+    )  # fmt: skip
 
 
 def dry_run(
@@ -424,12 +518,15 @@ class _Written:
 def _write(
     plan: Plan, source: Source, mattes: Mattes | None, source_type: str, backend: Backend,
     wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
+    *, info: SourceInfo | None = None, since: int | None = None, kept: str = "",
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
     Decoding and finishing run in a thread each, encoding in this one.
+    info, since, kept: what an earlier run was given for its source and first frame, which this one goes on with, and
+        the word for what it kept.
     """
-    info = source.info
+    info = info or source.info
     patience = PIPE_PATIENCE if info.kind == "pipe" else None
     place = str(plan.output or "standard output")
     sink: Sink | None = None
@@ -445,7 +542,7 @@ def _write(
         Finisher(plan.recipe, backend, plan=plan) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
         Overlapped(
-            finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0]), QUEUE_DEPTH, patience
+            finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0], since), QUEUE_DEPTH, patience
         ) as finished,
     ):
         try:
@@ -453,7 +550,7 @@ def _write(
                 with output_errors(place):
                     if sink is None:
                         first = frame.index
-                        sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout, carried)
+                        sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout, carried, kept)
                     sink.write(frame)
                 count += 1
                 if progress is not None:
@@ -498,7 +595,7 @@ def _pending_table(path: Path, carried: CarriedGrain) -> Pending:
 
 def _open_sink(
     plan: Plan, info: SourceInfo, source_type: str, first: Frame, end: int | None, stdout: BinaryIO | None,
-    carried: CarriedGrain | None,
+    carried: CarriedGrain | None, kept: str,
 ) -> Sink:  # fmt: skip
     """The sink that the plan names. Its module is imported only now, so that a still never loads FFmpeg."""
     width, height = plan.geometry.size
@@ -529,7 +626,7 @@ def _open_sink(
 
         return SequenceSink(
             plan.output, delivery=plan.still, dpi=plan.dpi, metadata=info.still, xmp=xmp,
-            first_number=info.first_number,
+            first_number=info.first_number, kept=kept,
         )  # fmt: skip
     from grainkit.io.stills import StillSink
 
@@ -619,7 +716,7 @@ def _options(
 
 
 def _told(
-    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, inputs: list[Path], mattes: Mattes | None,
+    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, identity: _Identity, mattes: Mattes | None,
     light: Light | None, found: Adapted | None, options: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
@@ -628,9 +725,9 @@ def _told(
         kind="still" if info.kind == "still" else "clip",
         backend=report.backend,
         input={
-            "name": Path(info.name).name, "sha256": sidecar.sha256_files(inputs) if inputs else "", "kind": info.kind,
+            "name": Path(info.name).name, "sha256": identity.digests.get("input", ""), "kind": info.kind,
             "size": [info.width, info.height], "frames": info.frames if info.kind != "clip" else report.frames,
-            **({} if mattes is None else {"matte_sha256": sidecar.sha256_files(mattes.files)}),
+            **({} if mattes is None else {"matte_sha256": identity.digests["matte"]}),
         },
         output={
             "name": Path(report.output).name, "sha256": _NO_DIGEST, "frames": report.frames,
@@ -648,6 +745,7 @@ def _told(
         idle=["skin_texture"] if light is None else [],
         upscaled=plan.geometry.scale > 1.0,
         options=options,
+        job=identity.job,
     )  # fmt: skip
 
 

@@ -212,6 +212,14 @@ def _file_text(path: Path, asker: str) -> str:
         raise RecipeError(f"{path}, line {line}: not UTF-8 text; save it as UTF-8") from error
 
 
+def read_sidecar(path: Path) -> dict[str, Any] | None:
+    """What a sidecar says, as plain values; None where there is none, or it is not one."""
+    try:
+        return read_mapping(_file_text(path, ""), str(path))
+    except RecipeError:
+        return None
+
+
 # Reading YAML
 
 

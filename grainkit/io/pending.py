@@ -189,6 +189,16 @@ def sweep(folder: Path, destination: Path, spared: str = "") -> list[Path]:
     return removed
 
 
+def unfinished(folder: Path, destination: Path) -> list[Path]:
+    """Everything in a folder that is or was under construction for such a destination."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    found = [name for name in names if (m := _OURS.fullmatch(name)) and m["stem"] == destination.stem[:_STEM]]
+    return [folder / name for name in found if name.endswith(destination.suffix)]
+
+
 def kept_folder(destination: Path, word: str) -> Path | None:
     """The folder that an earlier run of a job kept for this destination; None where there is none."""
     place = destination if destination.is_dir() else destination.parent
