@@ -302,9 +302,7 @@ def test_standard_input_that_is_closed_or_no_y4m(folder):
     assert names() == ["a.png"]
 
 
-@pytest.mark.parametrize(
-    "signals", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT], [signal.SIGINT, signal.SIGTERM]]
-)
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT, signal.SIGTERM]])
 def test_an_interrupt_leaves_nothing(folder, signals):
     """The input is a pipe that says nothing more: a job that only waits can be interrupted too."""
     given = y4m_of(clip(folder / "c.nut", frames=6))
@@ -312,7 +310,7 @@ def test_an_interrupt_leaves_nothing(folder, signals):
     with process:
         process.stdin.write(given[:-100])
         process.stdin.flush()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not leftovers(folder) and process.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
         assert leftovers(folder)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageFile, JpegImagePlugin, WebPImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, WebPImagePlugin
 
 from grainkit.color import SRGB_STILL, Color, Primaries, Transfer
 from grainkit.convert import RGB
@@ -49,6 +49,8 @@ _DAMAGE = (
 
 #: What four float samples take; no file of a picture is larger, but for its metadata.
 _BYTES_PER_PIXEL = 16
+#: Half of what Pillow reads at most.
+_PILLOW_PIXELS = Image.MAX_IMAGE_PIXELS or 0
 _UNDECLARED = ("primaries", "transfer")
 
 
@@ -238,7 +240,12 @@ def _decode_jpeg(data: bytes, limit: int) -> Still:
 
 
 def _decode_webp(data: bytes, limit: int) -> Still:
-    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    try:
+        image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    except Image.DecompressionBombError as error:  # newer Pillow looks at the size of these itself
+        raise InputError(
+            f"has more pixels than a WebP is read with ({2 * _PILLOW_PIXELS:,}); save it as PNG"
+        ) from error
     if image.n_frames > 1:
         raise InputError("is an animated WebP; export its frames as numbered PNGs, or as a clip")
     return _with_pillow(image, "webp", limit)
