@@ -76,8 +76,13 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _failed(message: str, status: int) -> int:
     with contextlib.suppress(OSError):
-        print(f"grainkit: {message}", file=sys.stderr)
+        print(f"grainkit: {_one_line(message)}", file=sys.stderr)
     return status
+
+
+def _one_line(message: str) -> str:
+    """What names of files and values given may break into several lines, or write all over a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in message)
 
 
 def _settle(stream: Any) -> None:
@@ -335,7 +340,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         if report.chosen_because and (not label or label.startswith("[1/")):
             print(f"grainkit: note: backend auto took cpu: {report.chosen_because}", file=sys.stderr)
         for note in report.notes:
-            print(f"grainkit: {label}note: {note}", file=sys.stderr)
+            print(f"grainkit: {label}note: {_one_line(note)}", file=sys.stderr)
         if not options.json and report.output != "-":
             print(_line(report, label))
     return report.as_mapping()
