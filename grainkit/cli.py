@@ -27,42 +27,62 @@ if TYPE_CHECKING:
 _GRACE = 5.0
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or a signal that asks the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = number
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 the user can mend it, 1 anything else."""
+    """Run the command; 0 done, 2 the user can mend it, 128 + N ended by signal N, 1 anything else."""
     # Notes are printed with the result; without a handler Python would print them on stderr as well.
     logging.getLogger("grainkit").addHandler(logging.NullHandler())
-    with _interrupts():
-        try:
-            options = _parser().parse_args(arguments)
-            status = int(options.run(options))
-            if sys.stdout is not None:
-                sys.stdout.flush()
-            return status
-        except GrainkitError as error:
-            _settle(sys.stdout)
-            return _failed(str(error), error.exit_status)
-        except KeyboardInterrupt:
-            return _failed("interrupted; nothing unfinished was left behind", 1)
-        except BrokenPipeError:
-            _silence(sys.stdout)
-            return _failed("the program that reads the output stopped early", 1)
-        except MemoryError:
-            return _failed("out of memory; finish it at a smaller size, or fewer inputs at a time", 1)
-        except OSError as error:
-            _silence(sys.stdout)
-            place = f"{error.filename}: " if error.filename else ""
-            return _failed(f"{place}{error.strerror or error}", 1)
+    try:
+        with _interrupts():
+            return _run(arguments)
+    except KeyboardInterrupt as interrupt:
+        number = getattr(interrupt, "signal", signal.SIGINT)
+        said = getattr(interrupt, "__notes__", None) or ["nothing unfinished was left behind"]
+        return _failed(f"interrupted; {said[0]}", 128 + number)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        status = int(options.run(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except GrainkitError as error:
+        _settle(sys.stdout)
+        return _failed(str(error), error.exit_status)
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return _failed("the program that reads the output stopped early", 1)
+    except MemoryError:
+        return _failed("out of memory; finish it at a smaller size, or fewer inputs at a time", 1)
+    except OSError as error:
+        _silence(sys.stdout)
+        place = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{place}{error.strerror or error}", 1)
 
 
 def _failed(message: str, status: int) -> int:
     with contextlib.suppress(OSError):
-        print(f"grainkit: {message}", file=sys.stderr)
+        print(f"grainkit: {_one_line(message)}", file=sys.stderr)
     return status
+
+
+def _one_line(message: str) -> str:
+    """What names of files and values given may break into several lines, or write all over a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in message)
 
 
 def _settle(stream: Any) -> None:
@@ -82,18 +102,18 @@ def _silence(stream: Any) -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[None]:
-    """Ctrl-C, and being asked to end, raise KeyboardInterrupt: once, so that cleaning up is not cut short."""
+    """Ctrl-C, and being asked to end, raise an _Interrupted: once, so that cleaning up is not cut short."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     last: float | None = None
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, _: object) -> None:
         nonlocal last
         now = time.monotonic()
         if last is None or now - last > _GRACE:
             last = now
-            raise KeyboardInterrupt
+            raise _Interrupted(number)
 
     wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # What the caller wants ignored (nohup) stays ignored.
@@ -153,7 +173,13 @@ def _parser() -> argparse.ArgumentParser:
                         help="cuda: decode a clip on the GPU and leave its frames there, with --backend cuda "
                         "(experimental: has not run on a card)")  # fmt: skip
     finish.add_argument("--allow-truncated", action="store_true", help="finish what decodes of a damaged clip")
+    finish.add_argument("--max-pixels", type=_pixels, metavar="N",
+                        help="refuse pictures with more pixels, such as 500M (default: 300M for stills, 150M for "
+                             "frames of clips and pipes)")  # fmt: skip
     finish.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    finish.add_argument("--resume", action="store_true",
+                        help="go on with an earlier run of the same job: what is whole stays, the rest is done, "
+                             "and what a sequence has done is kept should this run end early")  # fmt: skip
     finish.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     finish.add_argument("--json", action="store_true", help="one JSON object on stdout")
     finish.add_argument("--quiet", action="store_true", help="no progress, no summary")
@@ -228,6 +254,10 @@ def _mebibytes(text: str) -> int:
     return _count(text, "whole number of MiB") << 20
 
 
+def _pixels(text: str) -> int:
+    return _count(text[:-1], "number of pixels") * 1_000_000 if text.endswith("M") else _count(text, "number of pixels")
+
+
 def _frames(text: str) -> tuple[int, int | None]:
     first, colon, end = text.partition(":")
     try:
@@ -285,6 +315,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         "frames": options.frames, "rate": options.rate, "allow_truncated": options.allow_truncated,
         "overwrite": options.overwrite, "pilot": options.pilot, "matte": options.matte,
         "adapt": options.adapt,
+        "max_pixels": options.max_pixels,
         "grain_like": options.grain_like,
         "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip
@@ -300,28 +331,42 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         if not options.quiet:
             print(f"grainkit: {label}{sentence}", file=sys.stderr, flush=True)
 
-    with _progress(f"{label}{Path(input).name}", shown=not options.quiet and sys.stderr.isatty()) as progress:
+    shown = not options.quiet and sys.stderr.isatty()
+    with _told_of_what_is_kept(options.resume), _progress(f"{label}{Path(input).name}", shown=shown) as progress:
         stdout = _standard_output() if output == "-" else None
         report = finish(
             input, output, backend=options.backend, device_memory=options.device_memory, progress=progress,
             announce=announce, stdout=stdout, grain_table=options.grain_table,
-            grain_table_out=options.grain_table_out, hwaccel=options.hwaccel, **told,
+             grain_table_out=options.grain_table_out, hwaccel=options.hwaccel, resume=options.resume, **told,
         )  # fmt: skip
     if not options.quiet:
         if report.chosen_because and (not label or label.startswith("[1/")):
             print(f"grainkit: note: backend auto took cpu: {report.chosen_because}", file=sys.stderr)
         for note in report.notes:
-            print(f"grainkit: {label}note: {note}", file=sys.stderr)
+            print(f"grainkit: {label}note: {_one_line(note)}", file=sys.stderr)
         if not options.json and report.output != "-":
             print(_line(report, label))
     return report.as_mapping()
+
+
+@contextmanager
+def _told_of_what_is_kept(resume: bool) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if resume:
+            interrupt.add_note("what a sequence has done is kept for --resume, and nothing else unfinished")
+        raise
 
 
 def _line(report: Report, label: str) -> str:
     frames = f", {report.frames} frames" if report.kind != "still" else ""
     pilot = f"\n{label}{report.pilot}  pilot" if report.pilot else ""
     size = f"{report.width}x{report.height} {report.pixel_format}"
-    return f"{label}{report.output}  {size}{frames}, {report.backend}, {report.seconds:.1f} s{pilot}"
+    if report.skipped:
+        return f"{label}{report.output}  {size}{frames}, was done already{pilot}"
+    went_on = f", of which {report.kept} were done already" if report.kept else ""
+    return f"{label}{report.output}  {size}{frames}{went_on}, {report.backend}, {report.seconds:.1f} s{pilot}"
 
 
 def _standard_input() -> BinaryIO:

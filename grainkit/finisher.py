@@ -63,28 +63,33 @@ class Finisher:
         """The source's frames, finished, in order, one at a time."""
         yield from self.frames(source, source.info)
 
-    def frames(self, frames: Iterable[Frame], info: SourceInfo, first: int = 0) -> Iterator[Frame]:
+    def frames(
+        self, frames: Iterable[Frame], info: SourceInfo, first: int = 0, since: int | None = None
+    ) -> Iterator[Frame]:
         """The same for frames that come from elsewhere; `info` says what they are.
 
         Their planes may lie on a GPU, in arrays of any library that speaks DLPack or __cuda_array_interface__
         (CuPy, torch): the CUDA backend finishes them there, and they come back as CuPy arrays.
         first: number of the first frame that is wanted; those before it only teach the analysis.
+        since: number of the first frame that was wanted of an earlier run, which this one goes on with; None for the
+            same.
         """
         plan = self._plan or own_format_plan(info, self.recipe)
         if self._gain is None:
             _refuse_patches(plan)
+        since = first if since is None else since
         if split(plan)[1] is not None:
-            yield from self._late(frames, plan, first)
+            yield from self._late(frames, plan, first, since)
             return
         tables = plan_tables(plan)
         # Patches are worked out from planes in this memory.
         where = self.backend if self._gain is None else None
         begun: deque[Pending] = deque()
         for frame, texture in analysed((conformed(frame, plan, where) for frame in frames), plan):
+            if texture is not None and frame.index >= since:
+                self.light = self.light or texture.light
             if frame.index < first:
                 continue
-            if texture is not None:
-                self.light = self.light or texture.light
             # The matte has done its work, and frames wait in queues.
             plain = replace(frame, matte=None)
             if self._gain is not None:
@@ -95,14 +100,14 @@ class Finisher:
         while begun:
             yield begun.popleft().result()
 
-    def _late(self, frames: Iterable[Frame], plan: Plan, first: int) -> Iterator[Frame]:
+    def _late(self, frames: Iterable[Frame], plan: Plan, first: int, since: int) -> Iterator[Frame]:
         """The same in two passes, with enlarging and sharpening between them."""
         before = split(plan)[0]
         for frame, texture in textured((conformed(frame, before, self.backend) for frame in frames), before):
+            if texture is not None and frame.index >= since:
+                self.light = self.light or texture.light
             if frame.index < first:
                 continue
-            if texture is not None:
-                self.light = self.light or texture.light
             yield finish_still(frame, plan, self.backend, texture, self._gain)
 
     def close(self) -> None:

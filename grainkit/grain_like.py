@@ -28,14 +28,14 @@ class GrainLike:
     note: str
 
 
-def grain_like(path: str | Path) -> GrainLike:
+def grain_like(path: str | Path, max_pixels: int | None = None) -> GrainLike:
     """The grain of a clip, still or sequence. InputError where nothing in it is flat enough, or it has none.
 
     Size is relative to the picture: a reference of another size gives the same look on the delivery.
     """
     if str(path) == "-":
         raise InputError("--grain-like -: a reference is not read from standard input; name a file")
-    with open_source(path) as source:
+    with open_source(path, max_pixels=max_pixels) as source:
         side = min(source.info.width, source.info.height)
         found = measure_grain(source)
     if found is None:

@@ -32,6 +32,7 @@ class Mattes:
     path: what is read: a still, a clip, a pattern or a folder of numbered stills. files: its files, in order.
     size: (width, height) that the frames have. shift: number of a frame's matte less that of the frame.
     start, stop: the range that is read, by the mattes' own numbers. first_number: in the name of the input's frame 0.
+    max_pixels: as for `open_source`.
     """
 
     path: Path
@@ -41,10 +42,11 @@ class Mattes:
     start: int = 0
     stop: int | None = None
     first_number: int = 0
+    max_pixels: int | None = None
 
     def over(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames, each with its matte. InputError where one is missing, in colour or of another shape."""
-        with open_source(self.path, start=self.start, stop=self.stop) as source:
+        with open_source(self.path, start=self.start, stop=self.stop, max_pixels=self.max_pixels) as source:
             mattes = iter(source)
             for frame in frames:
                 wanted = frame.index + self.shift
@@ -64,20 +66,21 @@ class Mattes:
 
 
 def mattes_for(
-    spec: str | Path, info: SourceInfo, inputs: Iterable[Path], *, start: int = 0, stop: int | None = None
-) -> Mattes:
+    spec: str | Path, info: SourceInfo, inputs: Iterable[Path], *, start: int = 0, stop: int | None = None,
+    max_pixels: int | None = None,
+) -> Mattes:  # fmt: skip
     """The mattes that `spec` names for an input.
 
     spec: a still for a still; a clip, a pattern or a folder of numbered stills for a clip or a sequence. Or a folder
         that holds a matte of the input's own name, less its ending. Numbered mattes of a sequence have its numbers;
         those of a clip are counted from the lowest.
-    inputs: the input's own files. start, stop: the range of its frames that is read.
+    inputs: the input's own files. start, stop: the range of its frames that is read. max_pixels: as for `open_source`.
     Raises InputError where there is none, it is of another kind or shape, or frames are known to have none.
     """
     if str(spec) == "-":
         raise InputError("--matte -: a matte is not read from standard input; name a file or a pattern")
     path = _of_its_name(Path(spec), info)
-    with open_source(path) as source:
+    with open_source(path, max_pixels=max_pixels) as source:
         found = source.info
     if (found.kind == "still") != (info.kind == "still"):
         each = "a matte for each frame: a pattern such as m_%05d.png, or a clip"
@@ -106,7 +109,7 @@ def mattes_for(
                 raise InputError(_missing(path, first + info.first_number, own))
     return Mattes(
         path, files, (info.width, info.height), shift, start + shift, None if stop is None else stop + shift,
-        info.first_number,
+        info.first_number, max_pixels,
     )  # fmt: skip
 
 

@@ -105,7 +105,7 @@ def measure_grain(frames: Iterable[Frame]) -> MeasuredGrain | None:
             if len(pairs) == PAIRS:
                 break
     # Where most squares do not change at all, grain is held or a codec repeats them: only the picture can tell.
-    moving = [p for p in pairs if np.mean(p.energy > p.rounding) > 0.5]
+    moving = [p for p in pairs if np.sum(p.energy > p.rounding) > 0.5 * len(p.energy)]
     found = _fitted(moving, over_time=True) if moving else None
     return found or _fitted(singles, over_time=False)
 
@@ -184,7 +184,7 @@ def _lag_products(squares: F64) -> F64:
     for down in range(LAGS + 1):
         for across in range(LAGS + 1):
             a, b = squares[:, : height - down, : width - across], squares[:, down:, across:]
-            out[:, down, across] = np.einsum("nij,nij->n", a, b) / a[0].size
+            out[:, down, across] = np.einsum("nij,nij->n", a, b) / (a.shape[1] * a.shape[2])
     return out
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grainkit.errors import OutputError
 from grainkit.io.base import SourceInfo
-from grainkit.io.pending import output_errors
+from grainkit.io.pending import output_errors, sweep
 from grainkit.mattes import known
 from grainkit.plan import Plan
 from grainkit.sidecar import sidecar_path
@@ -37,6 +37,17 @@ def output_files(plan: Plan, numbers: Iterable[int]) -> list[Path]:
         assert pattern is not None
         return [pattern.path(number) for number in numbers]
     return [plan.output]
+
+
+def clear_up(plan: Plan, spared: str = "") -> None:
+    """Remove what killed runs left under construction where this plan writes. spared: what it goes on with itself."""
+    if plan.output is None:
+        return
+    folder = plan.output.parent.absolute()
+    sweep(folder, folder if plan.kind == "sequence" else plan.output, spared)
+    if plan.kind == "sequence" or plan.new_folder is not None:
+        # What is for a folder that is not there yet waits beside its place.
+        sweep(folder.parent, folder, spared)
 
 
 def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,11 +35,12 @@ from grainkit.io.metadata import outgoing_source_type, xmp_packet
 from grainkit.io.pending import Pending, output_errors
 from grainkit.mattes import Mattes, matte_files, mattes_for
 from grainkit.measured_grain import measure_grain
-from grainkit.outputs import input_files, new_folder, output_files, refuse_clobber, take_back
+from grainkit.outputs import clear_up, input_files, new_folder, output_files, refuse_clobber, take_back
 from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
 from grainkit.regrain import regrained, wants_regrain
+from grainkit.resume import done_already, job_of
 from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
 
 #: What the names of recipe files end in.
@@ -66,6 +68,7 @@ class Report:
     light: what skin was shaded by where texture first went, in words; '' where it went nowhere.
     notes: what was assumed or done on the way, a sentence each.
     chosen_because: why backend `auto` did not take CUDA; '' where it did, or was not asked.
+    skipped: whether the output was there already, whole and of this very job; kept: frames of it that were.
     """
 
     input: str
@@ -87,6 +90,8 @@ class Report:
     light: str
     notes: tuple[str, ...]
     chosen_because: str = ""
+    skipped: bool = False
+    kept: int = 0
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -131,9 +136,11 @@ def finish(
     grain_table_out: str | Path | None = None,
     grain_like: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     allow_truncated: bool = False,
     matte: str | Path | None = None,
     adapt: bool | None = None,
+    max_pixels: int | None = None,
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
     stdin: BinaryIO | None = None,
@@ -155,10 +162,15 @@ def finish(
     grain_table: a film grain table (filmgrn1) that stands in for the recipe's grain where that is carried as metadata.
     grain_table_out: where to write what is carried as such a table.
     grain_like: a clip or still whose grain is measured and laid, where `settings` do not say otherwise.
+    resume: go on with what an earlier run of the same job has done: an output that is whole stays as it is, the first
+        frames of a sequence are taken over, and what grainkit made otherwise is made again. What a sequence has
+        done is kept where the run fails.
     overwrite: an output that exists may be replaced. allow_truncated: make do with what decodes of a damaged clip.
     matte: where skin may be textured, instead of where it is found; see `mattes_for` for what it may be.
     adapt: whether grain and highlights are adapted to what the platform's codec leaves of them, within the
         recipe's bounds; None leaves it to the recipe. What `settings` set stays as it is.
+    max_pixels: of a picture that is read; more is refused before it is decoded. None is 300 million for stills and
+        150 million for frames of clips and pipes.
     progress: called after each frame. announce: told before what takes long, in a sentence.
     stdin, stdout: streams that stand in for '-'.
 
@@ -167,7 +179,7 @@ def finish(
     """
     started = time.monotonic()
     profile = load_source(source_profile)
-    like = _reference(grain_like, grain_table)
+    like = _reference(grain_like, grain_table, max_pixels)
     said = [*(like.settings if like else ()), *settings]
     asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
     start = 0 if remembers(asked) else frames[0]
@@ -181,6 +193,7 @@ def finish(
                 rate=rate,
                 stdin=stdin,
                 hwaccel=hwaccel,
+                max_pixels=max_pixels,
             )
         )
         info = source.info
@@ -188,23 +201,43 @@ def finish(
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         inputs = input_files(info)
-        mattes = None if matte is None else mattes_for(matte, info, inputs, start=start, stop=frames[1])
+        mattes = (
+            None
+            if matte is None
+            else mattes_for(matte, info, inputs, start=start, stop=frames[1], max_pixels=max_pixels)
+        )
+        options = _options(
+            source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table,
+            max_pixels,
+        )  # fmt: skip
+        opened = stack.enter_context(_opened(backend, device_memory))
+        identity = _Identity(plan, tuple(inputs), mattes, grain_table, (*options, f"{adapt}", f"{pilot}"), opened.name)
+        word = ""
+        if resume:
+            if plan.output is None or not inputs:
+                raise OutputError("--resume goes on with files, not with what comes or goes by a pipe; leave it out")
+            job = identity.job
+            files = partial(_files, plan, info, frames[0])
+            done = done_already(plan, files, [each.output for each in plans[1:] if each.output], job, overwrite)
+            if done is not None:
+                return _skipped(input, plan, plans[1:], done, source_type, source_profile, started)
+            word = job[:16] if plan.kind == "sequence" else ""
         for each in plans:
-            refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
+            clear_up(each, word)
+            refuse_clobber(each, inputs, overwrite or resume, mattes=[] if matte is None else matte_files(matte))
         if grain_table_out is not None:
             taken = [*inputs, *(each.output for each in plans if each.output is not None)]
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
         refuse_patches(plan, info)
         adapt = _adapts(adapt, plan)
-        plan, lacking = _lacking(plan, info, allow_truncated, rate)
+        plan, lacking = _lacking(plan, info, allow_truncated, rate, max_pixels)
         plans[0] = plan
         carried = carried_grain(plan, None if grain_table is None else Path(grain_table))
         table = None
         if grain_table_out is not None and carried is not None:
             table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
-        opened = stack.enter_context(_opened(backend, device_memory))
-        reading = Reading(input, frames, rate, allow_truncated, mattes)
+        reading = Reading(input, frames, rate, allow_truncated, mattes, max_pixels)
         found = _adapted(reading, asked, plan, info, opened, adapt, said, announce)
         if found is not None:
             asked = found.recipe
@@ -214,10 +247,38 @@ def finish(
         stack.enter_context(new_folder(plan.new_folder))
 
         gain = None if patches is None else patches.gain
-        written = [_write(plan, source, mattes, source_type, opened, frames, progress, stdout, carried, gain)]
+        kept = 0
+        if word and plan.output is not None:
+            from grainkit.io.sequence import frames_kept
+
+            # The last of them is made once more: something must be, and a clip's number of frames is not known.
+            kept = max(0, frames_kept(plan.output, word, info.first_number + frames[0]) - 1)
+        going_on = source
+        if kept and not remembers(asked):
+            going_on = stack.enter_context(
+                open_source(
+                    input,
+                    start=frames[0] + kept,
+                    stop=frames[1],
+                    allow_truncated=allow_truncated,
+                    rate=rate,
+                    hwaccel=hwaccel,
+                    max_pixels=max_pixels,
+                )
+            )
+        todo = (frames[0] + kept, frames[1])
+        written = [
+            _write(
+                plan, going_on, mattes, source_type, opened, todo, progress, stdout, carried, gain,
+                info=info, since=frames[0], kept=word,
+            )
+        ]  # fmt: skip
         stack.callback(written[0].sink.abort)
+        if kept:
+            whole = kept + written[0].frames
+            written[0] = replace(written[0], frames=whole, files=tuple(_files(plan, info, frames[0], whole)))
         if pilot:
-            again = stack.enter_context(open_source(input))
+            again = stack.enter_context(open_source(input, max_pixels=max_pixels))
             written.append(_write(plans[1], again, mattes, source_type, opened, (0, None), None, None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
@@ -231,21 +292,65 @@ def finish(
                 *_idle_matte(plan, mattes), *_no_skin(plan, written[0].light),
                 *([] if found is None else [found.note()]), *written[0].notes,
             ),
-            chosen_because=getattr(opened, "chosen_because", ""),
+            chosen_because=getattr(opened, "chosen_because", ""), kept=kept,
         )  # fmt: skip
         if plan.output is None:
             with output_errors("standard output"):
                 written[0].sink.commit()
         else:
-            options = _options(
-                source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table
-            )
-            told = _told(report, plan, asked, info, inputs, mattes, written[0].light, found, options)
+            told = _told(report, plan, asked, info, identity, mattes, written[0].light, found, options)
             told["measured"] |= {**({"grain_like": like.measured} if like else {}), **lacking}
             report = _deliver(report, plan, written, told)
         if table is not None:
             table.commit()
     return replace(report, seconds=time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """What tells a job from every other, worked out when it is asked for: it reads the whole input."""
+
+    plan: Plan
+    inputs: tuple[Path, ...]
+    mattes: Mattes | None
+    grain_table: str | Path | None
+    options: tuple[str, ...]
+    backend: str
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of what is read: input, matte and table, where there are any."""
+        files = {
+            "input": self.inputs, "matte": () if self.mattes is None else self.mattes.files,
+            "table": () if self.grain_table is None else (Path(self.grain_table),),
+        }  # fmt: skip
+        return {role: sidecar.sha256_files(paths) for role, paths in files.items() if paths}
+
+    @property
+    def job(self) -> str:
+        return job_of(self.plan, self.digests, self.backend, self.options)
+
+
+def _files(plan: Plan, info: SourceInfo, first: int, count: int) -> list[Path]:
+    """The output's files where it has so many frames from `first` on."""
+    return output_files(plan, range(info.first_number + first, info.first_number + first + count))
+
+
+def _skipped(
+    input: str | Path, plan: Plan, others: Iterable[Plan], told: dict[str, Any], source_type: str, profile: str,
+    started: float,
+) -> Report:  # fmt: skip
+    """The report of a job whose output was there, from its sidecar."""
+    assert plan.output is not None
+    made = told["output"]
+    return Report(
+        input=str(input), output=str(plan.output), sidecar=str(sidecar.sidecar_path(plan.output)),
+        pilot="".join(str(each.output) for each in others), preset=plan.recipe.name, kind=plan.kind,
+        backend=str(told.get("backend", "")), seed=plan.recipe.seed, frames=made["frames"],
+        seconds=time.monotonic() - started, width=plan.geometry.size[0], height=plan.geometry.size[1],
+        pixel_format=plan.pixel_format, sha256=made["sha256"], digital_source_type=source_type,
+        source_profile=profile, light=str(told.get("light", "")), notes=(), skipped=True, kept=made["frames"],
+    )  # fmt: skip
 
 
 def dry_run(
@@ -254,20 +359,31 @@ def dry_run(
     settings: Iterable[str] = (), frames: tuple[int, int | None] = (0, None), rate: Fraction | None = None,
     pilot: bool = False, overwrite: bool = False, allow_truncated: bool = False, matte: str | Path | None = None,
     adapt: bool | None = None, grain_like: str | Path | None = None, stdin: BinaryIO | None = None,
+    max_pixels: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
     profile = load_source(source_profile)
-    like = _reference(grain_like, None)
+    like = _reference(grain_like, None, max_pixels)
     said = [*(like.settings if like else ()), *settings]
     asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
     with open_source(
-        input, start=frames[0], stop=frames[1], allow_truncated=allow_truncated, rate=rate, stdin=stdin
+        input,
+        start=frames[0],
+        stop=frames[1],
+        allow_truncated=allow_truncated,
+        rate=rate,
+        stdin=stdin,
+        max_pixels=max_pixels,
     ) as source:
         info = source.info
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         inputs = input_files(info)
-        mattes = None if matte is None else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1])
+        mattes = (
+            None
+            if matte is None
+            else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1], max_pixels=max_pixels)
+        )
         for each in plans:
             refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
         refuse_patches(plan, info)
@@ -314,13 +430,13 @@ def _adapted(
     return adapted(reading, recipe, plan, proxies, backend, fixed={each.partition("=")[0] for each in settings})
 
 
-def _reference(grain_like: str | Path | None, table: str | Path | None) -> GrainLike | None:
+def _reference(grain_like: str | Path | None, table: str | Path | None, max_pixels: int | None) -> GrainLike | None:
     """The grain of a reference, measured; None where none is named."""
     if grain_like is None:
         return None
     if table is not None:
         raise RecipeError("--grain-like and --grain-table both say what the grain is; give one of them")
-    return measured_like(grain_like)
+    return measured_like(grain_like, max_pixels)
 
 
 def _adapts(asked: bool | None, plan: Plan) -> bool | None:
@@ -332,7 +448,9 @@ def _adapts(asked: bool | None, plan: Plan) -> bool | None:
     return False
 
 
-def _lacking(plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction | None) -> tuple[Plan, dict[str, Any]]:
+def _lacking(
+    plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction | None, max_pixels: int | None
+) -> tuple[Plan, dict[str, Any]]:
     """The plan with only the grain that the input lacks where that is asked for, and what was measured.
 
     It is told from the first frames, whatever part is finished: any part gets the same grain.
@@ -343,7 +461,7 @@ def _lacking(plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction
         raise InputError(
             "cinema_grain.regrain = true reads the input twice, which standard input does not allow; name a file"
         )
-    with open_source(info.path, allow_truncated=allow_truncated, rate=rate) as source:
+    with open_source(info.path, allow_truncated=allow_truncated, rate=rate, max_pixels=max_pixels) as source:
         plan, measured = regrained(plan, measure_grain(conformed(frame, plan) for frame in source))
     return plan, {"regrain": measured} if measured else {}
 
@@ -409,13 +527,16 @@ class _Written:
 def _write(
     plan: Plan, source: Source, mattes: Mattes | None, source_type: str, backend: Backend,
     wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
-    gain: npt.NDArray[np.float32] | None = None,
+    gain: npt.NDArray[np.float32] | None = None, *, info: SourceInfo | None = None, since: int | None = None,
+    kept: str = "",
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
     Decoding and finishing run in a thread each, encoding in this one.
+    info, since, kept: what an earlier run was given for its source and first frame, which this one goes on with, and
+        the word for what it kept.
     """
-    info = source.info
+    info = info or source.info
     patience = PIPE_PATIENCE if info.kind == "pipe" else None
     place = str(plan.output or "standard output")
     sink: Sink | None = None
@@ -431,7 +552,7 @@ def _write(
         Finisher(plan.recipe, backend, plan=plan, gain=gain) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
         Overlapped(
-            finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0]), QUEUE_DEPTH, patience
+            finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0], since), QUEUE_DEPTH, patience
         ) as finished,
     ):
         try:
@@ -439,7 +560,7 @@ def _write(
                 with output_errors(place):
                     if sink is None:
                         first = frame.index
-                        sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout, carried)
+                        sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout, carried, kept)
                     sink.write(frame)
                 count += 1
                 if progress is not None:
@@ -484,7 +605,7 @@ def _pending_table(path: Path, carried: CarriedGrain) -> Pending:
 
 def _open_sink(
     plan: Plan, info: SourceInfo, source_type: str, first: Frame, end: int | None, stdout: BinaryIO | None,
-    carried: CarriedGrain | None,
+    carried: CarriedGrain | None, kept: str,
 ) -> Sink:  # fmt: skip
     """The sink that the plan names. Its module is imported only now, so that a still never loads FFmpeg."""
     width, height = plan.geometry.size
@@ -515,7 +636,7 @@ def _open_sink(
 
         return SequenceSink(
             plan.output, delivery=plan.still, dpi=plan.dpi, metadata=info.still, xmp=xmp,
-            first_number=info.first_number,
+            first_number=info.first_number, kept=kept,
         )  # fmt: skip
     from grainkit.io.stills import StillSink
 
@@ -590,7 +711,7 @@ def _summary(plan: Plan) -> str:
 
 def _options(
     profile: str, frames: tuple[int, int | None], rate: Fraction | None, allow_truncated: bool,
-    matte: str | Path | None, grain_table: str | Path | None,
+    matte: str | Path | None, grain_table: str | Path | None, max_pixels: int | None,
 ) -> list[str]:  # fmt: skip
     """Words of the command, beside the recipe, that decide the output."""
     declared = [] if profile == NO_PROFILE else ["--source", profile]
@@ -600,11 +721,12 @@ def _options(
     # Of its place the name alone is told; a folder is named as one.
     own = [] if matte is None else ["--matte", Path(matte).name + ("/" if Path(matte).is_dir() else "")]
     table = [] if grain_table is None else ["--grain-table", Path(grain_table).name]
-    return [*declared, *part, *speed, *table, *(["--allow-truncated"] if allow_truncated else []), *own]
+    limit = [] if max_pixels is None else ["--max-pixels", str(max_pixels)]
+    return [*declared, *part, *speed, *limit, *table, *(["--allow-truncated"] if allow_truncated else []), *own]
 
 
 def _told(
-    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, inputs: list[Path], mattes: Mattes | None,
+    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, identity: _Identity, mattes: Mattes | None,
     light: Light | None, found: Adapted | None, options: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
@@ -613,9 +735,9 @@ def _told(
         kind="still" if info.kind == "still" else "clip",
         backend=report.backend,
         input={
-            "name": Path(info.name).name, "sha256": sidecar.sha256_files(inputs) if inputs else "", "kind": info.kind,
+            "name": Path(info.name).name, "sha256": identity.digests.get("input", ""), "kind": info.kind,
             "size": [info.width, info.height], "frames": info.frames if info.kind != "clip" else report.frames,
-            **({} if mattes is None else {"matte_sha256": sidecar.sha256_files(mattes.files)}),
+            **({} if mattes is None else {"matte_sha256": identity.digests["matte"]}),
         },
         output={
             "name": Path(report.output).name, "sha256": _NO_DIGEST, "frames": report.frames,
@@ -633,6 +755,7 @@ def _told(
         idle=["skin_texture"] if light is None else [],
         upscaled=plan.geometry.scale > 1.0,
         options=options,
+        job=identity.job,
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Recipes: what to do to a picture and what to deliver, as one frozen value read from YAML.
 
 A preset is a recipe shipped with the package. A user's recipe may extend a preset or another
-recipe, and a sidecar holds one whole. Numbers, truth values and null are those of YAML 1.2
+recipe in its own folder or below, and a sidecar holds one whole. A recipe names no other file: it may come from
+a stranger. Numbers, truth values and null are those of YAML 1.2
 (`4:2:0`, `no` and `2026-11-01` are text); anchors, aliases, tags and repeated keys are refused.
 """
 
@@ -60,6 +61,16 @@ _MAX_FILE = 1 << 20
 _MAX_DEPTH = 16
 _MAX_VALUES = 20_000
 _SUFFIXES = (".yaml", ".yml", SIDECAR_SUFFIX)
+#: Options of encoders, alone or in a list such as x264-params, that read or write files, by name.
+_FILE_OPTIONS = (
+    "2pass", "analysis-load", "analysis-load-reuse-level", "analysis-reuse-file", "analysis-save", "c", "config",
+    "config-file", "cqmfile", "csv", "dolby-vision-rpu", "dump-yuv", "errlog", "fgs-table", "film-grain-table",
+    "fpf", "input", "input-depth", "lambda-file", "log", "log-file", "nalu-file", "output", "pass", "passlogfile",
+    "passes", "qp-file", "qpfile", "recon", "roi-map-file", "scaling-list", "stat-file", "statfile", "stats",
+    "statsfile", "tcfile-in", "tcfile-out", "two-pass-output", "vmaf-model-path", "zonefile",
+)  # fmt: skip
+#: What a value may hold of slashes: rates and ratios.
+_RATIO = re.compile(r"-?\d+/\d+")
 _NAME = re.compile(r"\w[\w .-]*(/\w[\w .-]*)*")
 _SEED = Param("Number that all noise is drawn by.", low=0, high=MAX_SEED)
 
@@ -164,6 +175,10 @@ def _load(
         return preset if profiled is None else profiled(preset)
     path = Path(asked) if folder is None else folder / asked
     where, key = str(path), str(path.resolve())
+    if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
+        raise RecipeError(
+            f"{asker}extends = {shown(asked)} lies outside the recipe's own folder; put it there, or give its values"
+        )
     _refuse_circle(key, chain)
     values: Any = read_mapping(_file_text(path, asker), where)
     if asked.endswith(SIDECAR_SUFFIX):
@@ -195,6 +210,14 @@ def _file_text(path: Path, asker: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise RecipeError(f"{path}, line {line}: not UTF-8 text; save it as UTF-8") from error
+
+
+def read_sidecar(path: Path) -> dict[str, Any] | None:
+    """What a sidecar says, as plain values; None where there is none, or it is not one."""
+    try:
+        return read_mapping(_file_text(path, ""), str(path))
+    except RecipeError:
+        return None
 
 
 # Reading YAML
@@ -436,7 +459,25 @@ def _delivery(base: Delivery, value: object, where: str) -> Delivery:
         raise RecipeError(
             f"{where}.clip.codec is empty; {made.clip.container} needs an encoder's name, such as libx264"
         )
+    for key, option in (made.clip.options if made.clip is not None else {}).items():
+        if _names_a_file(key, option):
+            raise RecipeError(
+                f"{where}.clip.options.{key} = {shown(option)} would have the encoder read or write a file of its own, "
+                "which no recipe may; take it out"
+            )
     return made
+
+
+def _names_a_file(key: str, value: str) -> bool:
+    """Whether an encoder's option, or one in a list of `key=value:key=value`, names a file or writes statistics."""
+    if key.lower().startswith("flags") and "pass" in value.lower():
+        return True
+    for name, given in [(key, value), *(part.partition("=")[::2] for part in re.split("[:,]", value))]:
+        if name.strip().lower().lstrip("-").replace("_", "-") in _FILE_OPTIONS:
+            return True
+        if re.search(r"[\\/]", given) and "=" not in given and not all(_RATIO.fullmatch(v) for v in given.split(",")):
+            return True
+    return False
 
 
 def _without_old_codec(base: Delivery, value: object) -> Delivery:

@@ -90,6 +90,7 @@ def job_report(
     idle: Iterable[str] = (),
     upscaled: bool = False,
     options: Iterable[str] = (),
+    job: str = "",
 ) -> dict[str, Any]:
     """All that a sidecar says, as plain values in its order.
 
@@ -103,6 +104,7 @@ def job_report(
     measured: figures by name. light, focal_length: estimates in words, '' where there are none.
     generated: effects that put in detail which was not there. idle: effects that found nothing to do.
     upscaled: whether the picture was enlarged.
+    job: by which another run knows that it would make the same; see `grainkit.resume`.
     options: words of the command beside the recipe that decide the output, such as --frames 10:20.
     """
     applied = to_mapping(recipe.for_kind(kind))["effects"]
@@ -127,6 +129,7 @@ def job_report(
         "measured": dict(measured or {}),
         "versions": versions(),
         "fingerprint": fingerprint(recipe),
+        "job": job,
         "recipe": to_mapping(recipe),
     }
     plain: dict[str, Any] = _plain(report)

@@ -110,6 +110,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         "source_profile",
         "texture*",
     ],
+    "resume": ["errors", "io.pending", "plan", "recipe", "sidecar"],
     "pipeline": ["*"],
     "series": ["errors", "io*", "mattes"],
     "bench": [*VALUES, "delivery", "backends*", "effects*", "io*", "texture*"],

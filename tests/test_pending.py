@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grainkit.errors import OutputError
-from grainkit.io.pending import MARK, Pending, output_errors
+from grainkit.io.pending import MARK, Pending, kept_folder, output_errors, sweep
 
 
 def names(folder):
@@ -150,3 +150,97 @@ def test_what_has_no_remedy_goes_through(error):
     with pytest.raises(type(error)) as caught, output_errors("out.mp4"):
         raise error
     assert caught.value is error
+
+
+# Left by a run that was killed
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from grainkit.io.pending import Pending
+made = [Pending(Path(sys.argv[1])), Pending(Path(sys.argv[2]), folder=True)]
+(made[1].path / "f_1.png").write_text("half")
+print("made", flush=True)
+os.kill(os.getpid(), signal.SIGKILL) if sys.argv[3] == "killed" else sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def maker(tmp_path):
+    """Start a process that makes a file and a folder of files, and is killed, or waits."""
+    started = []
+
+    def start(then):
+        command = [sys.executable, "-c", KILLED, str(tmp_path / "a.png"), str(tmp_path / "frames"), then]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        assert started[-1].stdout.readline() == b"made\n"
+        if then == "killed":
+            started[-1].wait(30)
+
+    yield start
+    for process in started:
+        process.communicate(timeout=30)
+
+
+def test_what_a_killed_run_left_is_swept_and_nothing_else(tmp_path, maker):
+    mine = [f"a.png{MARK}", f".a{MARK}notes.png", f".a{MARK}12-xyz.png", f"x.a{MARK}12-0123abcd.png"]
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    maker("killed")
+    maker("waits")
+    held = Pending(tmp_path / "b.png")
+    before = names(tmp_path)
+    assert len(before) == len(mine) + 5
+    swept = sweep(tmp_path, tmp_path / "a.png")
+    assert len(swept) == 2
+    assert sorted({*before} - {p.name for p in swept}) == names(tmp_path)
+    assert {*mine, held.path.name} < {*names(tmp_path)}
+    held.commit()
+    assert sweep(tmp_path / "gone", tmp_path / "gone/a.png") == []
+
+
+def test_what_is_kept_for_another_run_goes_only_with_its_own_destination(tmp_path):
+    kept = Pending(tmp_path / "frames", folder=True, kept="0123abcd")
+    (kept.path / "f_1.png").write_text("whole")
+    assert sweep(tmp_path, tmp_path / "frames") == []  # it is held
+    with pytest.raises(OutputError, match="another run is making"):
+        Pending(tmp_path / "frames", folder=True, kept="0123abcd")
+    kept.abort()
+    assert kept_folder(tmp_path / "frames", "0123abcd") == kept.path
+    assert sweep(tmp_path, tmp_path / "other.png") == []
+    again = Pending(tmp_path / "frames", folder=True, kept="0123abcd")
+    assert names(again.path) == ["f_1.png"]
+    again.abort()
+    assert sweep(tmp_path, tmp_path / "frames") == [kept.path]
+    Pending(tmp_path / "frames", folder=True, kept="0123abcd").abort()  # nothing in it: nothing to keep
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("killed_at", range(8))
+def test_a_run_killed_while_it_moves_files_is_undone_by_the_next(tmp_path, killed_at):
+    """Moves, in order: the list into place, f_1 out and in, f_2 in, f_3 out and in, and then the list goes."""
+    for n in (1, 3):
+        (tmp_path / f"f_{n}.png").write_text("old")
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from grainkit.io.pending import Pending
+pending = Pending(Path({str(tmp_path)!r}), folder=True)
+for n in (1, 2, 3):
+    (pending.path / f"f_{{n}}.png").write_text("new")
+left = {killed_at}
+def dying(event, args):
+    global left
+    if event == "os.rename" or (event == "os.remove" and str(args[0]).endswith("moving")):
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+sys.addaudithook(dying)
+pending.commit()
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == (0 if killed_at == 7 else -9)
+    sweep(tmp_path, tmp_path)
+    before = {"f_1.png": "old", "f_3.png": "old"}
+    after = {"f_1.png": "new", "f_2.png": "new", "f_3.png": "new"}
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == (after if killed_at == 7 else before)

@@ -2,6 +2,8 @@
 
 import errno
 import io
+import os
+import shutil
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -458,3 +460,52 @@ def test_a_truncated_clip_is_finished_only_when_told(tmp_path):
         finish(tmp_path / "c.mkv", tmp_path / "o.mp4")
     assert [p.name for p in tmp_path.iterdir()] == ["c.mkv"]
     assert 0 < finish(tmp_path / "c.mkv", tmp_path / "o.mp4", allow_truncated=True).frames < 48
+
+
+@pytest.mark.parametrize("kind", ["still", "sequence", "clip", "pipe", "matte", "grain_like"])
+def test_what_is_too_large_is_refused_before_it_is_decoded_and_the_limit_can_be_raised(tmp_path, kind, drawn_clip):
+    small = still(tmp_path / "small.png", 16, 12)
+    inputs = {
+        "still": still(tmp_path / "a.png"), "sequence": numbered(tmp_path / "in", 2, width=64, height=48),
+        "clip": drawn_clip, "pipe": "-", "matte": small, "grain_like": small,
+    }  # fmt: skip
+    large = {"matte": {"matte": still(tmp_path / "m.png", mode="L")}, "grain_like": {"grain_like": inputs["still"]}}
+    told = {"settings": OFF, "adapt": False, "stdin": io.BytesIO(y4m_of(drawn_clip)), **large.get(kind, {})}
+    output = tmp_path / ("out.png" if kind in ("still", "matte", "grain_like") else "out.nut")
+    with pytest.raises(InputError, match=r"is 64x48 px, more than the 3,071 pixels allowed; .* --max-pixels 1M"):
+        finish(inputs[kind], output, max_pixels=3071, **told)
+    assert not output.exists()
+    if kind in ("still", "sequence", "clip"):
+        report = finish(inputs[kind], output, max_pixels=3072, **told)
+        assert "--max-pixels 3072" in Path(report.sidecar).read_text()
+
+
+def test_lists_of_other_files_are_not_opened(tmp_path, drawn_clip):
+    (tmp_path / "c.nut").write_bytes(drawn_clip.read_bytes())
+    (tmp_path / "list.txt").write_text("ffconcat version 1.0\nfile c.nut\n")
+    extinf = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nc.nut\n#EXT-X-ENDLIST\n"
+    (tmp_path / "list.m3u8").write_text(extinf)
+    for name in ("list.txt", "list.m3u8"):
+        with pytest.raises(InputError, match="no lists of other files"):
+            finish(tmp_path / name, tmp_path / "out.nut")
+
+
+def test_a_pipe_in_the_file_system_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "fifo.mp4")
+    with pytest.raises(InputError, match="no regular file"):
+        finish(tmp_path / "fifo.mp4", tmp_path / "out.nut")
+
+
+@pytest.mark.parametrize("kind", ["still", "clip"])
+def test_no_file_that_is_made_tells_where_the_job_was_done(tmp_path, drawn_clip, kind):
+    """The sidecar and the output's own metadata name files, and never folders."""
+    secret = tmp_path / "secret-place"
+    secret.mkdir()
+    source = still(secret / "a.png") if kind == "still" else shutil.copy(drawn_clip, secret / "c.nut")
+    recipe = secret / "mine.yaml"
+    recipe.write_text("grainkit: 1\nextends: social\nseed: 3\n")
+    output = secret / ("out.jpg" if kind == "still" else "out.mp4")
+    told = {"matte": still(secret / "m.png", mode="L")} if kind == "still" else {}
+    report = finish(source, output, recipe=recipe, adapt=False, **told)
+    for file in (output, Path(report.sidecar)):
+        assert b"secret-place" not in file.read_bytes()

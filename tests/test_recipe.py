@@ -329,10 +329,11 @@ def test_a_sidecar_without_a_recipe_is_said(tmp_path):
 
 def test_extending_merges_mappings_replaces_lists_and_leaves_the_rest(tmp_path):
     (tmp_path / "sub").mkdir()
-    (tmp_path / "base.yaml").write_text("grainkit: 1\nextends: video\nseed: 5\nsource: [a, b]\n", encoding="utf-8")
-    child = tmp_path / "sub" / "child.yaml"
+    base = tmp_path / "sub" / "base.yaml"
+    base.write_text("grainkit: 1\nextends: video\nseed: 5\nsource: [a, b]\n", encoding="utf-8")
+    child = tmp_path / "child.yaml"
     child.write_text(
-        "grainkit: 1\nextends: ../base.yaml\nsource: [c]\n"
+        "grainkit: 1\nextends: sub/base.yaml\nsource: [c]\n"
         "delivery: {still: null, clip: {options: {crf: 12, tune: null}}}\neffects: {cinema_grain: {size: 2}}\n",
         encoding="utf-8",
     )
@@ -466,3 +467,34 @@ def test_the_fingerprint_is_of_what_is_done_not_of_what_it_is_called():
     ):
         assert fingerprint(override(base, [change])) != fingerprint(base)
     assert len(fingerprint(base)) == 16
+
+
+@pytest.mark.parametrize("place", ["../base.yaml", "sub/../../base.yaml", "{}/base.yaml", "link/base.yaml"])
+def test_a_recipe_names_none_outside_its_own_folder(tmp_path, place):
+    (tmp_path / "base.yaml").write_text("grainkit: 1\n", encoding="utf-8")
+    (tmp_path / "mine/sub").mkdir(parents=True)
+    (tmp_path / "mine/link").symlink_to(tmp_path)
+    (tmp_path / "mine/a.yaml").write_text(f"grainkit: 1\nextends: {place.format(tmp_path)}\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match="outside the recipe's own folder"):
+        load_recipe(tmp_path / "mine/a.yaml")
+    (tmp_path / "mine/sub/a.yaml").write_text("grainkit: 1\nextends: video\n", encoding="utf-8")
+    (tmp_path / "mine/b.yaml").write_text("grainkit: 1\nextends: sub/a.yaml\n", encoding="utf-8")
+    assert load_recipe(tmp_path / "mine/b.yaml").name == "b"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("stats", "x.log"), ("pass", "1"), ("flags", "+pass1"), ("x264-params", "crf=3:stats=x"), ("2pass", "1"),
+        ("x264-params", "me=hex:dump-yuv=a"), ("x265-params", "csv=/tmp/a.csv"), ("x265-params", "new-one=/tmp/a"),
+        ("aom-params", "film_grain_table=t"), ("svtav1-params", "fgs-table=t"), ("anything", "a/b"), ("any", "a\\b"),
+    ],
+)  # fmt: skip
+def test_a_recipe_has_the_encoder_touch_no_file(key, value):
+    with pytest.raises(RecipeError, match="read or write a file of its own"):
+        recipe(f"delivery: {{clip: {{options: {{{key}: '{value}'}}}}}}")
+
+
+def test_other_options_pass():
+    options = {"x264-params": "crf=3:sar=1/1:aq-mode=2", "r": "30000/1001", "tune": "grain", "flags": "+cgop"}
+    assert recipe(f"delivery: {{clip: {{options: {options}}}}}").delivery.clip.options == options

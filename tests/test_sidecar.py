@@ -45,7 +45,7 @@ def test_it_is_yaml_that_says_what_the_report_says():
     assert list(read) == [
         "grainkit", "made_by", "backend", "seed", "source_profile", "options", "input", "output", "applied", "light",
         "focal_length",
-        "touched", "notes", "digital_source_type", "measured", "versions", "fingerprint", "recipe",
+        "touched", "notes", "digital_source_type", "measured", "versions", "fingerprint", "job", "recipe",
     ]  # fmt: skip
     assert read["measured"] == {"rho": 0.5, "frames": 3, "rounds": [{"share": 1e-5}]}
     assert read["output"]["sha256"] == "1e5" + "0" * 61

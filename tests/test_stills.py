@@ -24,7 +24,6 @@ from grainkit.convert import planes_from_rgb
 from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io import decode_still as decoding
 from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
 from grainkit.io.metadata import xmp_packet
@@ -487,7 +486,7 @@ def animated(kind: str) -> bytes:
         (b"GIF89a" + bytes(30), "holds GIF"),
         (b"\0\0\0\x20ftypavif" + bytes(30), "holds AVIF"),
         (headed(0, 5), "0x5 px"),
-        (headed(1 << 20, 1 << 20), "400,000,000 pixels"),
+        (headed(1 << 20, 1 << 20), "300,000,000 pixels"),
         (animated("PNG"), "animated PNG"),
         (animated("WEBP"), "animated WebP"),
     ],
@@ -500,10 +499,18 @@ def test_what_is_no_still_is_refused(data: bytes, reason: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF"])
-def test_the_limit_of_pixels_holds_for_every_format(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 99)
-    with pytest.raises(InputError, match="10x10 px, more than the 99 pixels"):
-        decode_still(saved(np.zeros((10, 10, 3), np.uint8), kind), Path("x"))
+def test_the_limit_of_pixels_holds_for_every_format(kind: str) -> None:
+    with pytest.raises(InputError, match=r"x: is 10x10 px, more than the 99 pixels allowed; .*--max-pixels 1M"):
+        decode_still(saved(np.zeros((10, 10, 3), np.uint8), kind), Path("x"), 99)
+
+
+def test_texts_of_a_png_unpack_to_no_more_than_one_may() -> None:
+    texts = [png.chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(40 << 20))) for _ in range(20)]
+    header = png.chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    end = png.chunk(b"IDAT", zlib.compress(bytes(2))) + png.chunk(b"IEND", b"")
+    still = decode_still(png.SIGNATURE + header + b"".join(texts) + end, Path("x.png"))
+    assert [len(text) for _, text in still.metadata.text] == [40 << 20]
+    assert len(still.notes) == 19
 
 
 def test_a_bomb_inside_a_png_does_not_swell() -> None:

@@ -45,10 +45,14 @@ class Reading:
     rate: Fraction | None = None
     allow_truncated: bool = False
     mattes: Mattes | None = None
+    max_pixels: int | None = None
 
     def source(self, first: int, end: int | None) -> Source:
         """The input's frames first to end - 1."""
-        return open_source(self.input, start=first, stop=end, rate=self.rate, allow_truncated=self.allow_truncated)
+        return open_source(
+            self.input, start=first, stop=end, rate=self.rate, allow_truncated=self.allow_truncated,
+            max_pixels=self.max_pixels,
+        )  # fmt: skip
 
     def matted(self, frames: Iterable[Frame]) -> Iterable[Frame]:
         """Frames of such a source, each with its matte."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from difflib import get_close_matches
 from fractions import Fraction
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grainkit.errors import InputError
-from grainkit.io.base import Source, no_such_frames
+from grainkit.io.base import MAX_MOVING, MAX_STILL, Source, no_such_frames
 from grainkit.io.formats import HEAD, foreign_still, still_format
 
 __all__ = ["open_source"]
@@ -18,7 +19,7 @@ __all__ = ["open_source"]
 
 def open_source(
     spec: str | Path, *, start: int = 0, stop: int | None = None, allow_truncated: bool = False,
-    rate: Fraction | None = None, stdin: BinaryIO | None = None, hwaccel: str = "",
+    rate: Fraction | None = None, stdin: BinaryIO | None = None, hwaccel: str = "", max_pixels: int | None = None,
 ) -> Source:  # fmt: skip
     """The source that `spec` names: `-` (Y4M on `stdin`), a pattern like f_%05d.png, a folder, a still or a clip.
 
@@ -26,7 +27,8 @@ def open_source(
     allow_truncated: make do with what can be read of a clip that is cut short.
     rate: frames per second of a sequence, 24 when None; other sources know their own.
     hwaccel: 'cuda' decodes clips on the card and leaves their frames there (experimental), for the CUDA backend.
-    Raises InputError for what is missing, damaged or not a picture.
+    max_pixels: a picture of more is refused before it is decoded; None is MAX_STILL, or MAX_MOVING of a clip or pipe.
+    Raises InputError for what is missing, damaged, too large or not a picture.
     """
     if start < 0 or (stop is not None and stop <= start):
         raise InputError(
@@ -34,16 +36,19 @@ def open_source(
         )
     if hwaccel and (str(spec) == "-" or os.path.isdir(spec)):
         raise InputError(f"--hwaccel decodes clips, which {spec} is not; leave it out")
+    still_pixels, moving_pixels = max_pixels or MAX_STILL, max_pixels or MAX_MOVING
     if str(spec) == "-":
         from grainkit.io.y4m import Y4MSource
 
         stream = sys.stdin.buffer if stdin is None else stdin
-        return Y4MSource(stream, name="-", start=start, stop=stop, allow_truncated=allow_truncated)
+        return Y4MSource(
+            stream, name="-", start=start, stop=stop, allow_truncated=allow_truncated, max_pixels=moving_pixels
+        )
     path = Path(spec)
     if os.path.isdir(path) or ("%" in path.name and not os.path.exists(path)):
         from grainkit.io.sequence import SequenceSource
 
-        return SequenceSource(path, start=start, stop=stop, rate=rate or Fraction(24))
+        return SequenceSource(path, start=start, stop=stop, rate=rate or Fraction(24), max_pixels=still_pixels)
     head = _head(path)
     if still_format(head) or foreign_still(head):
         from grainkit.io.stills import StillSource
@@ -52,14 +57,19 @@ def open_source(
             raise InputError(f"--hwaccel decodes clips, and {path} is a still; leave it out")
         if start > 0:
             raise no_such_frames(path, "still", 1, start, stop)
-        return StillSource(path)
+        return StillSource(path, max_pixels=still_pixels)
     from grainkit.io.video import VideoSource
 
-    return VideoSource(path, start=start, stop=stop, allow_truncated=allow_truncated, hwaccel=hwaccel)
+    return VideoSource(
+        path, start=start, stop=stop, allow_truncated=allow_truncated, hwaccel=hwaccel, max_pixels=moving_pixels
+    )
 
 
 def _head(path: Path) -> bytes:
     try:
+        # A pipe would be read here and gone for whoever reads it next; opening one may take for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path}: is no regular file; give a file, or pipe Y4M in and name it -")
         with path.open("rb") as file:
             head = file.read(HEAD)
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -68,6 +68,22 @@ class SourceInfo:
     notes: tuple[str, ...] = ()
 
 
+#: Pixels that a picture may have where nobody says otherwise, of stills and of frames that come by the thousand:
+#: a header of a few bytes may promise what no memory holds. 150 million is above 16K (15360x8640).
+MAX_STILL, MAX_MOVING = 300_000_000, 150_000_000
+
+
+def check_pixels(name: object, width: int, height: int, limit: int, samples: int = 4) -> None:
+    """Raise InputError where a picture is larger than `limit` pixels of 4 samples, before anything of it is decoded."""
+    if width * height * max(samples, 4) > 4 * limit:
+        what = f"{width}x{height} px" if samples <= 4 else f"{width}x{height} px of {samples} samples"
+        needed = -(-width * height * max(samples, 4) // 4_000_000)
+        remedy = "it is damaged, or made to fill the memory"
+        if needed * 1_000_000 <= 100 * limit or limit < MAX_MOVING:
+            remedy = f"make it smaller, or pass --max-pixels {needed}M where there is memory for it"
+        raise InputError(f"{name}is {what}, more than the {limit:,} pixels allowed; {remedy}")
+
+
 class Source(Protocol):
     """Frames, in order, one at a time. Iterate once; use as a context manager or call close()."""
 

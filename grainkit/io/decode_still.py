@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageFile, JpegImagePlugin, WebPImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, WebPImagePlugin
 
 from grainkit.color import SRGB_STILL, Color, Primaries, Transfer
 from grainkit.convert import RGB
@@ -22,13 +22,10 @@ from grainkit.errors import InputError
 from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
 from grainkit.io import png
-from grainkit.io.base import StillMetadata
+from grainkit.io.base import MAX_STILL, StillMetadata, check_pixels
 from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, still_format
 from grainkit.io.metadata import XMP_KEYWORD, read_text
 from grainkit.io.orientation import Orientation
-
-#: Pictures with more pixels than this are refused: a header may promise what no memory holds.
-MAX_PIXELS = 400_000_000
 
 #: EXIF orientation to how it is undone.
 ORIENTATIONS = MappingProxyType(
@@ -50,6 +47,10 @@ _DAMAGE = (
     MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 
+#: What four float samples take; no file of a picture is larger, but for its metadata.
+_BYTES_PER_PIXEL = 16
+#: Half of what Pillow reads at most.
+_PILLOW_PIXELS = Image.MAX_IMAGE_PIXELS or 0
 _UNDECLARED = ("primaries", "transfer")
 
 
@@ -81,18 +82,23 @@ class Still:
         return names[self.rgb.ndim, self.alpha is not None][depth]
 
 
-def read_still(path: Path) -> Still:
-    """Read and decode a file. Raises InputError for anything that is not one whole still."""
+def read_still(path: Path, max_pixels: int = MAX_STILL) -> Still:
+    """Read and decode a file. Raises InputError for anything that is not one whole still of at most so many pixels."""
     try:
+        if path.stat().st_size > max_pixels * _BYTES_PER_PIXEL + png.MAX_TEXT:
+            raise InputError(
+                f"{path}: is {path.stat().st_size:,} bytes, more than {max_pixels:,} pixels take; "
+                "make it smaller, or raise --max-pixels"
+            )
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return decode_still(data, path)
+    return decode_still(data, path, max_pixels)
 
 
-def decode_still(data: bytes, path: Path) -> Still:
+def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
     """Decode a file's bytes; `path` is for its name in messages. Raises InputError as `read_still` does."""
     if not data:
         raise InputError(f"{path}: the file is empty; export it again")
@@ -102,7 +108,7 @@ def decode_still(data: bytes, path: Path) -> Still:
         holds = f"holds {other}" if other else "holds no picture that grainkit knows"
         raise InputError(f"{path}: {holds}; stills are PNG, JPEG, TIFF, WebP or EXR: save it as one of these")
     try:
-        still = _DECODERS[container](data)
+        still = _DECODERS[container](data, max_pixels)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except _DAMAGE as error:
@@ -116,11 +122,10 @@ def decode_still(data: bytes, path: Path) -> Still:
     return still
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_size(width: int, height: int, limit: int, samples: int = 4) -> None:
     if width < 1 or height < 1:
         raise InputError(f"is {width}x{height} px; a picture has at least 1x1")
-    if width * height > MAX_PIXELS:
-        raise InputError(f"is {width}x{height} px, more than the {MAX_PIXELS:,} pixels allowed; make it smaller first")
+    check_pixels("", width, height, limit, samples)
 
 
 def _color(depth: int, declared: bool) -> Color:
@@ -153,12 +158,12 @@ def _upright(still: Still, orientation: int) -> Still:
 # ------------------------------------------------------------------------------------------ PNG
 
 
-def _decode_png(data: bytes) -> Still:
+def _decode_png(data: bytes, limit: int) -> Still:
     parts = list(png.chunks(data))
     if not parts or parts[0][0] != b"IHDR":
         raise ValueError("its header is missing")
     head = png.header(parts[0][1])
-    _check_size(head.width, head.height)
+    _check_size(head.width, head.height, limit)
     kinds = {kind for kind, _ in parts}
     if b"acTL" in kinds:
         raise InputError("is an animated PNG; export its frames as numbered PNGs, or as a clip")
@@ -186,6 +191,8 @@ def _png_metadata(parts: list[png.Chunk]) -> tuple[StillMetadata, list[str]]:
     icc = exif = xmp = dpi = None
     text: list[tuple[str, str]] = []
     notes: list[str] = []
+    # For all of them together: a thousand that unpack to little each would do as well as one that unpacks to much.
+    room = png.MAX_TEXT
     for kind, body in parts:
         if kind == b"":
             notes.append(f"its damaged {body.decode('latin-1')} chunk is left out")
@@ -193,16 +200,20 @@ def _png_metadata(parts: list[png.Chunk]) -> tuple[StillMetadata, list[str]]:
             exif = exif_block.bare(body)
         elif kind == b"iCCP":
             try:
-                icc = png.inflated(body.partition(b"\0")[2][1:])
+                icc = png.inflated(body.partition(b"\0")[2][1:], room)
+                room -= len(icc)
             except ValueError as error:
+                room //= 2
                 notes.append(f"its ICC profile is left out: {error}")
         elif kind == b"pHYs" and len(body) == 9:
             across, down, unit = struct.unpack(">IIB", body)
             dpi = (_inches(across), _inches(down)) if unit == 1 and across and down else None
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
             try:
-                keyword, value = read_text(kind, body)
+                keyword, value = read_text(kind, body, room)
+                room -= len(value)
             except ValueError as error:
+                room //= 2
                 notes.append(f"a {kind.decode()} chunk is left out: {error}")
                 continue
             if keyword == XMP_KEYWORD:
@@ -221,23 +232,28 @@ def _inches(per_metre: int) -> float:
 # ----------------------------------------------------------------------------------- JPEG and WebP
 
 
-def _decode_jpeg(data: bytes) -> Still:
+def _decode_jpeg(data: bytes, limit: int) -> Still:
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     if image.mode not in ("L", "RGB"):
         raise InputError(f"is a {image.mode} JPEG; convert it to sRGB and save it again")
-    return _with_pillow(image, "jpeg")
+    return _with_pillow(image, "jpeg", limit)
 
 
-def _decode_webp(data: bytes) -> Still:
-    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+def _decode_webp(data: bytes, limit: int) -> Still:
+    try:
+        image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    except Image.DecompressionBombError as error:  # newer Pillow looks at the size of these itself
+        raise InputError(
+            f"has more pixels than a WebP is read with ({2 * _PILLOW_PIXELS:,}); save it as PNG"
+        ) from error
     if image.n_frames > 1:
         raise InputError("is an animated WebP; export its frames as numbered PNGs, or as a clip")
-    return _with_pillow(image, "webp")
+    return _with_pillow(image, "webp", limit)
 
 
-def _with_pillow(image: ImageFile.ImageFile, container: str) -> Still:
+def _with_pillow(image: ImageFile.ImageFile, container: str, limit: int) -> Still:
     """Of a plugin opened directly: Image.open() would apply Pillow's own, lower limit of pixels."""
-    _check_size(*image.size)
+    _check_size(*image.size, limit)
     samples = np.asarray(image)
     info = image.info
     exif = exif_block.bare(info["exif"]) if info.get("exif") else None
@@ -259,7 +275,7 @@ _FLOAT_PREDICTOR = 3
 _TIFF_ICC, _TIFF_XMP, _TIFF_DNG = 34675, 700, 50706
 
 
-def _decode_tiff(data: bytes) -> Still:
+def _decode_tiff(data: bytes, limit: int) -> Still:
     import tifffile
 
     # Its complaints about damaged tags would otherwise reach standard error beside our one line.
@@ -267,7 +283,7 @@ def _decode_tiff(data: bytes) -> Still:
         tifffile.logger().addHandler(logging.NullHandler())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page: Any = file.pages[0]
-        _check_size(page.imagewidth, page.imagelength)
+        _check_size(page.imagewidth, page.imagelength, limit, page.samplesperpixel)
         tags = {code: page.tags[code].value for code in (274, 282, 283, 296, _TIFF_ICC, _TIFF_XMP) if code in page.tags}
         photometric = getattr(page.photometric, "name", "")
         if _TIFF_DNG in page.tags or photometric in ("CFA", "LINEAR_RAW"):
@@ -389,13 +405,15 @@ _EXR_LAYOUT = frozenset({"channels", "type", "name", "view", "dwaCompressionLeve
 _EXR_XMP = "xmp"
 
 
-def _decode_exr(data: bytes) -> Still:
+def _decode_exr(data: bytes, limit: int) -> Still:
     import OpenEXR
 
     notes = ["EXR is scene-linear; grain and highlight protection expect a display-referred signal"]
     heading = OpenEXR.File(io.BytesIO(data), separate_channels=True, header_only=True)
     low, high = heading.header()["dataWindow"]
-    _check_size(*(int(b) - int(a) + 1 for a, b in zip(low, high, strict=True)))
+    for part in heading.parts:
+        width, height = (int(b) - int(a) + 1 for a, b in zip(*part.header["dataWindow"], strict=True))
+        _check_size(width, height, limit, len(part.header["channels"]))
     file = OpenEXR.File(io.BytesIO(data), separate_channels=True)
     if not file.parts:
         raise ValueError("its picture data is damaged or ends early")
@@ -432,6 +450,6 @@ def _exr_plane(name: str, channel: Any) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(pixels, np.float32)
 
 
-_DECODERS: Mapping[str, Callable[[bytes], Still]] = MappingProxyType(
+_DECODERS: Mapping[str, Callable[[bytes, int], Still]] = MappingProxyType(
     {"png": _decode_png, "jpeg": _decode_jpeg, "webp": _decode_webp, "tiff": _decode_tiff, "exr": _decode_exr}
 )

@@ -107,8 +107,8 @@ def xmp_packet(*, digital_source_type: str, software: str, summary: str, existin
     return (_BEGIN + _written(root) + _END).encode()
 
 
-def read_text(kind: bytes, body: bytes) -> tuple[str, str]:
-    """(keyword, text) of a tEXt, zTXt or iTXt chunk; ValueError where it is damaged or beyond 64 MiB."""
+def read_text(kind: bytes, body: bytes, room: int = MAX_TEXT) -> tuple[str, str]:
+    """(keyword, text) of a tEXt, zTXt or iTXt chunk; ValueError where it is damaged or beyond `room` bytes."""
     name, found, rest = body.partition(b"\0")
     if not found:
         raise ValueError("no keyword")
@@ -116,13 +116,13 @@ def read_text(kind: bytes, body: bytes) -> tuple[str, str]:
     if kind == b"tEXt":
         return keyword, rest.decode("latin-1")
     if kind == b"zTXt":
-        return keyword, inflated(rest[1:]).decode("latin-1")
+        return keyword, inflated(rest[1:], room).decode("latin-1")
     packed, rest = rest[:1] == b"\1", rest[2:]
     _language, _, rest = rest.partition(b"\0")
     _translated, found, text = rest.partition(b"\0")
     if not found:
         raise ValueError("no text")
-    return keyword, (inflated(text) if packed else text).decode("utf-8")
+    return keyword, (inflated(text, room) if packed else text).decode("utf-8")
 
 
 def text_chunks(text: tuple[tuple[str, str], ...]) -> Iterator[Chunk]:

@@ -129,11 +129,11 @@ def encode(picture: Samples, alpha: Samples | None, extra: Iterable[Chunk] = (),
     return b"".join([*pieces, chunk(b"IEND", b"")])
 
 
-def inflated(data: bytes) -> bytes:
-    """A compressed chunk's content; ValueError where it is damaged, cut short or beyond MAX_TEXT bytes."""
+def inflated(data: bytes, room: int = MAX_TEXT) -> bytes:
+    """A compressed chunk's content; ValueError where it is damaged, cut short or beyond `room` bytes."""
     inflate = zlib.decompressobj()
     try:
-        content = inflate.decompress(data, MAX_TEXT)
+        content = inflate.decompress(data, max(room, 1))
     except zlib.error as error:
         raise ValueError("its compression is damaged") from error
     if not inflate.eof:

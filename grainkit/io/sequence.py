@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import os
 import re
 from collections import deque
@@ -16,14 +18,16 @@ from typing import Self
 from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io.base import SourceInfo, StillMetadata, no_such_frames
+from grainkit.io.base import MAX_STILL, SourceInfo, StillMetadata, no_such_frames
 from grainkit.io.formats import SUFFIXES, looks_like_still
 from grainkit.io.metadata import claimed_source_type
-from grainkit.io.pending import Pending, output_errors
+from grainkit.io.pending import Pending, kept_folder, output_errors
 from grainkit.io.stills import Still, encode_still, frame_of, read_still
 
 _FIELD = re.compile(r"%(0?)(\d*)d")
 _MAX_THREADS = 4
+#: In a folder that is kept for another run: SHA-256 and name of each file that is whole, a line each.
+_DONE = ".done"
 
 
 @dataclass(frozen=True)
@@ -122,16 +126,17 @@ class SequenceSource:
 
     def __init__(
         self, pattern_or_folder: Path | str, *, start: int = 0, stop: int | None = None,
-        rate: Fraction = Fraction(24),
+        rate: Fraction = Fraction(24), max_pixels: int = MAX_STILL,
     ) -> None:  # fmt: skip
         pattern, numbers = _numbered(pattern_or_folder)
+        self._max_pixels = max_pixels
         self._files = [pattern.path(number) for number in numbers]
         stop = len(self._files) if stop is None else min(stop, len(self._files))
         if not 0 <= start < stop:
             raise no_such_frames(pattern_or_folder, "sequence", len(self._files), start, stop)
         self._range = range(start, stop)
         self._time_base = 1 / rate
-        still = read_still(self._files[start])
+        still = read_still(self._files[start], max_pixels)
         self._kind = _kind(still)
         self._pool: ThreadPoolExecutor | None = None
         self.info = SourceInfo(
@@ -158,7 +163,7 @@ class SequenceSource:
 
     def _frame(self, index: int) -> Frame:
         path = self._files[index]
-        still = read_still(path)
+        still = read_still(path, self._max_pixels)
         if _kind(still) != self._kind:
             first = self._files[self._range.start].name
             raise InputError(f"{path}: is {_kind(still)}, but {first} is {self._kind}; a sequence is of one kind")
@@ -219,6 +224,24 @@ def _threads() -> int:
     return min(_MAX_THREADS, max(2, os.cpu_count() or 1))
 
 
+def frames_kept(destination: Path, word: str, first_number: int) -> int:
+    """How many files from the first number on an earlier run kept for this pattern, each of them whole."""
+    pattern = parse_pattern(destination)
+    folder = None if pattern is None else kept_folder(Path(os.path.abspath(pattern.folder)), word)
+    if pattern is None or folder is None or not (folder / _DONE).is_file():
+        return 0
+    lines = (folder / _DONE).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    digests = {name: digest for digest, _, name in (line.partition(" ") for line in lines)}
+    for count in itertools.count():
+        name = pattern.path(first_number + count).name
+        if name not in digests or not (folder / name).is_file():
+            return count
+        with (folder / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digests[name]:
+                return count
+    return 0
+
+
 class SequenceSink:
     """Writes each frame as a numbered still, encoding on threads; all files appear at commit().
 
@@ -226,6 +249,7 @@ class SequenceSink:
         whose files are called FOLDER/NAME_%06d.EXT after it.
     first_number: number of the file of frame 0. workers: encoding threads; as many as there are cores, up to 4,
         when None. At most workers + 2 frames are held.
+    kept: a word by which another run finds what this one has done, should it end early; see `Pending`.
     delivery, dpi, metadata, xmp: as for `encode_still`.
     An error while encoding or storing a frame is raised by a later write(), or by commit().
     """
@@ -233,7 +257,7 @@ class SequenceSink:
     def __init__(
         self, destination: Path | str, *, delivery: StillDelivery, dpi: float = 0.0,
         metadata: StillMetadata | None = None, xmp: bytes | None = None, first_number: int = 0,
-        workers: int | None = None,
+        workers: int | None = None, kept: str = "",
     ) -> None:  # fmt: skip
         if "%" in Path(destination).name:
             found = parse_pattern(destination)
@@ -248,7 +272,8 @@ class SequenceSink:
         self._first_number = first_number
         self._numbers: set[int] = set()
         self._workers = workers or _threads()
-        self._pending = Pending(Path(os.path.abspath(self._pattern.folder)), folder=True)
+        self._pending = Pending(Path(os.path.abspath(self._pattern.folder)), folder=True, kept=kept)
+        self._done = self._pending.path / _DONE if kept else None
         self._pool = ThreadPoolExecutor(self._workers, "grainkit-encode")
         self._behind: deque[Future[None]] = deque()
 
@@ -267,6 +292,10 @@ class SequenceSink:
         name = self._pattern.path(number).name
         with output_errors(self._pattern.folder / name):
             (self._pending.path / name).write_bytes(data)
+            if self._done is not None:
+                # In one write: whatever ends this process leaves whole lines, or none.
+                with self._done.open("ab", buffering=0) as file:
+                    file.write(hashlib.sha256(data).hexdigest().encode() + b" " + os.fsencode(name) + b"\n")
 
     def commit(self) -> None:
         """Wait for all frames, then move them into place. GrainkitError where none was written."""
@@ -275,6 +304,8 @@ class SequenceSink:
         self._pool.shutdown()
         if not self._numbers:
             raise GrainkitError(f"{self._pattern}: no frame was written")
+        if self._done is not None:
+            self._done.unlink()
         self._pending.commit()
 
     def abort(self) -> None:

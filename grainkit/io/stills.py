@@ -11,14 +11,13 @@ from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError
 from grainkit.frame import Frame
-from grainkit.io.base import SourceInfo, StillMetadata
-from grainkit.io.decode_still import MAX_PIXELS, Still, decode_still, read_still
+from grainkit.io.base import MAX_STILL, SourceInfo, StillMetadata
+from grainkit.io.decode_still import Still, decode_still, read_still
 from grainkit.io.encode_still import NO_ALPHA, encode_still, lost_metadata
 from grainkit.io.metadata import claimed_source_type
 from grainkit.io.pending import Pending, output_errors
 
 __all__ = [
-    "MAX_PIXELS",
     "NO_ALPHA",
     "Still",
     "StillSink",
@@ -39,8 +38,8 @@ def frame_of(still: Still) -> Frame:
 class StillSource:
     """A still as a source of one frame. Raises InputError when made, for anything that is not one whole still."""
 
-    def __init__(self, path: Path | str) -> None:
-        self._still = still = read_still(Path(path))
+    def __init__(self, path: Path | str, *, max_pixels: int = MAX_STILL) -> None:
+        self._still = still = read_still(Path(path), max_pixels)
         self.info = SourceInfo(
             name=str(path), path=Path(path), kind="still", width=still.rgb.shape[1], height=still.rgb.shape[0],
             color=still.color, frames=1, has_alpha=still.alpha is not None, pixel_format=still.pixel_format,

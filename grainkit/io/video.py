@@ -41,7 +41,7 @@ from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import cuda_decode, pixel_formats
-from grainkit.io.base import PacketRewriter, SourceInfo, no_such_frames
+from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -51,6 +51,13 @@ log = logging.getLogger(__name__)
 
 #: What containers are called in recipes, and what FFmpeg calls them.
 MUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "nut": "nut"}
+#: Readers that FFmpeg may take. Not those of lists (HLS, concat), which would open whatever files they name. Those
+#: of sound are for a better word on why that is no clip.
+DEMUXERS = (
+    "mov", "matroska", "webm", "nut", "avi", "mpegts", "mpeg", "mxf", "mxf_opatom", "flv", "asf", "ogg", "ivf", "obu",
+    "h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg", "dv", "gxf", "rm", "wtv", "yuv4mpegpipe",
+    "wav", "mp3", "aac", "flac",
+)  # fmt: skip
 #: Encoders that presets use; `probe_encoders` says which of them this build has.
 ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "dnxhd", "ffv1", "aac")
 #: ISO 16684-3 annex: the box that holds an XMP packet in MP4 and MOV.
@@ -105,7 +112,7 @@ class VideoSource:
 
     def __init__(
         self, path: Path | str, *, start: int = 0, stop: int | None = None, allow_truncated: bool = False,
-        hwaccel: str = "",
+        hwaccel: str = "", max_pixels: int = MAX_MOVING,
     ) -> None:  # fmt: skip
         self._name = str(path)
         self._path = Path(path)
@@ -116,6 +123,10 @@ class VideoSource:
         self._container = _open_input(self._path, hwaccel)
         try:
             self._stream = _picture_stream(self._container, self._name)
+            context = self._stream.codec_context
+            check_pixels(f"{self._name}: ", context.width, context.height, max_pixels)
+            # What the header says is not what every frame must have.
+            context.options = {"max_pixels": str(max_pixels)}
             self._stream.thread_type = "AUTO"
             self._pictures = self._decode()
             self._first = next(self._pictures, None)
@@ -325,7 +336,7 @@ def _open_input(path: Path, hwaccel: str = "") -> InputContainer:
         if size == 0:
             raise InputError(f"{path} is empty; make or copy it again")
         # The prefix keeps FFmpeg from taking a colon in a name for a protocol.
-        options = {"export_xmp": "1"}
+        options = {"export_xmp": "1", "format_whitelist": ",".join(DEMUXERS)}
         name = f"file:{path}"
         return av.open(name, "r", container_options=options, metadata_errors="replace", hwaccel=accelerator)
     except FileNotFoundError as error:
@@ -338,6 +349,11 @@ def _open_input(path: Path, hwaccel: str = "") -> InputContainer:
         if _is_mp4(path):
             raise InputError(
                 f"{path} is truncated or damaged: its index cannot be read, so no frame can; copy or export it again"
+            ) from error
+        if isinstance(error, av.error.ArgumentError):
+            raise InputError(
+                f"{path} is not of a kind that is read: clips are mp4, mov, mkv, webm, avi and others, but no lists of "
+                "other files (HLS, concat)"
             ) from error
         raise InputError(
             f"{path} is not a clip that can be read ({_reason(error)}); mp4, mov, mkv, webm, avi and others are"

@@ -18,7 +18,7 @@ import numpy as np
 from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame, Plane
-from grainkit.io.base import SourceInfo, no_such_frames
+from grainkit.io.base import MAX_MOVING, SourceInfo, check_pixels, no_such_frames
 
 _MAGIC = b"YUV4MPEG2"
 #: No header or frame line is longer in practice; a file that is not Y4M may have no line end at all.
@@ -47,12 +47,14 @@ class Y4MSource:
         start: int = 0,
         stop: int | None = None,
         allow_truncated: bool = False,
+        max_pixels: int = MAX_MOVING,
     ) -> None:
         self._stream = stream
         self._name = name
         self._start, self._stop = start, stop
         self._allow_truncated = allow_truncated
         self.info = _parse_header(self._line(0), name)
+        check_pixels(f"{name}: ", self.info.width, self.info.height, max_pixels)
         color = self.info.color
         self._shapes = [(self.info.height, self.info.width)]
         if not self.info.pixel_format.startswith("gray"):
