@@ -183,7 +183,7 @@ def test_a_trial_lays_it_too_and_it_outlives_animated_grain():
     backend = open_backend("cpu")
     with ThreadPoolExecutor(1) as threads:
         trial = ClipTrial(plan, [frames], (Proxy(codec="x264", crf=30),), backend, threads)
-        kept, lost = (trial.tried(effects)[0].measures.rho for effects in (plan.recipe.effects, animated))
+        kept, lost = (trial.tried(effects).outcomes[0].measures.rho for effects in (plan.recipe.effects, animated))
     backend.close()
     # Two pictures are judged, one of them the key frame, which keeps both.
     assert kept > lost + 0.05

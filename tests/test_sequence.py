@@ -72,9 +72,9 @@ def test_a_range_keeps_absolute_numbers(shot: Path) -> None:
 
 
 def test_order_survives_slow_files(shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(path: Path) -> Any:
+    def slow(path: Path, max_pixels: int) -> Any:
         time.sleep(0.02 if int(path.stem[-4:]) % 2 else 0.0)
-        return read_still(path)
+        return read_still(path, max_pixels)
 
     monkeypatch.setattr(sequence, "read_still", slow)
     assert levels(SequenceSource(shot)) == list(range(12))
@@ -83,9 +83,9 @@ def test_order_survives_slow_files(shot: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_no_more_is_decoded_than_a_few_frames_ahead(shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Path] = []
 
-    def counted(path: Path) -> Any:
+    def counted(path: Path, max_pixels: int) -> Any:
         seen.append(path)
-        return read_still(path)
+        return read_still(path, max_pixels)
 
     monkeypatch.setattr(sequence, "read_still", counted)
     source = SequenceSource(shot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -31,6 +32,16 @@ def _own_cache(tmp_path_factory, monkeypatch):
 def frames():
     pictures = clip(5, 360, 640)
     return [Frame(limited_420(p), Color(), index=i) for i, p in enumerate(pictures)]
+
+
+@pytest.fixture(scope="module")
+def skin(frames) -> np.ndarray:
+    """A matte as a user would paint it: white where skin is found in the first frame, black on hair and backdrop."""
+    (term,) = terms(frames[:1])
+    matte = np.zeros((640, 360), np.float32)
+    there = cv2.morphologyEx((term.luma != 0).astype(np.float32), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    matte[term.top :, term.left :][: there.shape[0], : there.shape[1]] = there
+    return matte
 
 
 def terms(frames, **kwargs):
@@ -180,8 +191,8 @@ def test_a_matte_over_two_faces_gives_each_px_one_skin():
         assert away.max() <= 1  # blurs under the matte reach a little across
 
 
-def test_a_clip_follows_its_mattes(frames):
-    whole, left = (np.ones((640, 360), np.float32) for _ in range(2))
+def test_a_clip_follows_its_mattes(frames, skin):
+    whole, left = skin, skin.copy()
     left[:, 170:] = 0
     mattes = [whole, whole, left]
     stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
@@ -191,12 +202,10 @@ def test_a_clip_follows_its_mattes(frames):
     assert not third.luma[:, 180 - third.left :].any()
 
 
-def test_what_a_matte_hides_for_a_while_comes_back_with_the_same_pores(frames):
-    white = np.ones((640, 360), np.float32)
-
+def test_what_a_matte_hides_for_a_while_comes_back_with_the_same_pores(frames, skin):
     def last(*levels):
         stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
-        return [stage.term(replace(f, matte=white * level)) for f, level in zip(frames[:4], levels, strict=True)][-1]
+        return [stage.term(replace(f, matte=skin * level)) for f, level in zip(frames[:4], levels, strict=True)][-1]
 
     # Four frames: on the next one texture is looked at anew, and what was hidden has seen less of it.
     whole, hidden = last(1, 1, 1, 1), last(1, 0, 0, 1)

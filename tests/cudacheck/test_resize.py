@@ -11,7 +11,7 @@ from drawn import clip
 from PIL import Image
 
 import grainkit
-from grainkit.analysis.cuts import _described
+from grainkit.analysis.cuts import described
 from grainkit.analysis.picture import luma_of, luma_shrunk, rgb_of
 from grainkit.backends.card_planes import SHARED, CardPlane, tiling
 from grainkit.backends.cuda import CudaBackend
@@ -136,7 +136,7 @@ def test_the_analysis_sees_the_cpus_small_pictures_and_only_those_come_down(card
         lambda f: rgb_of(f, (20, 30, 101, 99), (25, 24)),
         lambda f: luma_of(f, (20, 30, 64, 33)),
         lambda f: luma_of(f, (20, 30, 20, 33), (40, 66)),
-        lambda f: np.concatenate([part.ravel() for part in _described(f)]),
+        lambda f: np.concatenate([part.ravel() for part in described(f)]),
     ]
     for number, look in enumerate(looks):
         np.testing.assert_array_equal(look(held), look(ours), err_msg=str(number))
