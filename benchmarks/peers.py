@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -348,14 +348,16 @@ def script_export(source: str, out: str, amount: Amount | None) -> None:
         output.mux(stream.encode(None))
 
 
-def own_recipe(path: Path, *, amount: Amount | None = None, guard: float = 0.0,
-               texture: float = 0.0) -> Path:  # fmt: skip
-    """A recipe file: our effects, and the encoder as every tool here has it."""
-    grain = replace(grain_of(amount or Amount()), strength=0.0 if amount is None else amount.luma)
+def own_recipe(
+    path: Path, amount: Amount | None = None, *, grain: bool = True, guard: float = 0.0, texture: float = 0.0
+) -> Path:
+    """A recipe file: our effects (strengths of two; amount of grain), and the encoder as every tool here has it."""
+    wanted = grain_of(amount or Amount())
     path.write_text(
         "grainkit: 1\nname: benchmark\nextends: video\neffects:\n"
         f"  skin_texture: {{strength: {texture}}}\n  highlight_guard: {{strength: {guard}}}\n"
-        f"  cinema_grain: {{strength: {grain.strength}, size: 1.0, chroma: {grain.chroma}, cb: 1.0, cr: 1.0}}\n"
+        f"  cinema_grain: {{strength: {wanted.strength if grain else 0.0}, size: 1.0, chroma: {wanted.chroma},"
+        " cb: 1.0, cr: 1.0}\n"
         "delivery:\n  clip:\n    closed_gop_seconds: 0\n"
         f"    options: {{preset: {X264['preset']}, crf: {X264['crf']}, tune: null, deblock: null, aq-mode: null}}\n"
     )
@@ -396,7 +398,7 @@ def exports(clip: Path, asked: dict[str, Amount], folder: Path) -> Iterator[tupl
     for label, mine, guard in (
         ("grainkit plain", None, 0.0), ("grainkit, grain", amount, 0.0), ("grainkit, grain + guard", amount, 1.0),
     ):  # fmt: skip
-        recipe = own_recipe(folder / f"{label}.yaml", amount=mine, guard=guard)
+        recipe = own_recipe(folder / f"{label}.yaml", mine, grain=mine is not None, guard=guard)
         words = ["finish", source, "-o", out(label), "--recipe", str(recipe), "--backend", "cpu", "--overwrite"]
         yield label, "grainkit plain", [[sys.executable, "-m", "grainkit", *words, "--quiet"]]
 
