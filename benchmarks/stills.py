@@ -18,6 +18,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
+import numpy.typing as npt
+
 import grainkit as gk
 from benchmarks._measure import Spent, Spread, keep, machine, ran, ratios, table
 from grainkit.color import SRGB_STILL
@@ -35,11 +39,9 @@ CASES = {
 }
 
 
-def draw(path: Path, width: int, height: int) -> None:
-    """The portrait at this size; drawn smaller, or the drawing would take minutes."""
-    import cv2
-
-    large = cv2.resize(portrait(1500, 2000), (width, height), interpolation=cv2.INTER_CUBIC)
+def write(path: Path, small: npt.NDArray[np.float32], width: int, height: int) -> None:
+    """The portrait enlarged to this size: drawn at it, it would take minutes."""
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     sink = StillSink(path, delivery=StillDelivery("jpeg", quality=95), dpi=72, metadata=StillMetadata())
     sink.write(Frame((), SRGB_STILL, rgb=codes(large, 8)))
     sink.commit()
@@ -61,12 +63,12 @@ def main() -> None:
     print(machine())
     spent: dict[str, list[Spent]] = {}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, small = Path(name), portrait()
         jobs: dict[str, Callable[[], Spent]] = {}
         for case, (width, height, preset, ending, adapt) in CASES.items():
             source, out = folder / f"{width}.jpg", folder / f"out{ending}"
             if not source.exists():
-                draw(source, width, height)
+                write(source, small, width, height)
             command = [sys.executable, "-m", "grainkit", "finish", str(source), "-o", str(out), "--preset", preset]
             command += ["--overwrite", "--quiet", "--backend", "cpu", *([] if adapt else ["--no-adapt"])]
 
