@@ -63,3 +63,9 @@ def test_pans_cuts_and_light_are_no_dissolve():
     found = steps([*pan, *swing])
     assert starts(found) == [0, 60]
     assert {step.share for step in found} == {1.0}
+
+
+def test_a_plain_surface_without_a_trace_of_noise_is_one_shot():
+    detector, grey = ShotDetector(), np.full((64, 96), 120, np.uint8)
+    found = [detector.see(Frame(neutral(grey, Color()), Color(), i)) for i in range(30)]
+    assert starts(found) == [0]

@@ -124,6 +124,9 @@ def _mixed(gradients: deque[F32]) -> F32 | None:
             continue
         change = end - start
         square = float(change @ change)
+        if square == 0.0:
+            # Plain surfaces, which are not even like themselves.
+            continue
         share = float((middle - start) @ change) / square
         if not LEAST_SHARE < share < 1 - LEAST_SHARE:
             continue
