@@ -1,6 +1,6 @@
 """Mutation testing of the effects' maths: one small change at a time, and do the tests notice?
 
-    python -m benchmarks.mutants [MODULE ...] [--sample N] [--seed N] [--list]
+    python -m benchmarks.mutants [MODULE ...] [--lines A:B] [--sample N] [--seed N] [--list]
 
 Every operator, comparison, number and condition of noise, tables, cinema_grain and highlight_guard can be changed
 (annotations and the declarations of parameters excepted: tests/presets.lock holds those); N of all the changes are
@@ -232,19 +232,21 @@ def _load() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", metavar="MODULE", default=list(MODULES))
+    parser.add_argument("--lines", default="1:1000000", metavar="A:B", help="changes of these lines only, B included")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="of each module; 0 for all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     arguments = parser.parse_args()
     if unknown := set(arguments.modules) - set(MODULES):
         parser.error(f"no module {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
+    first, last = map(int, arguments.lines.split(":"))
     os.chdir(ROOT)
     _load()
     print("| module | changes possible | run | killed | hung | seen by the digests alone | survived |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     left: list[str] = []
     for module in arguments.modules:
-        every = list(mutants(module))
+        every = [m for m in mutants(module) if first <= m.line <= last]
         if arguments.list:
             print(*every, sep="\n")
             continue

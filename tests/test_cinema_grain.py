@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from grainkit.color import Color, Range, Siting, luma_codes
 from grainkit.effects.cinema_grain import CURVES, CinemaGrain
+from grainkit.effects.tables import plane_filters
 from grainkit.errors import RecipeError
 from grainkit.noise import NoiseFilter, autocorrelation
 from tests.passes import at_depth, dtype_of, neutral, peak_correlation, run
@@ -249,3 +250,13 @@ def test_float_planes_get_the_same_grain_as_integers():
     whole = run(flat(code, deep, (70, 90)), deep, grain)
     real = run(neutral(np.full((70, 90), code / 65535, np.float32), as_float), as_float, grain)
     assert np.abs(whole[0] / 65535 - real[0]).max() < 2 / 65535
+
+
+@pytest.mark.parametrize("subsampling", [(2, 2), (2, 1), (1, 1)])
+def test_chroma_grain_is_as_large_on_the_picture_as_its_sizes_say(subsampling):
+    across, down = subsampling
+    found = plane_filters(subsampling, 1.6, (1.25, 0.75))
+    for shape, sigma, (x, y) in zip(found, (1.6, 2.0, 1.2), ((1, 1), (across, down), (across, down)), strict=True):
+        expected = NoiseFilter.of_size(sigma / x, sigma / y)
+        for name in ("fine_x", "fine_y", "coarse_x", "coarse_y"):
+            np.testing.assert_array_equal(getattr(shape, name), getattr(expected, name))

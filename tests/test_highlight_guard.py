@@ -140,3 +140,13 @@ def test_a_ceiling_below_the_knee_is_refused():
 def test_a_ceiling_of_white_changes_nothing():
     rgb = np.linspace(0, 1, 300, dtype=np.float32).reshape(1, 100, 3)
     assert np.abs(guarded_rgb(rgb, HighlightGuard(ceiling=1.0)) - rgb).max() < 1e-5
+
+
+def test_a_ceiling_at_the_knee_leaves_no_room_and_is_refused():
+    with pytest.raises(RecipeError, match="must be above"):
+        HighlightGuard(knee=0.9, ceiling=0.9)
+
+
+def test_only_strength_0_is_no_shoulder():
+    assert Shoulder.of(HighlightGuard(strength=0.0)).is_identity
+    assert not any(Shoulder.of(HighlightGuard(strength=s)).is_identity for s in (0.01, 0.1, 1.0))

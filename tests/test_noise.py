@@ -71,3 +71,39 @@ def test_the_field_is_scaled_near_its_nominal_deviation(sigma):
 
 def test_the_deviation_of_white_noise_is_exact():
     assert pytest.approx(2 * np.arange(16).std()) == WHITE_STD
+
+
+def by_definition(half: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Autocorrelation of filtered white noise, and of that enlarged with weights 3 and 1, at lags -reach..reach."""
+    known = autocorrelation(half)
+
+    def plain(lag: int) -> float:
+        return float(known[abs(lag)]) if abs(lag) < known.size else 0.0
+
+    def made_of(place: int) -> dict[int, int]:
+        return {place // 2: 3, place // 2 + (1 if place % 2 else -1): 1}
+
+    def enlarged(a: int, b: int) -> float:
+        return sum(v * w * plain(i - j) for i, v in made_of(a).items() for j, w in made_of(b).items())
+
+    lags = range(-reach, reach + 1)
+    return (
+        np.array([plain(lag) for lag in lags]),
+        np.array([(enlarged(0, lag) + enlarged(1, 1 + lag)) / 2 for lag in lags]),
+    )
+
+
+@pytest.mark.parametrize("reach", [0, 1, 2, 7, 20])
+def test_the_correlation_of_the_field_is_that_of_its_octaves(reach):
+    shape = NoiseFilter.of_size(1.7, 0.8)
+    fine_y, coarse_y = (by_definition(taps, reach)[k] for k, taps in enumerate((shape.fine_y, shape.coarse_y)))
+    fine_x, coarse_x = (by_definition(taps, reach)[k] for k, taps in enumerate((shape.fine_x, shape.coarse_x)))
+    whole = shape.fine_weight**2 * np.outer(fine_y, fine_x)
+    whole += (shape.coarse_weight / 16) ** 2 * np.outer(coarse_y, coarse_x)
+    np.testing.assert_allclose(shape.correlation(reach), whole / whole[reach, reach], atol=1e-12)
+
+
+def test_clumps_are_wider_than_the_grain_by_their_ratio():
+    shape = NoiseFilter.of_size(2.0, 1.0)
+    np.testing.assert_array_equal(shape.coarse_x, gaussian_taps(2.0 * 2.2 / 2))
+    np.testing.assert_array_equal(shape.coarse_y, gaussian_taps(1.0 * 2.2 / 2))
