@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, ClassVar
@@ -112,14 +111,3 @@ class Parameters:
             assert f.default is not MISSING
             found[f.name] = (f.default, f.metadata["param"])
         return found
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Any:
-        """Make one from recipe values; RecipeError for a name that is not declared."""
-        known = list(cls.declared())
-        for key in values:
-            if key not in known:
-                raise RecipeError(
-                    f"{cls.name} has no parameter '{key}'{nearest(str(key), known)}; it has: {', '.join(known)}"
-                )
-        return cls(**values)

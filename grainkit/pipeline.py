@@ -230,14 +230,14 @@ def finish(
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
         refuse_patches(plan, info)
         adapt = _adapts(adapt, plan)
-        plan, lacking = _lacking(plan, info, allow_truncated, rate, max_pixels)
+        reading = Reading(input, frames, rate, allow_truncated, mattes, max_pixels)
+        plan, lacking = _lacking(plan, info, reading)
         plans[0] = plan
         carried = carried_grain(plan, None if grain_table is None else Path(grain_table))
         table = None
         if grain_table_out is not None and carried is not None:
             table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
-        reading = Reading(input, frames, rate, allow_truncated, mattes, max_pixels)
         found = _adapted(reading, asked, plan, info, opened, adapt, said, announce)
         if found is not None:
             asked = found.recipe
@@ -448,9 +448,7 @@ def _adapts(asked: bool | None, plan: Plan) -> bool | None:
     return False
 
 
-def _lacking(
-    plan: Plan, info: SourceInfo, allow_truncated: bool, rate: Fraction | None, max_pixels: int | None
-) -> tuple[Plan, dict[str, Any]]:
+def _lacking(plan: Plan, info: SourceInfo, reading: Reading) -> tuple[Plan, dict[str, Any]]:
     """The plan with only the grain that the input lacks where that is asked for, and what was measured.
 
     It is told from the first frames, whatever part is finished: any part gets the same grain.
@@ -461,7 +459,7 @@ def _lacking(
         raise InputError(
             "cinema_grain.regrain = true reads the input twice, which standard input does not allow; name a file"
         )
-    with open_source(info.path, allow_truncated=allow_truncated, rate=rate, max_pixels=max_pixels) as source:
+    with reading.source(0, None) as source:
         plan, measured = regrained(plan, measure_grain(conformed(frame, plan) for frame in source))
     return plan, {"regrain": measured} if measured else {}
 

@@ -51,8 +51,7 @@ LEVELS = 5
 MOST_NEAR = 24
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")
-#: Order of the zones in every table below.
-ZONES = ("forehead", "nose", "cheek", "under-eye", "chin", "neck")
+# Every table below has the zones in this order: forehead, nose, cheek, under-eye, chin, neck.
 
 
 @dataclass(frozen=True, eq=False)
