@@ -84,7 +84,7 @@ chroma(const Source* __restrict__ luma, long long luma_pitch, int luma_width, in
                 }
                 if (touched && texture.touches(x + k))
                     value = min(max(value + ((texture.at(y, x + k) * relief_unit) >> (CHROMA_BITS - target_shift)), 0), relief_last);
-                const int amount = within(grain_of(gain[under], field.get(k)), value, low, high);
+                const int amount = within(grain_of(gain[under], field.get(k), target_shift), value, low, high);
                 out.set(k, (Target)code_of(value + amount, dither.get(k), target_shift));
             }
             store_run(out, row_of(target, target_pitch, y), x, width, store_vectors);

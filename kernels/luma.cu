@@ -45,7 +45,7 @@ luma(const Source* __restrict__ source, long long source_pitch, Target* __restri
             int value = value_of(code, curve, straight, source_shift);
             if (touched && texture.touches(x + k))
                 value = textured(code, texture.at(y, x + k), black, last, curve);
-            const int amount = within(grain_of(gain[code], field.get(k)), value, 0, high);
+            const int amount = within(grain_of(gain[code], field.get(k), target_shift), value, 0, high);
             out.set(k, (Target)code_of(value + amount, dither.get(k), target_shift));
         }
         store_run(out, row_of(target, target_pitch, y), x, width, store_vectors);

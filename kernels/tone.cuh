@@ -3,8 +3,6 @@
 #pragma once
 #include "shoulder.cuh"
 
-// 8-bit codes have seven fraction bits, and gains to fit: see fraction_bits in grainkit/effects/tables.py.
-#define GAIN_SHIFT (TARGET_BITS == 8 ? 12 : 8)
 #define FLOAT_GAIN_STEPS 1024
 #define LUMA_BITS 14
 #define CHROMA_BITS 15
@@ -27,7 +25,12 @@ __device__ __forceinline__ int textured(int code, int gain, int black, int last,
     return low + (int)(step >> LUMA_BITS);
 }
 
-__device__ __forceinline__ int grain_of(int gain, int field) { return (gain * field) >> GAIN_SHIFT; }
+// Codes of up to ten bits have fewer than eight fraction bits, and gains to fit: see gain_shift in
+// grainkit/effects/tables.py.
+__device__ __forceinline__ int grain_of(int gain, int field, int bits)
+{
+    return (gain * field) >> (bits < 8 ? 12 : 8);
+}
 
 // A code of `bits` fraction bits, rounded by the top bits of dither.
 __device__ __forceinline__ int code_of(int value, u32 dither, int bits)

@@ -22,7 +22,15 @@ from numba import njit
 from grainkit.backends.base import Done, Pending, with_rgb
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.convert import RgbSamples
-from grainkit.effects.tables import FLOAT_GAIN_STEPS, PassTables, PlaneNoise, fraction_bits, gain_shift
+from grainkit.effects.tables import (
+    FLOAT_GAIN_STEPS,
+    PassTables,
+    PlaneNoise,
+    chroma_limits,
+    fraction_bits,
+    gain_shift,
+    is_narrow,
+)
 from grainkit.frame import Frame, Plane
 from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, pcg4d, white
 from grainkit.resample import Geometry, conform
@@ -44,8 +52,10 @@ _LIMIT = I16(FIELD_LIMIT)
 #: between their top seven and `white` is .0001.
 _SPREAD = U16(0x9E37)
 _TINY = F32(1e-6)
-#: How 8-bit codes are stored.
-_NARROW_BITS, _NARROW_SHIFT = U32(fraction_bits(8)), I32(gain_shift(8))
+#: Fraction bits of what int16 holds: codes of 8 and of 10 bits.
+_BITS_8, _BITS_10 = U32(fraction_bits(8)), U32(fraction_bits(10))
+#: Brings the shift of their gains to that of `_upper`.
+_LIFT = I16(MIX_SHIFT - gain_shift(8))
 _LUMA_BITS, _LUMA_MASK = np.int64(LUMA_ONE.bit_length() - 1), np.int64(LUMA_ONE - 1)
 _LUMA_UNIT, _CHROMA_UNIT = F32(1 / LUMA_ONE), F32(1 / CHROMA_ONE)
 CHROMA_BITS = CHROMA_ONE.bit_length() - 1
@@ -210,7 +220,7 @@ def _octave(
 @_owning
 def _grain(
     first: Any, count: Any, width: Any, frame: Any, fine_key: Any, coarse_key: Any, fine_x: Any, fine_y: Any,
-    coarse_x: Any, coarse_y: Any, fine_weight: Any, coarse_weight: Any, room: Any,
+    coarse_x: Any, coarse_y: Any, weights: Any, room: Any,
 ) -> Any:  # fmt: skip
     """What `_octaves` makes rows first..first + count of the grain field from; and their noise samples
     (count, more than width) uint16, with the column that the field begins at.
@@ -232,12 +242,12 @@ def _grain(
         first, count, 0, width, frame, fine_key, fine_x, reach,
         (words_room, rows_room[rows.size + coarse.size :], line),
     )  # fmt: skip
-    made_of = (rows[offset:], fine_y, fine_weight, coarse, coarse_weight, first % 2, *lines)
+    made_of = (rows[offset:], fine_y, coarse, first % 2, weights, lines)
     return made_of, halves[offset + reach : offset + reach + count], left
 
 
 @_owning
-def _no_grain(first: Any, count: Any, width: Any, frame: Any, key: Any, room: Any) -> Any:
+def _no_grain(first: Any, count: Any, width: Any, frame: Any, key: Any, weights: Any, room: Any) -> Any:
     """As `_grain`, where there is none and only dither wants noise."""
     words_room, rows_room, lines = room
     top = first // BLOCK * BLOCK
@@ -245,7 +255,7 @@ def _no_grain(first: Any, count: Any, width: Any, frame: Any, key: Any, room: An
     words = words_room[: drawn * ((width + 1) // 2)].reshape(drawn, (width + 1) // 2)
     _draw(words, U32(0), top, frame, key)
     nothing = rows_room[:0].reshape(0, width)
-    made_of = (nothing, lines[0][:0], I16(0), nothing, I16(0), 0, *lines)
+    made_of = (nothing, lines[0][:0], nothing, 0, weights, lines)
     return made_of, words.view(np.uint16)[first - top : first - top + count], 0
 
 
@@ -268,19 +278,24 @@ def _enlarge(coarse: Any, out: Any) -> None:
 
 
 @_jit_inline
+def _upper(a: Any, b: Any) -> Any:
+    """The upper half of a product of two int16: one instruction for a vector of them, if both come out of arrays."""
+    return I16(I32(I32(a) * I32(b)) >> _MIX_SHIFT)
+
+
+@_jit_inline
 def _mix(fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any) -> Any:
     """Octaves added and clamped, int16."""
-    one = I16(I32(I32(fine_weight) * I32(fine)) >> _MIX_SHIFT)
-    other = I16(I32(I32(coarse_weight) * I32(coarse)) >> _MIX_SHIFT)
-    return min(max(I16(one + other), I16(-_LIMIT)), _LIMIT)
+    mixed = I16(_upper(fine_weight, fine) + _upper(coarse_weight, coarse))
+    return min(max(mixed, I16(-_LIMIT)), _LIMIT)
 
 
 @_jit
 def _octaves(made_of: Any, r: Any, width: Any) -> Any:
-    """Row r of both octaves, (width,) int16 and their weights: what `_mix` makes the grain field of."""
-    rows, fine_y, fine_weight, coarse, coarse_weight, odd, line0, line1, line2 = made_of
+    """Row r of both octaves, each followed by its weights, (width,) int16: what `_mix` makes the grain field of."""
+    rows, fine_y, coarse, odd, weights, lines = made_of
     # Never in place, nor out of one array into another part of it: LLVM would not dare to use vectors.
-    fine, blend, enlarged = line0[:width], line1[: coarse.shape[1]], line2[:width]
+    fine, blend, enlarged = lines[0][:width], lines[1][: coarse.shape[1]], lines[2][:width]
     if rows.shape[0] == 0:
         fine[:] = I16(0)
         enlarged[:] = I16(0)
@@ -290,7 +305,7 @@ def _octaves(made_of: Any, r: Any, width: Any) -> Any:
         _blend(coarse[near], coarse[far], blend)
         _enlarge(blend, enlarged)
         _filter_column(rows, r + fine_y.shape[0] - 1, fine_y, fine)
-    return fine, fine_weight, enlarged, coarse_weight
+    return fine, weights[0], enlarged, weights[1]
 
 
 @_jit
@@ -310,8 +325,10 @@ def _largest_code(codes: Any) -> Any:
 
 @_jit
 def _widen(codes: Any, shift: Any, out: Any) -> None:
+    # By multiplying: numba shifts by a variable in 64 bits, which LLVM cannot undo.
+    unit = I32(1) << shift
     for i in range(out.shape[0]):
-        out[i] = I32(codes[i]) << shift
+        out[i] = I32(I32(codes[i]) * unit)
 
 
 @_jit
@@ -336,57 +353,103 @@ def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, out: Any
 
 
 @_jit_inline
-def _grained(
-    values: Any, gains: Any, fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any, halves: Any, low: Any,
-    high: Any, shift: Any, bits: Any, out: Any,
-) -> None:  # fmt: skip
-    whole = values.dtype.type
-    drop = U16(U16(16) - U16(bits))
+def _narrow(
+    values: Any, gains: Any, octaves: Any, halves: Any, low: Any, high: Any, bits: Any, out: Any
+) -> None:
+    fine, fine_weight, coarse, coarse_weight = octaves
     for i in range(values.shape[0]):
         value = values[i]
         # Symmetric room: near the ends of the range grain shrinks on both sides, so the mean stays.
-        room = max(min(whole(value - low), whole(high - value)), whole(0))
-        field = I32(_mix(fine[i], fine_weight, coarse[i], coarse_weight))
-        grain = whole(I32(I32(gains[i]) * field) >> I32(shift))
-        value = whole(value + min(max(grain, whole(-room)), room))
-        out[i] = whole(value + whole(U16(halves[i] * _SPREAD) >> drop)) >> whole(bits)
+        room = max(min(I16(value - low), I16(high - value)), I16(0))
+        field = _mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])
+        grain = _upper(gains[i], I16(field << _LIFT))
+        value = I16(value + min(max(grain, I16(-room)), room))
+        out[i] = I16(value + I16(U16(halves[i] * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
+
+
+@_jit
+def _wide(values: Any, gains: Any, octaves: Any, halves: Any, store: Any, out: Any) -> None:
+    fine, fine_weight, coarse, coarse_weight = octaves
+    low, high, shift, bits = store
+    shift, bits = shift & I32(31), bits & U32(15)
+    drop = U16(U16(16) - U16(bits))
+    for i in range(values.shape[0]):
+        value = values[i]
+        room = max(min(I32(value - low), I32(high - value)), I32(0))
+        field = I32(_mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i]))
+        grain = I32(I32(I32(gains[i]) * field) >> shift)
+        value = I32(value + min(max(grain, I32(-room)), room))
+        out[i] = I32(value + I32(U16(halves[i] * _SPREAD) >> drop)) >> I32(bits)
 
 
 @_jit
 def _grain_row(values: Any, gains: Any, octaves: Any, halves: Any, store: Any, out: Any) -> None:
     """Fixed-point values with grain, dithered to codes; all in the integers that `values` has."""
-    fine, fine_weight, coarse, coarse_weight = octaves
-    low, high, shift, bits = store
-    if bits == _NARROW_BITS:
-        _grained(
-            values, gains, fine, fine_weight, coarse, coarse_weight, halves, low, high, _NARROW_SHIFT, _NARROW_BITS, out
-        )
+    low, high, _, bits = store
+    if bits == _BITS_8:
+        _narrow(values, gains, octaves, halves, low, high, _BITS_8, out)
+    elif bits == _BITS_10:
+        _narrow(values, gains, octaves, halves, low, high, _BITS_10, out)
     else:
-        _grained(
-            values, gains, fine, fine_weight, coarse, coarse_weight, halves, low, high, shift & I32(31),
-            bits & U32(15), out,
-        )  # fmt: skip
+        _wide(values, gains, octaves, halves, store, out)
+
+
+@_jit_inline
+def _free(codes: Any, unit: Any, gains: Any, octaves: Any, halves: Any, bits: Any, out: Any) -> None:
+    fine, fine_weight, coarse, coarse_weight = octaves
+    for i in range(out.shape[0]):
+        field = _mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])
+        value = I16(I16(I32(codes[i]) * unit) + _upper(gains[i], I16(field << _LIFT)))
+        out[i] = I16(value + I16(U16(halves[i] * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
+
+
+@_jit
+def _is_free(codes: Any, free: Any) -> Any:
+    """Whether `_grain_codes` may have these codes."""
+    low, high = codes[0], codes[0]
+    for i in range(codes.shape[0]):
+        low, high = min(low, codes[i]), max(high, codes[i])
+    return free[0] <= I32(low) and I32(high) <= free[1]
+
+
+@_jit
+def _grain_codes(codes: Any, gains: Any, octaves: Any, halves: Any, free: Any, bits: Any, out: Any) -> None:
+    """What `_values` and `_grain_row` make of codes that need neither curve nor clamp, in one go."""
+    unit = I32(1) << free[2]
+    if bits == _BITS_8:
+        _free(codes, unit, gains, octaves, halves, _BITS_8, out)
+    else:
+        _free(codes, unit, gains, octaves, halves, _BITS_10, out)
 
 
 @_jit
 def _luma(
-    source: Any, first: Any, count: Any, grain: Any, curve: Any, straight: Any, gain: Any, black: Any, texture: Any,
-    store: Any, lines: Any, out: Any,
+    source: Any, pairs: Any, first: Any, count: Any, grain: Any, curve: Any, straight: Any, free: Any, gain: Any,
+    pair_gain: Any, black: Any, texture: Any, store: Any, lines: Any, out: Any,
 ) -> None:  # fmt: skip
+    """pairs: source, two codes at a time, and pair_gain their gains; without rows where it cannot be read so."""
     made_of, halves, left = grain
     top, side, relief = texture
     right = side + relief.shape[1]
     last = np.int64(curve.shape[0] - 1)
     width = source.shape[1]
-    values, gains = lines
+    values, gains, gain_pairs = lines
     for r in range(count):
-        codes, y = source[first + r], first + r - top
+        row = first + r
+        codes, y = source[row], row - top
+        if pairs.shape[0] == 0:
+            _look_up(codes, gain, gains)
+        else:
+            _look_up(pairs[row], pair_gain, gain_pairs)
+        octaves, dither = _octaves(made_of, r, width), halves[r, left : left + width]
+        touched = 0 <= y < relief.shape[0]
+        if not touched and _is_free(codes, free):
+            _grain_codes(codes, gains, octaves, dither, free, store[3], out[row])
+            continue
         _values(codes, curve, straight[0], straight[1], values)
-        if 0 <= y < relief.shape[0]:
+        if touched:
             _textured(codes[side:right], relief[y], black, last, curve, values[side:right])
-        _look_up(codes, gain, gains)
-        octaves = _octaves(made_of, r, width)
-        _grain_row(values, gains, octaves, halves[r, left : left + width], store, out[first + r])
+        _grain_row(values, gains, octaves, dither, store, out[row])
 
 
 @_jit
@@ -483,8 +546,8 @@ def _shift(values: Any, relief: Any, unit: Any, drop: Any, top: Any) -> None:
 @_jit
 def _chroma(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, count: Any, cb_grain: Any, cr_grain: Any,
-    curve: Any, straight: Any, gain: Any, texture: Any, scale: Any, shoulder: Any, grey: Any, store: Any, lines: Any,
-    cb_out: Any, cr_out: Any,
+    curve: Any, straight: Any, free: Any, gain: Any, texture: Any, scale: Any, shoulder: Any, grey: Any, store: Any,
+    lines: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
     (cb_made_of, cb_halves, cb_left), (cr_made_of, cr_halves, cr_left) = cb_grain, cr_grain
     top, side, cb_relief, cr_relief, relief_unit, relief_drop, relief_top = texture
@@ -493,25 +556,38 @@ def _chroma(
     for r in range(count):
         row = first + r
         _sited_luma(luma, row, across, down, sited)
-        _values(cb[row], curve, straight[0], straight[1], cb_values)
-        _values(cr[row], curve, straight[0], straight[1], cr_values)
+        touched = 0 <= row - top < cb_relief.shape[0]
+        plain = not touched and _is_free(cb[row], free) and _is_free(cr[row], free)
+        if not plain:
+            _values(cb[row], curve, straight[0], straight[1], cb_values)
+            _values(cr[row], curve, straight[0], straight[1], cr_values)
         if shoulder[2] > F32(0.0):
             for here in range(0, width, SEGMENT):
                 end = min(here + SEGMENT, width)
                 y, u, v = sited[here:end], cb[row, here:end], cr[row, here:end]
                 if _reaches(y, u, v, scale, shoulder[0]):
+                    if plain:
+                        _values(cb[row], curve, straight[0], straight[1], cb_values)
+                        _values(cr[row], curve, straight[0], straight[1], cr_values)
+                        plain = False
                     _slopes(y, u, v, scale, shoulder, slopes[: end - here])
                     _scale_chroma(cb_values[here:end], slopes, grey)
                     _scale_chroma(cr_values[here:end], slopes, grey)
-        if 0 <= row - top < cb_relief.shape[0]:
+        if touched:
             _shift(cb_values[side:right], cb_relief[row - top], relief_unit, relief_drop, relief_top)
             _shift(cr_values[side:right], cr_relief[row - top], relief_unit, relief_drop, relief_top)
         _look_up(sited, gain[0], gains)
-        octaves = _octaves(cb_made_of, r, width)
-        _grain_row(cb_values, gains, octaves, cb_halves[r, cb_left : cb_left + width], store, cb_out[row])
+        octaves, dither = _octaves(cb_made_of, r, width), cb_halves[r, cb_left : cb_left + width]
+        if plain:
+            _grain_codes(cb[row], gains, octaves, dither, free, store[3], cb_out[row])
+        else:
+            _grain_row(cb_values, gains, octaves, dither, store, cb_out[row])
         _look_up(sited, gain[1], gains)
-        octaves = _octaves(cr_made_of, r, width)
-        _grain_row(cr_values, gains, octaves, cr_halves[r, cr_left : cr_left + width], store, cr_out[row])
+        octaves, dither = _octaves(cr_made_of, r, width), cr_halves[r, cr_left : cr_left + width]
+        if plain:
+            _grain_codes(cr[row], gains, octaves, dither, free, store[3], cr_out[row])
+        else:
+            _grain_row(cr_values, gains, octaves, dither, store, cr_out[row])
 
 
 @_jit
@@ -548,7 +624,7 @@ def _luma_float(
                 y = F32(y + F32(y * F32(F32(relief[inside, i - side]) * _LUMA_UNIT)))
             value = F32(
                 _roll(y, knee, curvature, strength)
-                + F32(_float_gain(gain, y) * F32(_mix(fine[i], fine_weight, coarse[i], coarse_weight)))
+                + F32(_float_gain(gain, y) * F32(_mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])))
             )
             target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, halves[r, left + i])
 
@@ -581,10 +657,10 @@ def _chroma_float(
             u, v = F32(u * slope), F32(v * slope)
             room_u, room_v = max(F32(half - abs(u)), F32(0.0)), max(F32(half - abs(v)), F32(0.0))
             grain_u = F32(
-                _float_gain(gain[0], y) * F32(_mix(cb_fine[i], cb_fine_weight, cb_coarse[i], cb_coarse_weight))
+                _float_gain(gain[0], y) * F32(_mix(cb_fine[i], cb_fine_weight[i], cb_coarse[i], cb_coarse_weight[i]))
             )
             grain_v = F32(
-                _float_gain(gain[1], y) * F32(_mix(cr_fine[i], cr_fine_weight, cr_coarse[i], cr_coarse_weight))
+                _float_gain(gain[1], y) * F32(_mix(cr_fine[i], cr_fine_weight[i], cr_coarse[i], cr_coarse_weight[i]))
             )
             u = F32(u + min(max(grain_u, -room_u), room_u))
             v = F32(v + min(max(grain_v, -room_v), room_v))
@@ -609,6 +685,7 @@ class _Room:
         self.words = np.empty(0, np.uint32)
         self.rows = np.empty(0, np.int16)
         self.lines = _lines(0)
+        self.weights = _weights(0, 0, 1)
 
     def draw(self, noise: PlaneNoise | None, plane: int, first: int, count: int, width: int, frame: Any) -> Any:
         """`_grain` of these rows, in views that the next call overwrites."""
@@ -618,12 +695,17 @@ class _Room:
         self._grow(drawn * (width // 2 + radius + 4), 2 * drawn * (width + 4), width + 2 * radius + 8)
         room = self.words, self.rows, self.lines
         if noise is None:
-            return _no_grain(first, count, width, frame, U32(plane), room)
+            return _no_grain(first, count, width, frame, U32(plane), self._weigh(0, 0, width), room)
         f = noise.filter
         return _grain(
             first, count, width, frame, noise.fine_key, noise.coarse_key, f.fine_x, f.fine_y, f.coarse_x, f.coarse_y,
-            I16(f.fine_weight), I16(f.coarse_weight), room,
+            self._weigh(f.fine_weight, f.coarse_weight, width), room,
         )  # fmt: skip
+
+    def _weigh(self, fine: int, coarse: int, width: int) -> Any:
+        if tuple(row[0] for row in self.weights) != (fine, coarse) or self.weights[0].size != width:
+            self.weights = _weights(fine, coarse, width)
+        return self.weights
 
     def _grow(self, words: int, rows: int, lines: int) -> None:
         if self.words.size < words:
@@ -638,6 +720,11 @@ def _lines(size: int) -> tuple[Any, Any, Any]:
     return np.empty(size, np.int16), np.empty(size, np.int16), np.empty(size, np.int16)
 
 
+def _weights(fine: int, coarse: int, width: int) -> tuple[Any, Any]:
+    """Both weights at every sample of a row: see `_upper`."""
+    return np.full(width, fine, np.int16), np.full(width, coarse, np.int16)
+
+
 class _Rooms(threading.local):
     def __init__(self) -> None:
         self.of_plane = (_Room(), _Room(), _Room())
@@ -647,6 +734,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_NO_PAIRS = np.empty((0, 0), np.uint16), np.empty(0, np.uint32)
 #: Where there is no relief: a rectangle of nothing.
 NO_TEXTURE = TextureTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
 
@@ -715,10 +803,13 @@ class CpuBackend:
             _luma_float(planes[0], first, count, grain, tables.luma_gain, relief, _shoulder(tables), store, out[0])
             return
         zero, whole = np.int64(luma_codes(source.depth, source.range)[0]), _whole(target)
-        lines = np.empty(width, whole), np.empty(width, whole)
+        pairs, pair_gain = _in_pairs(planes[0], tables)
+        gains = np.empty(width, whole)
+        lines = np.empty(width, whole), gains, gains[: width // 2 * 2].view(np.uint32)
         _luma(
-            planes[0], first, count, grain, tables.luma, _straight(tables.luma_straight, tables), tables.luma_gain,
-            zero, relief, _codes(target, 0, (1 << target.depth) - 1), lines, out[0],
+            planes[0], pairs, first, count, grain, tables.luma, _straight(tables.luma_straight, tables),
+            _free_codes(tables.luma_free, tables), tables.luma_gain, pair_gain, zero, relief,
+            _codes(target, 0, (1 << target.depth) - 1), lines, out[0],
         )  # fmt: skip
 
     def _chroma(
@@ -751,7 +842,7 @@ class CpuBackend:
         bits = fraction_bits(target.depth)
         middle, spread = chroma_codes(target.depth, target.range)
         last = (1 << target.depth) - 1
-        store_as = _codes(target, round(middle - spread / 2), min(round(middle + spread / 2), last))
+        store_as = _codes(target, *chroma_limits(target))
         relief = (*corner, texture.cb, texture.cr, I32(round(spread)), I32(CHROMA_BITS - bits), I32(last << bits))
         whole = _whole(target)
         lines = (
@@ -760,20 +851,34 @@ class CpuBackend:
         )  # fmt: skip
         _chroma(
             luma, across, down, cb, cr, first, count, cb_grain, cr_grain, tables.chroma,
-            _straight(tables.chroma_straight, tables), tables.chroma_gain, relief, scale, _shoulder(tables),
+            _straight(tables.chroma_straight, tables), _free_codes(tables.chroma_free, tables), tables.chroma_gain,
+            relief, scale, _shoulder(tables),
             I32(int(middle) << bits), store_as, lines, out[1], out[2],
         )  # fmt: skip
 
 
 def _whole(target: Color) -> Any:
     """The integers that fixed-point values of this colour are worked in."""
-    return np.int16 if fraction_bits(target.depth) + target.depth < 16 else np.int32
+    return np.int16 if is_narrow(target.depth) else np.int32
 
 
 def _codes(target: Color, low: int, high: int) -> Any:
     """How `_grain_row` stores codes low..high: both in fixed point, the gain's shift, the fraction's bits."""
     whole, bits = _whole(target), fraction_bits(target.depth)
     return whole(low << bits), whole(high << bits), I32(gain_shift(target.depth)), U32(bits)
+
+
+def _free_codes(free: tuple[int, int], tables: PassTables) -> tuple[Any, Any, Any]:
+    return I32(free[0]), I32(free[1]), I32(tables.straight_shift)
+
+
+def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any]:
+    """8-bit luma as uint16, two samples in each, and their gains by it; planes of nothing where that cannot be."""
+    if luma.dtype == np.uint8 and is_narrow(tables.target.depth) and luma.shape[1] % 2 == 0:
+        pairs = luma.view(np.uint16)
+        if pairs.flags.aligned:
+            return pairs, tables.luma_gain_pairs
+    return _NO_PAIRS
 
 
 def _straight(last: int, tables: PassTables) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard, Shoulder
-from grainkit.noise import FIELD_STD, NoiseFilter, stream_key
+from grainkit.noise import FIELD_LIMIT, FIELD_STD, NoiseFilter, stream_key
 
 I32 = npt.NDArray[np.int32]
 F32 = npt.NDArray[np.float32]
@@ -28,14 +29,19 @@ FLOAT_GAIN_STEPS = 1024
 def fraction_bits(depth: int) -> int:
     """Fixed-point bits below one code of an integer output.
 
-    8-bit output fills a positive int16, twice as many vector lanes as int32; all others 24 bits.
+    Output of up to 10 bits fills a positive int16, twice as many vector lanes as int32; all others 24 bits.
     """
-    return 7 if depth == 8 else 24 - depth
+    return (15 if is_narrow(depth) else 24) - depth
+
+
+def is_narrow(depth: int) -> bool:
+    """Whether fixed-point values of integer output fit into int16."""
+    return depth <= 10
 
 
 def gain_shift(depth: int) -> int:
-    """Bits of the gain tables that are dropped after multiplying with the field: an 8-bit gain fits into int16."""
-    return 12 if depth == 8 else 8
+    """Bits of the gain tables that are dropped after multiplying with the field: a narrow gain fits into int16."""
+    return 12 if is_narrow(depth) else 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,7 @@ class PassTables:
         Float planes: empty.
     luma_straight, chroma_straight: last code up to which the curve is code << straight_shift, which needs no
         look-up; -1 where there is none.
+    luma_free, chroma_free: first and last code between which, moreover, no grain needs to be clamped; (1, 0) for none.
     luma_gain, chroma_gain: by source luma code, grain per unit of field in fixed point << gain_shift,
         int32; chroma (2, codes) for Cb and Cr. Float planes: normalised float32 over luma 0..1,
         FLOAT_GAIN_STEPS + 1 entries.
@@ -72,9 +79,11 @@ class PassTables:
     hold: int
     luma: I32
     luma_straight: int
+    luma_free: tuple[int, int]
     luma_gain: I32 | F32
     chroma: I32
     chroma_straight: int
+    chroma_free: tuple[int, int]
     chroma_gain: I32 | F32
     is_identity: bool
 
@@ -82,6 +91,12 @@ class PassTables:
     def straight_shift(self) -> int:
         """Bits that a code of an integer source is shifted by where the curve is straight; negative for none."""
         return _straight_shift(self.source, self.target)
+
+    @cached_property
+    def luma_gain_pairs(self) -> npt.NDArray[np.uint32]:
+        """luma_gain of two 8-bit codes that lie side by side in memory, by the uint16 that they are: (65536,)."""
+        gain = self.luma_gain.astype(np.uint16)
+        return np.stack(np.broadcast_arrays(gain[None, :], gain[:, None]), axis=-1).view(np.uint32).reshape(-1)
 
 
 def pass_tables(
@@ -121,7 +136,7 @@ def pass_tables(
         idle = shoulder.is_identity and noise is None and target.is_float
         return PassTables(
             source, target, shoulder, noise, grain.frames_held(rate),
-            empty, -1, gains[0], empty, -1, np.stack(gains[1:]), is_identity=idle,
+            empty, -1, NOT_FREE, gains[0], empty, -1, NOT_FREE, np.stack(gains[1:]), is_identity=idle,
         )  # fmt: skip
 
     one = float(1 << fraction_bits(target.depth))
@@ -135,18 +150,44 @@ def pass_tables(
     chroma = _fixed(np.clip(out_grey + (codes - grey) / unit * out_unit, 0, last) * one)
     deviation = grain.deviation(luma)
     idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
+    luma_gain = _gain(deviation * (out_white - out_black) / std, target)
+    chroma_gain = np.stack(
+        [_gain(deviation * out_unit * s / d, target) for s, d in zip(chroma_shares, chroma_stds, strict=True)]
+    )
+    luma_straight, chroma_straight = (_straight(curve, source, target) for curve in (value, chroma))
     return PassTables(
         source, target, shoulder, noise, grain.frames_held(rate),
-        value,
-        _straight(value, source, target),
-        _gain(deviation * (out_white - out_black) / std, target),
-        chroma,
-        _straight(chroma, source, target),
-        np.stack(
-            [_gain(deviation * out_unit * s / d, target) for s, d in zip(chroma_shares, chroma_stds, strict=True)]
-        ),
-        is_identity=idle,
+        value, luma_straight, _free(value, luma_straight, luma_gain, (0, last), target), luma_gain,
+        chroma, chroma_straight, _free(chroma, chroma_straight, chroma_gain.max(), chroma_limits(target), target),
+        chroma_gain, is_identity=idle,
     )  # fmt: skip
+
+
+#: First and last code of nothing.
+NOT_FREE = (1, 0)
+
+
+def chroma_limits(target: Color) -> tuple[int, int]:
+    """First and last code of Cb and Cr."""
+    middle, spread = chroma_codes(target.depth, target.range)
+    return round(middle - spread / 2), min(round(middle + spread / 2), (1 << target.depth) - 1)
+
+
+def _free(
+    curve: I32, straight: int, gain: npt.NDArray[np.int32] | np.int32, limits: tuple[int, int], target: Color
+) -> tuple[int, int]:
+    """The run of codes around the middle whose grain never leaves the limits; gain: by code, or at its most."""
+    if not is_narrow(target.depth) or straight < 0:
+        return NOT_FREE
+    bits, shift = fraction_bits(target.depth), gain_shift(target.depth)
+    down, up = ((sign * FIELD_LIMIT * gain) >> shift for sign in (-1, 1))
+    fits = (curve + down >= limits[0] << bits) & (curve + up <= limits[1] << bits)
+    fits &= np.arange(curve.size) <= straight
+    broken, middle = np.flatnonzero(~fits), curve.size // 2
+    if not fits[middle]:
+        return NOT_FREE
+    below, above = broken[broken < middle], broken[broken > middle]
+    return int(below[-1]) + 1 if below.size else 0, int(above[0]) - 1 if above.size else curve.size - 1
 
 
 def _fixed(values: npt.NDArray[np.float64]) -> I32:
