@@ -19,11 +19,10 @@ from numba import njit
 _MUL = np.uint32(1664525)
 _ADD = np.uint32(1013904223)
 _16 = np.uint32(16)
-_4, _8 = np.uint16(4), np.uint16(8)
-_NIBBLES, _ONES = np.uint16(0x0F0F), np.uint16(0x0101)
+_4, _NIBBLE = np.uint8(4), np.uint8(0x0F)
 
-#: Standard deviation of the white noise: sqrt(4 (16^2 - 1) / 12).
-WHITE_STD = math.sqrt(4 * (16**2 - 1) / 12)
+#: Standard deviation of the white noise: sqrt(2 (16^2 - 1) / 12).
+WHITE_STD = math.sqrt(2 * (16**2 - 1) / 12)
 
 
 @njit(cache=True, inline="always", nogil=True)
@@ -49,14 +48,27 @@ def pcg4d(a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 @njit(cache=True, inline="always", nogil=True)
-def white(half: Any) -> Any:
-    """Sum of the four 4-bit numbers in a uint16, less its mean: int16 in -30..30.
+def noise_words(group: Any, block: Any, frame: Any, key: Any) -> Any:
+    """Four rows of four noise samples, a uint32 each: pcg4d, whose lowest bits are weak, with its upper bits over them.
 
-    Symmetric, and near enough normal before filtering. A word of the hash holds two of them: the low half
-    is the sample at the even column, so that a row of words is a row of samples in memory.
+    (Unfolded, bit 0 of neighbouring words is correlated by .026, a line in the spectrum of an even area.)
     """
-    pairs = np.uint16(np.uint16(half & _NIBBLES) + np.uint16(np.uint16(half >> _4) & _NIBBLES))
-    return np.int16(np.int16(np.uint16(np.uint16(pairs * _ONES) >> _8)) - np.int16(30))
+    a, b, c, d = pcg4d(group, block, frame, key)
+    a = np.uint32(a ^ np.uint32(a >> _16))
+    b = np.uint32(b ^ np.uint32(b >> _16))
+    c = np.uint32(c ^ np.uint32(c >> _16))
+    d = np.uint32(d ^ np.uint32(d >> _16))
+    return a, b, c, d
+
+
+@njit(cache=True, inline="always", nogil=True)
+def white(byte: Any) -> Any:
+    """Sum of the two 4-bit numbers in a uint8, less its mean: int16 in -15..15.
+
+    Symmetric; the filters make it normal. A word of the hash holds four of them, the lowest byte for the leftmost
+    column, so that a row of words is a row of samples in memory.
+    """
+    return np.int16(np.int16(np.uint8(np.uint8(byte & _NIBBLE) + np.uint8(byte >> _4))) - np.int16(15))
 
 
 def stream_key(seed: int, plane: int, octave: int) -> np.uint32:
@@ -64,11 +76,12 @@ def stream_key(seed: int, plane: int, octave: int) -> np.uint32:
     return np.uint32(pcg4d(np.uint32(seed), np.uint32(plane), np.uint32(octave), np.uint32(0x67726E6B))[3])
 
 
-#: Unit energy of a one-dimensional filter is this integer: taps are round(64 g / |g|). With the shifts
-#: below a filtered row or column stays 13 standard deviations inside int16, twice as many lanes as int32.
-TAP_ONE = 64
+#: Unit energy of a one-dimensional filter of the fine and of the coarse octave is this integer: taps are
+#: round(one g / |g|). With the shifts below a filtered row or column stays 19 standard deviations inside int16, and
+#: the coarse octave 8 when it is enlarged: twice as many lanes as int32.
+TAP_ONE, COARSE_ONE = 64, 48
 #: Bits dropped after filtering along rows, and after blending rows of the coarse octave.
-ROW_SHIFT, COARSE_SHIFT = 5, 4
+ROW_SHIFT, COARSE_SHIFT = 4, 4
 #: What the filter takes in one trip along a row: that many taps to either side, and then as many again.
 TAP_GROUP = 3
 #: Standard deviation that the combined field is scaled to, in integer units.
@@ -80,21 +93,23 @@ MIX_SHIFT = 16
 #: Clumps: share of the energy that sits in the coarse octave, and how much wider it is (ALGORITHMS 5).
 CLUMP_ENERGY = 0.30
 CLUMP_RATIO = 2.2
+#: Sigmas that the filters reach: further out a tap is below a fortieth of the centre's.
+TAP_REACH = 2.7
 #: Below this sigma (px) a sampled Gaussian is one tap: grain is never finer than the pixel.
 SIGMA_MIN = 0.30
 
 
-def gaussian_taps(sigma: float) -> npt.NDArray[np.int16]:
-    """Half of a symmetric integer Gaussian filter of unit energy (TAP_ONE): centre tap first.
+def gaussian_taps(sigma: float, one: int = TAP_ONE) -> npt.NDArray[np.int16]:
+    """Half of a symmetric integer Gaussian filter of unit energy (`one`): centre tap first.
 
-    sigma: px, at least SIGMA_MIN. It reaches 3 sigma or as far as taps are not 0, at least to the first; above
+    sigma: px, at least SIGMA_MIN. It reaches TAP_REACH or as far as taps are not 0, at least to the first; above
     TAP_GROUP taps to either side come in whole groups.
     """
     sigma = max(sigma, SIGMA_MIN)
-    x = np.arange(math.ceil(3 * sigma) + 1)
+    x = np.arange(max(1, math.floor(TAP_REACH * sigma)) + 1)
     g = np.exp(-(x**2) / (2 * sigma**2))
     norm = np.sqrt(g[0] ** 2 + 2 * np.sum(g[1:] ** 2))
-    taps = np.asarray(np.rint(TAP_ONE * g / norm), np.int16)
+    taps = np.asarray(np.rint(one * g / norm), np.int16)
     radius = max(1, int(np.flatnonzero(taps)[-1]))
     if radius > TAP_GROUP:
         radius = -(-radius // TAP_GROUP) * TAP_GROUP
@@ -130,7 +145,9 @@ class NoiseFilter:
     def of_size(sigma_x: float, sigma_y: float) -> NoiseFilter:
         """The filter for grain of this Gaussian sigma in px of the plane it is drawn on."""
         fine_x, fine_y = gaussian_taps(sigma_x), gaussian_taps(sigma_y)
-        coarse_x, coarse_y = (gaussian_taps(max(s, SIGMA_MIN) * CLUMP_RATIO / 2) for s in (sigma_x, sigma_y))
+        coarse_x, coarse_y = (
+            gaussian_taps(max(s, SIGMA_MIN) * CLUMP_RATIO / 2, COARSE_ONE) for s in (sigma_x, sigma_y)
+        )
         gain = WHITE_STD * TAP_ONE * TAP_ONE / (1 << ROW_SHIFT)
         fine_std = gain * math.sqrt(autocorrelation(fine_x)[0] * autocorrelation(fine_y)[0])
         # Twice enlarged with weights 3 and 1 each way, left unnormalised: variance 10 r(0) + 6 r(1) per axis.

@@ -11,11 +11,11 @@
 // The coarse octave has half the resolution, and one sample more on every side.
 #define HALF_W (TILE_W / 2 + 2)
 #define HALF_H (TILE_H / 2 + 2)
-// Rows of white noise held at a time: one call of the hash gives four, of two columns each.
-#define DRAWN 16
+// Rows of white noise held at a time: one call of the hash gives four, of four columns each.
+#define DRAWN 32
 #define LANES (THREADS / (DRAWN / 4))
 
-#define ROW_SHIFT 5
+#define ROW_SHIFT 4
 #define COARSE_SHIFT 4
 #define MIX_SHIFT 16
 #define FIELD_LIMIT 2047
@@ -76,7 +76,13 @@ __device__ __forceinline__ short filter_column(const short* sample, const int* t
     return (short)total;
 }
 
-// White noise of one column in four rows, from the low halves of four words.
+// The same four words with the next column's samples lowest.
+__device__ __forceinline__ Words next_column(Words words)
+{
+    return {words.a >> 8, words.b >> 8, words.c >> 8, words.d >> 8};
+}
+
+// White noise of one column in four rows, from the lowest bytes of four words.
 __device__ __forceinline__ void keep_white(signed char* column, int pitch, Words words)
 {
     column[0] = (signed char)white(words.a);
@@ -93,24 +99,21 @@ __device__ __forceinline__ void draw_filtered(signed char* whites, short* rows, 
 {
     const int thread = (int)threadIdx.x, span = width + 2 * radius, pitch = round_up(span, 16);
     const int quad = thread / LANES, lane = thread % LANES;
-    // Pairs of columns that cover them: the first may begin one column before.
-    const int pair = (left - radius) >> 1, edge = (left - radius) & 1, pairs = (edge + span + 1) >> 1;
+    // Fours of columns that cover them: the first may begin before.
+    const int group = (left - radius) >> 2, edge = (left - radius) & 3, groups = (edge + span + 3) >> 2;
     for (int done = 0; done < drawn; done += DRAWN) {
         const int row = 4 * quad;
         if (done + row < drawn)
-            for (int i = lane; i < pairs; i += LANES) {
+            for (int i = lane; i < groups; i += LANES) {
                 const u32 block = (u32)((top + done + row) >> 2);
-                const Words words = pcg4d((u32)(pair + i), block, frame, key);
+                Words words = noise_words((u32)(group + i), block, frame, key);
                 signed char* four = whites + row * pitch;
-                const int x = 2 * i - edge;
-                if (x >= 0) {
-                    keep_white(four + x, pitch, words);
-                    keep(done + row, x - radius, words);
-                }
-                if (x + 1 < span) {
-                    const Words odd = {words.a >> 16, words.b >> 16, words.c >> 16, words.d >> 16};
-                    keep_white(four + x + 1, pitch, odd);
-                    keep(done + row, x + 1 - radius, odd);
+                for (int x = 4 * i - edge; x < 4 * i - edge + 4; ++x) {
+                    if (x >= 0 && x < span) {
+                        keep_white(four + x, pitch, words);
+                        keep(done + row, x - radius, words);
+                    }
+                    words = next_column(words);
                 }
             }
         __syncthreads();
@@ -126,10 +129,10 @@ struct KeepDither {
     u16* dither;
     int offset;
 
-    __device__ __forceinline__ void keep_one(int row, int column, u32 half) const
+    __device__ __forceinline__ void keep_one(int row, int column, u32 word) const
     {
         if (row >= 0 && row < TILE_H)
-            dither[row * TILE_W + column] = spread(half);
+            dither[row * TILE_W + column] = spread(word);
     }
     __device__ __forceinline__ void operator()(int row, int column, Words words) const
     {
@@ -169,15 +172,15 @@ __device__ __forceinline__ void draw_tile(const Room& room, const Grain* __restr
 {
     const int thread = (int)threadIdx.x;
     if (!grain) {
-        for (int i = thread; i < TILE_W * TILE_H / 8; i += THREADS) {
-            const int row = i / (TILE_W / 2) * 4, column = i % (TILE_W / 2) * 2;
-            const Words words = pcg4d((u32)((left + column) >> 1), (u32)((first + row) >> 2), frame, plane);
+        for (int i = thread; i < TILE_W * TILE_H / 16; i += THREADS) {
+            const int row = i / (TILE_W / 4) * 4, left_most = i % (TILE_W / 4) * 4;
+            Words words = noise_words((u32)((left + left_most) >> 2), (u32)((first + row) >> 2), frame, plane);
             const KeepDither keep = {room.dither, 0};
-            keep(row, column, words);
-            keep(row, column + 1, {words.a >> 16, words.b >> 16, words.c >> 16, words.d >> 16});
-            for (int k = 0; k < 4; ++k) {
-                room.field[(row + k) * TILE_W + column] = 0;
-                room.field[(row + k) * TILE_W + column + 1] = 0;
+            for (int column = left_most; column < left_most + 4; ++column) {
+                keep(row, column, words);
+                words = next_column(words);
+                for (int k = 0; k < 4; ++k)
+                    room.field[(row + k) * TILE_W + column] = 0;
             }
         }
         __syncthreads();

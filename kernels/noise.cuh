@@ -31,16 +31,16 @@ __device__ __forceinline__ Words pcg4d(u32 a, u32 b, u32 c, u32 d)
     return {a, b, c, d};
 }
 
-// Sum of the four 4-bit numbers in the low half of a word, less its mean: -30..30. A word holds two samples of
-// a row: the one at the even column in its low half.
-__device__ __forceinline__ int white(u32 half)
+// Four rows of four noise samples: pcg4d, whose lowest bits are weak, with its upper bits over them.
+__device__ __forceinline__ Words noise_words(u32 group, u32 block, u32 frame, u32 key)
 {
-    const u32 pairs = (half & 0x0F0Fu) + ((half >> 4) & 0x0F0Fu);
-    return (int)(((pairs * 0x0101u) >> 8) & 0xFFu) - 30;
+    const Words words = pcg4d(group, block, frame, key);
+    return {words.a ^ words.a >> 16, words.b ^ words.b >> 16, words.c ^ words.c >> 16, words.d ^ words.d >> 16};
 }
 
-// Dither bits of a noise sample, the low half of a word: spread by an odd multiplier, 2^16 / golden ratio.
-__device__ __forceinline__ u16 spread(u32 half)
-{
-    return (u16)((half & 0xFFFFu) * 0x9E37u);
-}
+// Sum of the two 4-bit numbers in the lowest byte of a word, less its mean: -15..15. A word holds four samples of
+// a row, the leftmost in its lowest byte.
+__device__ __forceinline__ int white(u32 word) { return (int)((word & 15u) + ((word >> 4) & 15u)) - 15; }
+
+// Dither bits of a noise sample, the lowest byte of a word: spread by an odd multiplier, and in the upper byte.
+__device__ __forceinline__ u16 spread(u32 word) { return (u16)((word & 0xFFu) * (149u << 8)); }

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import njit
 
 from grainkit.noise import (
+    COARSE_ONE,
     FIELD_STD,
     WHITE_STD,
     NoiseFilter,
     autocorrelation,
     gaussian_taps,
+    noise_words,
     pcg4d,
     stream_key,
     white,
@@ -44,9 +47,30 @@ def test_the_hash_is_pcg4d_to_the_last_bit(counter):
     assert found == by_the_paper(*counter)
 
 
-@pytest.mark.parametrize("half", [0, 0xFFFF, 0x0102, 0x80F7, 0x7A3C])
-def test_white_noise_is_the_centred_sum_of_four_nibbles(half):
-    assert int(white(np.uint16(half))) == sum(int(digit, 16) for digit in f"{half:04x}") - 30
+@pytest.mark.parametrize("byte", [0, 0xFF, 0x01, 0xF7, 0x3C])
+def test_white_noise_is_the_centred_sum_of_two_nibbles(byte):
+    assert int(white(np.uint8(byte))) == sum(int(digit, 16) for digit in f"{byte:02x}") - 15
+
+
+def test_no_bit_of_the_samples_is_like_that_of_a_neighbour():
+    x, y = np.meshgrid(np.arange(480, dtype=U32), np.arange(270, dtype=U32))
+    words = np.stack(_words(x, y, U32(3), stream_key(7, 0, 0)), axis=1)  # (blocks, rows of one, groups)
+    samples = words.reshape(-1, 480).view(np.uint8)
+    for bit in range(8):
+        signs = np.where(samples >> bit & 1, 1.0, -1.0)
+        for a, b in ((signs[:, k:], signs[:, :-k]) for k in (1, 4)):
+            assert abs(np.mean(a * b)) < 4 / np.sqrt(a.size), bit
+        for a, b in ((signs[k:], signs[:-k]) for k in (1, 4)):
+            assert abs(np.mean(a * b)) < 4 / np.sqrt(a.size), bit
+
+
+@njit
+def _words(x, y, frame, key):
+    out = np.empty((4, *x.shape), np.uint32)
+    for i in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            out[0, i, k], out[1, i, k], out[2, i, k], out[3, i, k] = noise_words(x[i, k], y[i, k], frame, key)
+    return out[0], out[1], out[2], out[3]
 
 
 def test_streams_of_planes_octaves_and_seeds_differ():
@@ -70,7 +94,7 @@ def test_the_field_is_scaled_near_its_nominal_deviation(sigma):
 
 
 def test_the_deviation_of_white_noise_is_exact():
-    assert pytest.approx(2 * np.arange(16).std()) == WHITE_STD
+    assert pytest.approx(2**0.5 * np.arange(16).std()) == WHITE_STD
 
 
 def by_definition(half: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,5 +129,5 @@ def test_the_correlation_of_the_field_is_that_of_its_octaves(reach):
 
 def test_clumps_are_wider_than_the_grain_by_their_ratio():
     shape = NoiseFilter.of_size(2.0, 1.0)
-    np.testing.assert_array_equal(shape.coarse_x, gaussian_taps(2.0 * 2.2 / 2))
-    np.testing.assert_array_equal(shape.coarse_y, gaussian_taps(1.0 * 2.2 / 2))
+    np.testing.assert_array_equal(shape.coarse_x, gaussian_taps(2.0 * 2.2 / 2, COARSE_ONE))
+    np.testing.assert_array_equal(shape.coarse_y, gaussian_taps(1.0 * 2.2 / 2, COARSE_ONE))

@@ -32,7 +32,7 @@ from grainkit.effects.tables import (
     is_narrow,
 )
 from grainkit.frame import Frame, Plane
-from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, pcg4d, white
+from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, noise_words, white
 from grainkit.resample import Geometry, conform
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
@@ -40,7 +40,7 @@ I16, I32, U16, U32, F32 = np.int16, np.int32, np.uint16, np.uint32, np.float32
 
 #: Rows per strip: its buffers stay in the second-level cache.
 STRIP = 128
-#: Rows drawn by one call of the hash (its four words), two columns each.
+#: Rows drawn by one call of the hash (its four words), and columns (a word's bytes).
 BLOCK = 4
 #: Chroma samples that are looked at together for whether any of them reaches the knee.
 SEGMENT = 128
@@ -48,10 +48,11 @@ _ROW_SHIFT, _ROW_HALF = I16(ROW_SHIFT), I16(1 << (ROW_SHIFT - 1))
 _COARSE_SHIFT, _COARSE_HALF = I16(COARSE_SHIFT), I16(1 << (COARSE_SHIFT - 1))
 _MIX_SHIFT = I32(MIX_SHIFT)
 _LIMIT = I16(FIELD_LIMIT)
-#: Odd multiplier (2^16 / golden ratio) that makes dither bits out of a noise sample; what is left of a correlation
-#: between their top seven and `white` is .0001.
-_SPREAD = U16(0x9E37)
+#: Odd multiplier of a noise sample that leaves eight bits of dither in the upper byte: of all of them the one for
+#: which least is left of a correlation with `white`, .0005, and .0000 between their top seven and it.
+_SPREAD = U16(149 << 8)
 _TINY = F32(1e-6)
+_16 = U32(16)
 #: Fraction bits of what int16 holds: codes of 8 and of 10 bits.
 _BITS_8, _BITS_10 = U32(fraction_bits(8)), U32(fraction_bits(10))
 #: Brings the shift of their gains to that of `_upper`.
@@ -75,14 +76,14 @@ _jit_inline: _Compiler = njit(cache=True, nogil=True, error_model="numpy", inlin
 def _draw_rows(row0: Any, row1: Any, row2: Any, row3: Any, left: Any, block: Any, frame: Any, key: Any) -> None:
     x = U32(left)
     for i in range(row0.shape[0]):
-        a, b, c, d = pcg4d(x, block, frame, key)
+        a, b, c, d = noise_words(x, block, frame, key)
         row0[i], row1[i], row2[i], row3[i] = a, b, c, d
         x = U32(x + U32(1))
 
 
 @_jit
 def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
-    """Noise of rows top.. (a multiple of BLOCK) and pairs of columns left.. into words (rows, pairs) uint32."""
+    """Noise of rows top.. (a multiple of BLOCK) and groups of BLOCK columns left.. into words (rows, groups) uint32."""
     for k in range(words.shape[0] // BLOCK):
         r = BLOCK * k
         block = U32(I32(I32(top) + I32(r)) >> I32(2))
@@ -90,9 +91,9 @@ def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
 
 
 @_jit
-def _whiten(halves: Any, out: Any) -> None:
+def _whiten(samples: Any, out: Any) -> None:
     for i in range(out.shape[0]):
-        out[i] = white(halves[i])
+        out[i] = white(samples[i])
 
 
 @_jit_inline
@@ -182,13 +183,13 @@ def _filter_column(rows: Any, c: Any, taps: Any, out: Any) -> None:
 
 @_jit
 def _draw_filtered(
-    words: Any, halves: Any, pair: Any, edge: Any, top: Any, frame: Any, key: Any, taps: Any, line: Any, rows: Any
+    words: Any, samples: Any, group: Any, edge: Any, top: Any, frame: Any, key: Any, taps: Any, line: Any, rows: Any
 ) -> None:
-    """Rows filtered while their words are in the first-level cache. halves: the words as uint16."""
+    """Rows filtered while their words are in the first-level cache. samples: the words as uint8."""
     for r in range(0, words.shape[0], BLOCK):
-        _draw(words[r : r + BLOCK], U32(pair), top + r, frame, key)
+        _draw(words[r : r + BLOCK], U32(group), top + r, frame, key)
         for row in range(r, r + BLOCK):
-            _whiten(halves[row, edge:], line)
+            _whiten(samples[row, edge:], line)
             _filter_row(line, taps, rows[row])
 
 
@@ -199,22 +200,22 @@ def _octave(
     """One octave of white noise, filtered along rows.
 
     Gives rows (drawn, width) int16; the row of them that lies `reach` above row `first`; the noise samples, (drawn,
-    more than width) uint16, and the column of them that is column `left`. room: see `_Room`.
+    more than width) uint8, and the column of them that is column `left`. room: see `_Room`.
     """
     words_room, rows_room, line_room = room
     radius = taps.shape[0] - 1
     top = (first - reach) // BLOCK * BLOCK
     offset = first - reach - top
     drawn = (offset + count + 2 * reach + BLOCK - 1) // BLOCK * BLOCK
-    pair = (left - radius) // 2
-    edge = left - radius - 2 * pair
-    pairs = (edge + width + 2 * radius + 1) // 2
-    words = words_room[: drawn * pairs].reshape(drawn, pairs)
-    halves = words.view(np.uint16)
+    group = (left - radius) // BLOCK
+    edge = left - radius - BLOCK * group
+    groups = (edge + width + 2 * radius + BLOCK - 1) // BLOCK
+    words = words_room[: drawn * groups].reshape(drawn, groups)
+    samples = words.view(np.uint8)
     rows = rows_room[: drawn * width].reshape(drawn, width)
     line = line_room[: width + 2 * radius]
-    _draw_filtered(words, halves, pair, edge, top, frame, key, taps, line, rows)
-    return rows, offset, halves, edge + radius
+    _draw_filtered(words, samples, group, edge, top, frame, key, taps, line, rows)
+    return rows, offset, samples, edge + radius
 
 
 @_owning
@@ -223,7 +224,7 @@ def _grain(
     coarse_x: Any, coarse_y: Any, weights: Any, room: Any,
 ) -> Any:  # fmt: skip
     """What `_octaves` makes rows first..first + count of the grain field from; and their noise samples
-    (count, more than width) uint16, with the column that the field begins at.
+    (count, more than width) uint8, with the column that the field begins at.
     """
     words_room, rows_room, lines = room
     line = lines[0]
@@ -238,12 +239,12 @@ def _grain(
         _filter_column(rows, offset + reach + r, coarse_y, coarse[r])
 
     reach = fine_y.shape[0] - 1
-    rows, offset, halves, left = _octave(
+    rows, offset, samples, left = _octave(
         first, count, 0, width, frame, fine_key, fine_x, reach,
         (words_room, rows_room[rows.size + coarse.size :], line),
     )  # fmt: skip
     made_of = (rows[offset:], fine_y, coarse, first % 2, weights, lines)
-    return made_of, halves[offset + reach : offset + reach + count], left
+    return made_of, samples[offset + reach : offset + reach + count], left
 
 
 @_owning
@@ -252,11 +253,12 @@ def _no_grain(first: Any, count: Any, width: Any, frame: Any, key: Any, weights:
     words_room, rows_room, lines = room
     top = first // BLOCK * BLOCK
     drawn = (first - top + count + BLOCK - 1) // BLOCK * BLOCK
-    words = words_room[: drawn * ((width + 1) // 2)].reshape(drawn, (width + 1) // 2)
+    groups = (width + BLOCK - 1) // BLOCK
+    words = words_room[: drawn * groups].reshape(drawn, groups)
     _draw(words, U32(0), top, frame, key)
     nothing = rows_room[:0].reshape(0, width)
     made_of = (nothing, lines[0][:0], nothing, 0, weights, lines)
-    return made_of, words.view(np.uint16)[first - top : first - top + count], 0
+    return made_of, words.view(np.uint8)[first - top : first - top + count], 0
 
 
 @_jit
@@ -316,6 +318,23 @@ def _look_up(codes: Any, table: Any, out: Any) -> None:
 
 
 @_jit
+def _part(words: Any, low: Any, high: Any) -> None:
+    for i in range(words.shape[0]):
+        low[i], high[i] = I16(words[i]), I16(words[i] >> _16)
+
+
+@_jit
+def _look_up_both(codes: Any, gain: Any, both: Any, words: Any, cb: Any, cr: Any) -> None:
+    """Gains of Cb and Cr; where both fit into a word, it is looked up once."""
+    if both.shape[0]:
+        _look_up(codes, both, words)
+        _part(words, cb, cr)
+    else:
+        _look_up(codes, gain[0], cb)
+        _look_up(codes, gain[1], cr)
+
+
+@_jit
 def _largest_code(codes: Any) -> Any:
     peak = codes[0]
     for i in range(codes.shape[0]):
@@ -324,18 +343,17 @@ def _largest_code(codes: Any) -> Any:
 
 
 @_jit
-def _widen(codes: Any, shift: Any, out: Any) -> None:
+def _widen(codes: Any, unit: Any, out: Any) -> None:
     # By multiplying: numba shifts by a variable in 64 bits, which LLVM cannot undo.
-    unit = I32(1) << shift
     for i in range(out.shape[0]):
-        out[i] = I32(I32(codes[i]) * unit)
+        out[i] = codes[i] * unit
 
 
 @_jit
-def _values(codes: Any, curve: Any, straight: Any, shift: Any, out: Any) -> None:
-    """Curve values of a row; no look-up where the curve is a plain shift for all its codes."""
-    if I32(_largest_code(codes)) <= straight:
-        _widen(codes, shift, out)
+def _values(codes: Any, curve: Any, straight: Any, out: Any) -> None:
+    """Curve values of a row; no look-up where the curve only multiplies all its codes. straight: see `_straight`."""
+    if I32(_largest_code(codes)) <= straight[0]:
+        _widen(codes, straight[1], out)
     else:
         _look_up(codes, curve, out)
 
@@ -353,9 +371,7 @@ def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, out: Any
 
 
 @_jit_inline
-def _narrow(
-    values: Any, gains: Any, octaves: Any, halves: Any, low: Any, high: Any, bits: Any, out: Any
-) -> None:
+def _narrow(values: Any, gains: Any, octaves: Any, samples: Any, low: Any, high: Any, bits: Any, out: Any) -> None:
     fine, fine_weight, coarse, coarse_weight = octaves
     for i in range(values.shape[0]):
         value = values[i]
@@ -364,11 +380,11 @@ def _narrow(
         field = _mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])
         grain = _upper(gains[i], I16(field << _LIFT))
         value = I16(value + min(max(grain, I16(-room)), room))
-        out[i] = I16(value + I16(U16(halves[i] * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
+        out[i] = I16(value + I16(U16(U16(samples[i]) * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
 
 
 @_jit
-def _wide(values: Any, gains: Any, octaves: Any, halves: Any, store: Any, out: Any) -> None:
+def _wide(values: Any, gains: Any, octaves: Any, samples: Any, store: Any, out: Any) -> None:
     fine, fine_weight, coarse, coarse_weight = octaves
     low, high, shift, bits = store
     shift, bits = shift & I32(31), bits & U32(15)
@@ -379,28 +395,28 @@ def _wide(values: Any, gains: Any, octaves: Any, halves: Any, store: Any, out: A
         field = I32(_mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i]))
         grain = I32(I32(I32(gains[i]) * field) >> shift)
         value = I32(value + min(max(grain, I32(-room)), room))
-        out[i] = I32(value + I32(U16(halves[i] * _SPREAD) >> drop)) >> I32(bits)
+        out[i] = I32(value + I32(U16(U16(samples[i]) * _SPREAD) >> drop)) >> I32(bits)
 
 
 @_jit
-def _grain_row(values: Any, gains: Any, octaves: Any, halves: Any, store: Any, out: Any) -> None:
+def _grain_row(values: Any, gains: Any, octaves: Any, samples: Any, store: Any, out: Any) -> None:
     """Fixed-point values with grain, dithered to codes; all in the integers that `values` has."""
     low, high, _, bits = store
     if bits == _BITS_8:
-        _narrow(values, gains, octaves, halves, low, high, _BITS_8, out)
+        _narrow(values, gains, octaves, samples, low, high, _BITS_8, out)
     elif bits == _BITS_10:
-        _narrow(values, gains, octaves, halves, low, high, _BITS_10, out)
+        _narrow(values, gains, octaves, samples, low, high, _BITS_10, out)
     else:
-        _wide(values, gains, octaves, halves, store, out)
+        _wide(values, gains, octaves, samples, store, out)
 
 
 @_jit_inline
-def _free(codes: Any, unit: Any, gains: Any, octaves: Any, halves: Any, bits: Any, out: Any) -> None:
+def _free(codes: Any, unit: Any, gains: Any, octaves: Any, samples: Any, bits: Any, out: Any) -> None:
     fine, fine_weight, coarse, coarse_weight = octaves
     for i in range(out.shape[0]):
         field = _mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])
-        value = I16(I16(I32(codes[i]) * unit) + _upper(gains[i], I16(field << _LIFT)))
-        out[i] = I16(value + I16(U16(halves[i] * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
+        value = I16(I16(codes[i] * unit) + _upper(gains[i], I16(field << _LIFT)))
+        out[i] = I16(value + I16(U16(U16(samples[i]) * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
 
 
 @_jit
@@ -413,13 +429,13 @@ def _is_free(codes: Any, free: Any) -> Any:
 
 
 @_jit
-def _grain_codes(codes: Any, gains: Any, octaves: Any, halves: Any, free: Any, bits: Any, out: Any) -> None:
+def _grain_codes(codes: Any, gains: Any, octaves: Any, samples: Any, free: Any, bits: Any, out: Any) -> None:
     """What `_values` and `_grain_row` make of codes that need neither curve nor clamp, in one go."""
-    unit = I32(1) << free[2]
+    unit = free[2]
     if bits == _BITS_8:
-        _free(codes, unit, gains, octaves, halves, _BITS_8, out)
+        _free(codes, unit, gains, octaves, samples, _BITS_8, out)
     else:
-        _free(codes, unit, gains, octaves, halves, _BITS_10, out)
+        _free(codes, unit, gains, octaves, samples, _BITS_10, out)
 
 
 @_jit
@@ -428,7 +444,7 @@ def _luma(
     pair_gain: Any, black: Any, texture: Any, store: Any, lines: Any, out: Any,
 ) -> None:  # fmt: skip
     """pairs: source, two codes at a time, and pair_gain their gains; without rows where it cannot be read so."""
-    made_of, halves, left = grain
+    made_of, samples, left = grain
     top, side, relief = texture
     right = side + relief.shape[1]
     last = np.int64(curve.shape[0] - 1)
@@ -441,12 +457,12 @@ def _luma(
             _look_up(codes, gain, gains)
         else:
             _look_up(pairs[row], pair_gain, gain_pairs)
-        octaves, dither = _octaves(made_of, r, width), halves[r, left : left + width]
+        octaves, dither = _octaves(made_of, r, width), samples[r, left : left + width]
         touched = 0 <= y < relief.shape[0]
         if not touched and _is_free(codes, free):
             _grain_codes(codes, gains, octaves, dither, free, store[3], out[row])
             continue
-        _values(codes, curve, straight[0], straight[1], values)
+        _values(codes, curve, straight, values)
         if touched:
             _textured(codes[side:right], relief[y], black, last, curve, values[side:right])
         _grain_row(values, gains, octaves, dither, store, out[row])
@@ -546,29 +562,29 @@ def _shift(values: Any, relief: Any, unit: Any, drop: Any, top: Any) -> None:
 @_jit
 def _chroma(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, count: Any, cb_grain: Any, cr_grain: Any,
-    curve: Any, straight: Any, free: Any, gain: Any, texture: Any, scale: Any, shoulder: Any, grey: Any, store: Any,
-    lines: Any, cb_out: Any, cr_out: Any,
+    curve: Any, straight: Any, free: Any, gain: Any, both_gains: Any, texture: Any, scale: Any, shoulder: Any,
+    grey: Any, store: Any, lines: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
-    (cb_made_of, cb_halves, cb_left), (cr_made_of, cr_halves, cr_left) = cb_grain, cr_grain
+    (cb_made_of, cb_samples, cb_left), (cr_made_of, cr_samples, cr_left) = cb_grain, cr_grain
     top, side, cb_relief, cr_relief, relief_unit, relief_drop, relief_top = texture
     width, right = cb.shape[1], side + cb_relief.shape[1]
-    cb_values, cr_values, gains, sited, slopes = lines
+    cb_values, cr_values, cb_gains, cr_gains, words, sited, slopes = lines
     for r in range(count):
         row = first + r
         _sited_luma(luma, row, across, down, sited)
         touched = 0 <= row - top < cb_relief.shape[0]
         plain = not touched and _is_free(cb[row], free) and _is_free(cr[row], free)
         if not plain:
-            _values(cb[row], curve, straight[0], straight[1], cb_values)
-            _values(cr[row], curve, straight[0], straight[1], cr_values)
-        if shoulder[2] > F32(0.0):
+            _values(cb[row], curve, straight, cb_values)
+            _values(cr[row], curve, straight, cr_values)
+        if shoulder[2] > F32(0.0) and _reaches(sited, cb[row], cr[row], scale, shoulder[0]):
             for here in range(0, width, SEGMENT):
                 end = min(here + SEGMENT, width)
                 y, u, v = sited[here:end], cb[row, here:end], cr[row, here:end]
                 if _reaches(y, u, v, scale, shoulder[0]):
                     if plain:
-                        _values(cb[row], curve, straight[0], straight[1], cb_values)
-                        _values(cr[row], curve, straight[0], straight[1], cr_values)
+                        _values(cb[row], curve, straight, cb_values)
+                        _values(cr[row], curve, straight, cr_values)
                         plain = False
                     _slopes(y, u, v, scale, shoulder, slopes[: end - here])
                     _scale_chroma(cb_values[here:end], slopes, grey)
@@ -576,18 +592,17 @@ def _chroma(
         if touched:
             _shift(cb_values[side:right], cb_relief[row - top], relief_unit, relief_drop, relief_top)
             _shift(cr_values[side:right], cr_relief[row - top], relief_unit, relief_drop, relief_top)
-        _look_up(sited, gain[0], gains)
-        octaves, dither = _octaves(cb_made_of, r, width), cb_halves[r, cb_left : cb_left + width]
+        _look_up_both(sited, gain, both_gains, words, cb_gains, cr_gains)
+        octaves, dither = _octaves(cb_made_of, r, width), cb_samples[r, cb_left : cb_left + width]
         if plain:
-            _grain_codes(cb[row], gains, octaves, dither, free, store[3], cb_out[row])
+            _grain_codes(cb[row], cb_gains, octaves, dither, free, store[3], cb_out[row])
         else:
-            _grain_row(cb_values, gains, octaves, dither, store, cb_out[row])
-        _look_up(sited, gain[1], gains)
-        octaves, dither = _octaves(cr_made_of, r, width), cr_halves[r, cr_left : cr_left + width]
+            _grain_row(cb_values, cb_gains, octaves, dither, store, cb_out[row])
+        octaves, dither = _octaves(cr_made_of, r, width), cr_samples[r, cr_left : cr_left + width]
         if plain:
-            _grain_codes(cr[row], gains, octaves, dither, free, store[3], cr_out[row])
+            _grain_codes(cr[row], cr_gains, octaves, dither, free, store[3], cr_out[row])
         else:
-            _grain_row(cr_values, gains, octaves, dither, store, cr_out[row])
+            _grain_row(cr_values, cr_gains, octaves, dither, store, cr_out[row])
 
 
 @_jit
@@ -599,9 +614,9 @@ def _float_gain(table: Any, y: Any) -> Any:
 
 
 @_jit
-def _store(value: Any, offset: Any, unit: Any, top: Any, half: Any) -> Any:
+def _store(value: Any, offset: Any, unit: Any, top: Any, sample: Any) -> Any:
     """An integer code of a normalised value, dithered with one code of uniform noise."""
-    nudge = F32(F32(U16(half * _SPREAD)) * F32(1.0 / 65536.0))
+    nudge = F32(F32(U16(U16(sample) * _SPREAD)) * F32(1.0 / 65536.0))
     return min(max(F32(0.0), np.floor(F32(F32(offset + F32(value * unit)) + nudge))), top)
 
 
@@ -611,7 +626,7 @@ def _luma_float(
 ) -> None:
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
-    made_of, halves, left = grain
+    made_of, samples, left = grain
     top_row, side, relief = texture
     for r in range(count):
         values, target = source[first + r], out[first + r]
@@ -626,7 +641,7 @@ def _luma_float(
                 _roll(y, knee, curvature, strength)
                 + F32(_float_gain(gain, y) * F32(_mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])))
             )
-            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, halves[r, left + i])
+            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, samples[r, left + i])
 
 
 @_jit
@@ -634,7 +649,7 @@ def _chroma_float(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, count: Any, cb_grain: Any, cr_grain: Any,
     gain: Any, texture: Any, rgb: Any, shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
-    (cb_made_of, cb_halves, cb_left), (cr_made_of, cr_halves, cr_left) = cb_grain, cr_grain
+    (cb_made_of, cb_samples, cb_left), (cr_made_of, cr_samples, cr_left) = cb_grain, cr_grain
     top_row, side, cb_relief, cr_relief = texture
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
@@ -664,8 +679,8 @@ def _chroma_float(
             )
             u = F32(u + min(max(grain_u, -room_u), room_u))
             v = F32(v + min(max(grain_v, -room_v), room_v))
-            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_halves[r, cb_left + i])
-            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_halves[r, cr_left + i])
+            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_samples[r, cb_left + i])
+            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_samples[r, cr_left + i])
 
 
 def _strips(height: int) -> list[tuple[int, int]]:
@@ -692,7 +707,7 @@ class _Room:
         radius = 0 if noise is None else max(len(noise.filter.fine_x), len(noise.filter.coarse_x))
         reach = 0 if noise is None else max(len(noise.filter.fine_y), len(noise.filter.coarse_y))
         drawn = count + 2 * reach + 2 * BLOCK
-        self._grow(drawn * (width // 2 + radius + 4), 2 * drawn * (width + 4), width + 2 * radius + 8)
+        self._grow(drawn * ((width + 2 * radius) // BLOCK + 4), 2 * drawn * (width + 4), width + 2 * radius + 8)
         room = self.words, self.rows, self.lines
         if noise is None:
             return _no_grain(first, count, width, frame, U32(plane), self._weigh(0, 0, width), room)
@@ -846,13 +861,13 @@ class CpuBackend:
         relief = (*corner, texture.cb, texture.cr, I32(round(spread)), I32(CHROMA_BITS - bits), I32(last << bits))
         whole = _whole(target)
         lines = (
-            np.empty(width, whole), np.empty(width, whole), np.empty(width, whole),
-            np.empty(width, np.uint16 if source.depth <= 14 else np.int32), np.empty(SEGMENT, np.float32),
+            np.empty(width, whole), np.empty(width, whole), np.empty(width, whole), np.empty(width, whole),
+            np.empty(width, np.uint32), np.empty(width, np.uint16 if source.depth <= 14 else np.int32), np.empty(SEGMENT, np.float32),
         )  # fmt: skip
         _chroma(
             luma, across, down, cb, cr, first, count, cb_grain, cr_grain, tables.chroma,
             _straight(tables.chroma_straight, tables), _free_codes(tables.chroma_free, tables), tables.chroma_gain,
-            relief, scale, _shoulder(tables),
+            tables.chroma_gain_words if is_narrow(target.depth) else _NO_PAIRS[1], relief, scale, _shoulder(tables),
             I32(int(middle) << bits), store_as, lines, out[1], out[2],
         )  # fmt: skip
 
@@ -869,7 +884,8 @@ def _codes(target: Color, low: int, high: int) -> Any:
 
 
 def _free_codes(free: tuple[int, int], tables: PassTables) -> tuple[Any, Any, Any]:
-    return I32(free[0]), I32(free[1]), I32(tables.straight_shift)
+    """First and last of them, and what turns them into values."""
+    return I32(free[0]), I32(free[1]), _whole(tables.target)(1 << max(tables.straight_shift, 0))
 
 
 def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any]:
@@ -882,7 +898,8 @@ def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any]:
 
 
 def _straight(last: int, tables: PassTables) -> tuple[Any, Any]:
-    return I32(last), I32(tables.straight_shift)
+    """Last code that the curve only multiplies, and what by."""
+    return I32(last), _whole(tables.target)(1 << max(tables.straight_shift, 0))
 
 
 def _shoulder(tables: PassTables) -> npt.NDArray[np.float32]:

@@ -39,7 +39,7 @@ IN_FLIGHT = 3
 #: Share of the card's free memory that is used where no limit is set.
 SHARE = 0.8
 #: Geometry of kernels/grain_field.cuh.
-THREADS, TILE_W, TILE_H, DRAWN = 256, 128, 32, 16
+THREADS, TILE_W, TILE_H, DRAWN = 256, 128, 32, 32
 HALF_W, HALF_H = TILE_W // 2 + 2, TILE_H // 2 + 2
 #: Resizes whose weights are kept on the card.
 _MOST_TAPS = 16

@@ -98,6 +98,12 @@ class PassTables:
         gain = self.luma_gain.astype(np.uint16)
         return np.stack(np.broadcast_arrays(gain[None, :], gain[:, None]), axis=-1).view(np.uint32).reshape(-1)
 
+    @cached_property
+    def chroma_gain_words(self) -> npt.NDArray[np.uint32]:
+        """Gains of Cb (low half) and Cr of a narrow target by luma code: (codes,)."""
+        cb, cr = self.chroma_gain.astype(np.uint32)
+        return np.asarray(cb | cr << 16)
+
 
 def pass_tables(
     guard: HighlightGuard,

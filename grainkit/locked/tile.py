@@ -55,7 +55,7 @@ def _draw(key: Any, out: Any) -> None:
         for x in range(0, out.shape[1], 4):
             words = pcg4d(np.uint32(x), np.uint32(y), np.uint32(0), key)
             for n in range(4):
-                out[y, x + n] = white(np.uint16(words[n]))
+                out[y, x + n] = white(np.uint8(words[n]))
 
 
 def _filtered(drawn: npt.NDArray[np.int32], taps: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:

@@ -42,7 +42,7 @@ TWINS = [
     ("luma_float", "float_gain", "table, a[i]", cpu._float_gain, lambda i: (TABLE, A[i])),
     ("luma_float", "store", "a[i], 16.0f, 219.0f, 255.0f, spread(w[i])", cpu._store,
      lambda i: (A[i], F32(16), F32(219), F32(255), np.uint16(WORDS[0, i] & 0xFFFF))),
-    ("luma_float", "white", "w[i]", noise.white, lambda i: (np.uint16(WORDS[0, i] & 0xFFFF),)),
+    ("luma_float", "white", "w[i]", noise.white, lambda i: (np.uint8(WORDS[0, i] & 0xFF),)),
     ("to_rgb", "code", "a[i], 255.0f, 0.5f", convert._code, lambda i: (A[i], F32(255), F32(0.5))),
 ]  # fmt: skip
 
@@ -70,11 +70,12 @@ def test_twins_agree_to_the_bit(source, name, told, twin, same):
     np.testing.assert_array_equal(found.view(np.uint32), wanted.view(np.uint32))
 
 
-def test_hash_words_agree_to_the_bit():
-    body = "Words v = pcg4d(w[i], w[count + i], w[2 * count + i], w[3 * count + i]);"
+@pytest.mark.parametrize("name", ["pcg4d", "noise_words"])
+def test_hash_words_agree_to_the_bit(name):
+    body = f"Words v = {name}(w[i], w[count + i], w[2 * count + i], w[3 * count + i]);"
     body += "".join(f"out[{k} * count + i] = __uint_as_float(v.{'abcd'[k]});" for k in range(4))
     found = run("luma_float", body, 4).view(np.uint32)
-    wanted = np.array([noise.pcg4d(*WORDS[:, i]) for i in range(COUNT)], np.uint32).T
+    wanted = np.array([getattr(noise, name)(*WORDS[:, i]) for i in range(COUNT)], np.uint32).T
     np.testing.assert_array_equal(found, wanted)
 
 
