@@ -862,7 +862,8 @@ class CpuBackend:
         whole = _whole(target)
         lines = (
             np.empty(width, whole), np.empty(width, whole), np.empty(width, whole), np.empty(width, whole),
-            np.empty(width, np.uint32), np.empty(width, np.uint16 if source.depth <= 14 else np.int32), np.empty(SEGMENT, np.float32),
+            np.empty(width, np.uint32), np.empty(width, np.uint16 if source.depth <= 14 else np.int32),
+            np.empty(SEGMENT, np.float32),
         )  # fmt: skip
         _chroma(
             luma, across, down, cb, cr, first, count, cb_grain, cr_grain, tables.chroma,
