@@ -441,28 +441,32 @@ def _grain_codes(codes: Any, gains: Any, octaves: Any, samples: Any, free: Any, 
 @_jit
 def _luma(
     source: Any, pairs: Any, first: Any, count: Any, grain: Any, curve: Any, straight: Any, free: Any, gain: Any,
-    pair_gain: Any, black: Any, texture: Any, store: Any, lines: Any, out: Any,
+    black: Any, texture: Any, store: Any, lines: Any, out: Any,
 ) -> None:  # fmt: skip
-    """pairs: source, two codes at a time, and pair_gain their gains; without rows where it cannot be read so."""
+    """pairs: source, two codes at a time, their curve and their gains; without rows where it cannot be read so."""
+    coupled, pair_curve, pair_gain = pairs
     made_of, samples, left = grain
     top, side, relief = texture
     right = side + relief.shape[1]
     last = np.int64(curve.shape[0] - 1)
     width = source.shape[1]
-    values, gains, gain_pairs = lines
+    values, gains, value_pairs, gain_pairs = lines
     for r in range(count):
         row = first + r
         codes, y = source[row], row - top
-        if pairs.shape[0] == 0:
-            _look_up(codes, gain, gains)
+        if coupled.shape[0]:
+            _look_up(coupled[row], pair_gain, gain_pairs)
         else:
-            _look_up(pairs[row], pair_gain, gain_pairs)
+            _look_up(codes, gain, gains)
         octaves, dither = _octaves(made_of, r, width), samples[r, left : left + width]
         touched = 0 <= y < relief.shape[0]
         if not touched and _is_free(codes, free):
             _grain_codes(codes, gains, octaves, dither, free, store[3], out[row])
             continue
-        _values(codes, curve, straight, values)
+        if coupled.shape[0] and I32(_largest_code(codes)) > straight[0]:
+            _look_up(coupled[row], pair_curve, value_pairs)
+        else:
+            _values(codes, curve, straight, values)
         if touched:
             _textured(codes[side:right], relief[y], black, last, curve, values[side:right])
         _grain_row(values, gains, octaves, dither, store, out[row])
@@ -749,7 +753,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_NO_PAIRS = np.empty((0, 0), np.uint16), np.empty(0, np.uint32)
+_NO_WORDS = np.empty(0, np.uint32)
+_NO_PAIRS = np.empty((0, 0), np.uint16), _NO_WORDS, _NO_WORDS
 #: Where there is no relief: a rectangle of nothing.
 NO_TEXTURE = TextureTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
 
@@ -818,13 +823,12 @@ class CpuBackend:
             _luma_float(planes[0], first, count, grain, tables.luma_gain, relief, _shoulder(tables), store, out[0])
             return
         zero, whole = np.int64(luma_codes(source.depth, source.range)[0]), _whole(target)
-        pairs, pair_gain = _in_pairs(planes[0], tables)
-        gains = np.empty(width, whole)
-        lines = np.empty(width, whole), gains, gains[: width // 2 * 2].view(np.uint32)
+        values, gains = np.empty(width, whole), np.empty(width, whole)
+        lines = values, gains, *(line[: width // 2 * 2].view(np.uint32) for line in (values, gains))
         _luma(
-            planes[0], pairs, first, count, grain, tables.luma, _straight(tables.luma_straight, tables),
-            _free_codes(tables.luma_free, tables), tables.luma_gain, pair_gain, zero, relief,
-            _codes(target, 0, (1 << target.depth) - 1), lines, out[0],
+            planes[0], _in_pairs(planes[0], tables), first, count, grain, tables.luma,
+            _straight(tables.luma_straight, tables), _free_codes(tables.luma_free, tables), tables.luma_gain, zero,
+            relief, _codes(target, 0, (1 << target.depth) - 1), lines, out[0],
         )  # fmt: skip
 
     def _chroma(
@@ -868,7 +872,7 @@ class CpuBackend:
         _chroma(
             luma, across, down, cb, cr, first, count, cb_grain, cr_grain, tables.chroma,
             _straight(tables.chroma_straight, tables), _free_codes(tables.chroma_free, tables), tables.chroma_gain,
-            tables.chroma_gain_words if is_narrow(target.depth) else _NO_PAIRS[1], relief, scale, _shoulder(tables),
+            tables.chroma_gain_words if is_narrow(target.depth) else _NO_WORDS, relief, scale, _shoulder(tables),
             I32(int(middle) << bits), store_as, lines, out[1], out[2],
         )  # fmt: skip
 
@@ -889,12 +893,12 @@ def _free_codes(free: tuple[int, int], tables: PassTables) -> tuple[Any, Any, An
     return I32(free[0]), I32(free[1]), _whole(tables.target)(1 << max(tables.straight_shift, 0))
 
 
-def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any]:
-    """8-bit luma as uint16, two samples in each, and their gains by it; planes of nothing where that cannot be."""
+def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any, Any]:
+    """8-bit luma as uint16, two samples in each, and their curve and gains by it; of nothing where that cannot be."""
     if luma.dtype == np.uint8 and is_narrow(tables.target.depth) and luma.shape[1] % 2 == 0:
         pairs = luma.view(np.uint16)
         if pairs.flags.aligned:
-            return pairs, tables.luma_gain_pairs
+            return pairs, tables.luma_pairs, tables.luma_gain_pairs
     return _NO_PAIRS
 
 

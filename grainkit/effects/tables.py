@@ -93,16 +93,26 @@ class PassTables:
         return _straight_shift(self.source, self.target)
 
     @cached_property
+    def luma_pairs(self) -> npt.NDArray[np.uint32]:
+        """luma of two 8-bit codes that lie side by side in memory, by the uint16 that they are: (65536,)."""
+        return _pairs(self.luma)
+
+    @cached_property
     def luma_gain_pairs(self) -> npt.NDArray[np.uint32]:
-        """luma_gain of two 8-bit codes that lie side by side in memory, by the uint16 that they are: (65536,)."""
-        gain = self.luma_gain.astype(np.uint16)
-        return np.stack(np.broadcast_arrays(gain[None, :], gain[:, None]), axis=-1).view(np.uint32).reshape(-1)
+        """luma_gain likewise."""
+        return _pairs(self.luma_gain)
 
     @cached_property
     def chroma_gain_words(self) -> npt.NDArray[np.uint32]:
         """Gains of Cb (low half) and Cr of a narrow target by luma code: (codes,)."""
         cb, cr = self.chroma_gain.astype(np.uint32)
         return np.asarray(cb | cr << 16)
+
+
+def _pairs(table: I32 | F32) -> npt.NDArray[np.uint32]:
+    """Of a table of 256 that fits into int16."""
+    one = table.astype(np.uint16)
+    return np.stack(np.broadcast_arrays(one[None, :], one[:, None]), axis=-1).view(np.uint32).reshape(-1)
 
 
 def pass_tables(
