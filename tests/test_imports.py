@@ -84,6 +84,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         "codec.*",
         "effects.highlight_guard",
         "errors",
+        "finisher",
         "frame",
         "io*",
         "mattes",

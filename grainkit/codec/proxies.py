@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -69,6 +69,27 @@ def uploaded(rgb: npt.NDArray[np.generic], delivery: StillDelivery) -> RGB8:
     if delivery.container != "jpeg":
         return codes
     return decoded(encoded(codes, delivery.quality, delivery.subsampling))
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """A finished still as a platform has it.
+
+    treated: as uploaded, comparable with `decoded`: for each proxy, what a viewer's decoder holds. sizes: bytes of
+    each proxy's file.
+    """
+
+    treated: Frame
+    decoded: tuple[Frame, ...]
+    sizes: tuple[int, ...]
+
+    @staticmethod
+    def of(done: Frame, delivery: StillDelivery, proxies: Sequence[Proxy]) -> Sent:
+        """done: with its `rgb`."""
+        assert done.rgb is not None
+        rgb = uploaded(done.rgb, delivery)
+        through = [still_through(proxy, rgb) for proxy in proxies]
+        return Sent(in_jpeg_matrix(rgb), tuple(frame for frame, _ in through), tuple(size for _, size in through))
 
 
 def delivered(
