@@ -207,3 +207,9 @@ def test_the_command_starts_without_loading_the_heavy_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_finishes_stills_does_not_load_ffmpeg():
+    code = "import sys, grainkit.pipeline, grainkit.texture.stage; print('av' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
