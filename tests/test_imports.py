@@ -114,6 +114,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "resume": ["errors", "io.pending", "plan", "recipe", "sidecar"],
     "pipeline": ["*"],
     "series": ["errors", "io*", "mattes"],
+    "interrupts": [],
+    "side_by_side": ["interrupts"],
     "bench": [*VALUES, "delivery", "backends*", "effects*", "io*", "texture*"],
     "selfcheck": ["backends.base", "color", "effects*", "frame", "resample", "texture.term"],
     "doctor": ["analysis*", "backends*", "errors", "io*", "selfcheck", "sidecar"],
