@@ -33,6 +33,17 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
+def command() -> int:
+    """`main` in a process of its own."""
+    _leave_out_scipy()
+    return main()
+
+
+def _leave_out_scipy() -> None:
+    """numba loads SciPy where it finds it, for linear algebra that no kernel has: a fifth of a second of a start."""
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 the user can mend it, 128 + N ended by signal N, 1 anything else."""
     # Notes are printed with the result; without a handler Python would print them on stderr as well.
@@ -349,6 +360,7 @@ def _done(job: _Job) -> dict[str, Any] | _Failure:
 
 def _done_apart(job: _Job) -> _Apart:
     """The same in a process of its own: what it says is kept, and nothing that fails goes further."""
+    _leave_out_scipy()
     said: list[tuple[bool, str]] = []
     done: dict[str, Any] | _Failure
     with contextlib.redirect_stdout(_Kept(said, False)), contextlib.redirect_stderr(_Kept(said, True)):
