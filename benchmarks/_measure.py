@@ -19,6 +19,9 @@ import numpy.typing as npt
 #: Options of libx264 that every export is made with.
 X264 = {"preset": "medium", "crf": "18"}
 
+#: For processes that are to find Python's compiled modules, whatever is usual where the benchmark runs.
+WARM = {"PYTHONDONTWRITEBYTECODE": ""}
+
 Planes = tuple[npt.NDArray[Any], ...]
 
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.kill [--kills N] [--seed N] [--signal KILL|INT|TERM] [--job NAME]... [--json]
 
-Five jobs: a clip, a still with a pilot into a new folder, numbered stills into a new folder, numbered stills over
-those of an earlier run, and a series. Half of the kills come at a moment of the clock, the rest just before a step
-that touches the disk (a folder made, something renamed or removed), drawn from all such steps of the job. After each:
+Six jobs: a clip, a still with a pilot into a new folder, numbered stills into a new folder, numbered stills over those
+of an earlier run, a series, and one by two processes more, which the signal does not reach. Half of the kills come at
+a moment of the clock, the rest just before a step that touches the disk (a folder made, something renamed or removed)
+in the command's own process, drawn from all such steps of the job. After each:
 
   torn      files at their place that are neither those of an uninterrupted run nor those that were there before
   mixed     runs after which numbered stills are in part the old ones and in part the new, until the next run begins
@@ -66,6 +67,7 @@ JOBS = (
         ("finish", "in/clip.nut", "-o", "old/f_%03d.png", "--frames", ":6", "--quiet", "--no-adapt", "--seed", "1"),
     ),
     Job("series", ("finish", "in/a.png", "in/b.png", "in/c.png", "-o", "series/", *QUIET)),
+    Job("side by side", ("finish", "in/a.png", "in/b.png", "in/c.png", "-o", "done/", "--workers", "2", *QUIET)),
 )
 
 

@@ -3,37 +3,45 @@
     python -m benchmarks.startup [--rounds 7] [--json FILE]
 
 The first frame is 1080p with all three effects on a drawn face, written to standard output as Y4M; what is measured is
-the wall time from the start of the process until all of that frame has come through the pipe. Everything is compiled
+wall and CPU time from the start of the process until all of it has come through the pipe. Everything is compiled
 and read before (one round that does not count). Python that does nothing is there for comparison.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks._measure import Spread, keep, machine, ran, table
+from benchmarks._measure import WARM, Spent, Spread, keep, machine, ran, table
 from benchmarks.peers import HEIGHT, WIDTH, draw_clip, own_recipe
 
 FRAME = WIDTH * HEIGHT * 3 // 2
 
 
-def first_frame(command: list[str]) -> float:
-    """Wall seconds until the first frame is out; the process is not waited for."""
+def first_frame(command: list[str]) -> Spent:
+    """What a process takes until its first frame is out; it is not waited for."""
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    environment = {**os.environ, **WARM}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as process:
         assert process.stdout is not None
         head = process.stdout.readline() + process.stdout.readline()
         frame = process.stdout.read(FRAME)
-        took = time.perf_counter() - began
+        took = Spent(_cpu_of(process.pid), time.perf_counter() - began)
         process.kill()
     if not head.startswith(b"YUV4MPEG2") or len(frame) != FRAME:
         raise SystemExit(f"no frame came: {' '.join(command)}")
     return took
+
+
+def _cpu_of(pid: int) -> float:
+    """CPU seconds of a process so far, all its threads (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -54,18 +62,22 @@ def main() -> None:
             for what, recipe in (("first frame, all three effects", full), ("first frame, grain + guard", plain))
         }
         jobs = {
-            "python -c pass": lambda: ran([[sys.executable, "-c", "pass"]]).wall,
-            "grainkit --help": lambda: ran([[*grainkit, "--help"]]).wall,
+            "python -c pass": lambda: ran([[sys.executable, "-c", "pass"]], WARM),
+            "grainkit --help": lambda: ran([[*grainkit, "--help"]], WARM),
             **{what: lambda command=command: first_frame(command) for what, command in frames.items()},
         }
-        found: dict[str, list[float]] = {what: [] for what in jobs}
+        found: dict[str, list[Spent]] = {what: [] for what in jobs}
         for round_ in range(options.rounds + 1):
             for what, job in jobs.items():
                 took = job()
                 if round_:
                     found[what].append(took)
-    print(table(("", "wall s", "shortest"), [(what, Spread.of(t), f"{min(t):.2f}") for what, t in found.items()]))
-    keep(options.json, {"seconds": found})
+    rows = []
+    for what, all_took in found.items():
+        walls, cpus = [took.wall for took in all_took], [took.cpu for took in all_took]
+        rows.append((what, Spread.of(walls), f"{min(walls):.2f}", Spread.of(cpus), f"{min(cpus):.2f}"))
+    print(table(("", "wall s", "shortest", "CPU s", "least"), rows))
+    keep(options.json, {"spent": found})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import sys
 
-from grainkit.cli import main
+from grainkit.cli import command
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(command())

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
+import io
 import json
 import logging
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from grainkit import __version__
 from grainkit.errors import GrainkitError, InputError, OutputError, UserError
+from grainkit.interrupts import interrupts
 
 if TYPE_CHECKING:
     from grainkit.pipeline import Progress, Report
 
-#: Seconds after an interrupt in which another one is taken for impatience, and the cleaning up goes on.
-_GRACE = 5.0
-
-
-class _Interrupted(KeyboardInterrupt):
-    """Ctrl-C, or a signal that asks the command to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.signal = number
+_NO_MEMORY = "out of memory; finish it at a smaller size, or fewer inputs at a time"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,12 +35,23 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
+def command() -> int:
+    """`main` in a process of its own."""
+    _leave_out_scipy()
+    return main()
+
+
+def _leave_out_scipy() -> None:
+    """numba loads SciPy where it finds it, for linear algebra that no kernel has: a fifth of a second of a start."""
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 the user can mend it, 128 + N ended by signal N, 1 anything else."""
     # Notes are printed with the result; without a handler Python would print them on stderr as well.
     logging.getLogger("grainkit").addHandler(logging.NullHandler())
     try:
-        with _interrupts():
+        with interrupts():
             return _run(arguments)
     except KeyboardInterrupt as interrupt:
         number = getattr(interrupt, "signal", signal.SIGINT)
@@ -67,7 +73,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         _silence(sys.stdout)
         return _failed("the program that reads the output stopped early", 1)
     except MemoryError:
-        return _failed("out of memory; finish it at a smaller size, or fewer inputs at a time", 1)
+        return _failed(_NO_MEMORY, 1)
     except OSError as error:
         _silence(sys.stdout)
         place = f"{error.filename}: " if error.filename else ""
@@ -98,33 +104,6 @@ def _silence(stream: Any) -> None:
     """Lead a stream that takes no more into nothing, or Python complains of it once more as it ends."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-@contextmanager
-def _interrupts() -> Iterator[None]:
-    """Ctrl-C, and being asked to end, raise an _Interrupted: once, so that cleaning up is not cut short."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    last: float | None = None
-
-    def interrupt(number: int, _: object) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if last is None or now - last > _GRACE:
-            last = now
-            raise _Interrupted(number)
-
-    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # What the caller wants ignored (nohup) stays ignored.
-    before = {s: signal.signal(s, interrupt) for s in wanted if signal.getsignal(s) not in (signal.SIG_IGN, None)}
-    try:
-        yield
-    finally:
-        # After an interrupt the process is about to end, and a second one must not disturb that.
-        if last is None:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -172,6 +151,9 @@ def _parser() -> argparse.ArgumentParser:
     finish.add_argument("--hwaccel", metavar="NAME", default="",
                         help="cuda: decode a clip on the GPU and leave its frames there, with --backend cuda "
                         "(experimental: has not run on a card)")  # fmt: skip
+    finish.add_argument("--workers", type=_count, metavar="N",
+                        help="stills of a series that are finished at once, a process each (default: one for each "
+                        "core and 2 GiB of memory, where the series is worth it; not with CUDA)")  # fmt: skip
     finish.add_argument("--allow-truncated", action="store_true", help="finish what decodes of a damaged clip")
     finish.add_argument("--max-pixels", type=_pixels, metavar="N",
                         help="refuse pictures with more pixels, such as 500M (default: 300M for stills, 150M for "
@@ -279,31 +261,145 @@ def _rate(text: str) -> Fraction:
     return rate
 
 
+def _load() -> None:
+    """Load what finishes pictures. Garbage is not looked for meanwhile, nor afterwards among what stays for good: that
+    takes a tenth of a start."""
+    if "grainkit.pipeline" in sys.modules or not gc.isenabled():
+        return
+    gc.disable()
+    try:
+        import_module("grainkit.pipeline")
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _finish(options: argparse.Namespace) -> int:
-    from grainkit.series import expand_inputs, series_output
+    _load()
+    from grainkit.series import at_once, expand_inputs, series_folder, series_output
 
     if options.output == "-" and options.json and not options.dry_run:
         raise OutputError("--json and -o - both want standard output; leave one out")
     inputs = expand_inputs(options.input, options.matte)
     if len(inputs) == 1 and inputs == options.input:
-        done = _finish_one(inputs[0], options.output, options, "")
+        report = _finish_one(inputs[0], options.output, options, "")
         if options.json:
-            print(json.dumps(done))
+            print(json.dumps(report))
         return 0
 
     output = series_output(inputs, options.output) if len(inputs) > 1 else options.output
+    jobs = [_Job(one, output, options, f"[{number}/{len(inputs)}] ") for number, one in enumerate(inputs, start=1)]
+    count = 1 if options.dry_run else at_once(inputs, options.workers, options.backend)
     results, failed = [], []
-    for number, one in enumerate(inputs, start=1):
-        try:
-            results.append(_finish_one(one, output, options, f"[{number}/{len(inputs)}] "))
-        except GrainkitError as error:
-            failed.append(error)
-            _failed(str(error), error.exit_status)
+    shown = not options.quiet and sys.stderr.isatty()
+    with (
+        series_folder(output if count > 1 else None),
+        contextlib.closing(_finished(jobs, count, shown=shown)) as outcomes,
+    ):
+        for done in outcomes:
+            if isinstance(done, _Failure):
+                failed.append(done)
+                _failed(done.message, done.exit_status)
+            else:
+                results.append(done)
     if options.json:
-        print(json.dumps({"results": results, "failed": [str(error) for error in failed]}))
+        print(json.dumps({"results": results, "failed": [each.message for each in failed]}))
     if failed:
         _failed(f"{len(failed)} of {len(inputs)} inputs failed, {len(results)} done", 1)
-    return min((error.exit_status for error in failed), default=0)
+    return min((each.exit_status for each in failed), default=0)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One input of a series: what `_finish_one` takes."""
+
+    input: str
+    output: str | None
+    options: argparse.Namespace
+    label: str
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What an input failed with."""
+
+    message: str
+    exit_status: int
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """What came of a job in another process, and what it said: (whether on stderr, text)."""
+
+    done: dict[str, Any] | _Failure
+    said: tuple[tuple[bool, str], ...]
+
+
+def _finished(jobs: Sequence[_Job], count: int, *, shown: bool) -> Generator[dict[str, Any] | _Failure, None, None]:
+    """Reports of a series in its order, each with all it said before it; `count` at once."""
+    if count == 1:
+        yield from map(_done, jobs)
+        return
+    from grainkit.side_by_side import Ended, side_by_side
+
+    def told(done: int) -> None:
+        if shown:
+            sys.stderr.write(f"\r\x1b[K{done} of {len(jobs)} stills done" if done < len(jobs) else "\r\x1b[K")
+            sys.stderr.flush()
+
+    with contextlib.closing(side_by_side(_done_apart, jobs, count, told)) as outcomes:
+        for job, apart in zip(jobs, outcomes, strict=True):
+            if shown:
+                sys.stderr.write("\r\x1b[K")
+            if isinstance(apart, Ended):
+                yield _Failure(_ended(job.input, apart.code), 1)
+                continue
+            for on_stderr, text in apart.said:
+                print(text, end="", file=sys.stderr if on_stderr else sys.stdout, flush=True)
+            yield apart.done
+
+
+def _ended(input: str, code: int | None) -> str:
+    how = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
+    return (
+        f"{input}: the process that was finishing it ended {how}; finish it again, and fewer at once with --workers if "
+        "memory was short"
+    )
+
+
+def _done(job: _Job) -> dict[str, Any] | _Failure:
+    try:
+        return _finish_one(job.input, job.output, job.options, job.label)
+    except GrainkitError as error:
+        return _Failure(str(error), error.exit_status)
+
+
+def _done_apart(job: _Job) -> _Apart:
+    """The same in a process of its own: what it says is kept, and nothing that fails goes further."""
+    _leave_out_scipy()
+    _load()
+    said: list[tuple[bool, str]] = []
+    done: dict[str, Any] | _Failure
+    with contextlib.redirect_stdout(_Kept(said, False)), contextlib.redirect_stderr(_Kept(said, True)):
+        try:
+            done = _done(job)
+        except MemoryError:
+            done = _Failure(f"{job.input}: {_NO_MEMORY}", 1)
+        except OSError as error:
+            done = _Failure(f"{error.filename or job.input}: {error.strerror or error}", 1)
+    return _Apart(done, tuple(said))
+
+
+class _Kept(io.TextIOBase):
+    """A text stream that is kept, to be told in its turn."""
+
+    def __init__(self, said: list[tuple[bool, str]], on_stderr: bool) -> None:
+        super().__init__()
+        self._said, self._on_stderr = said, on_stderr
+
+    def write(self, text: str) -> int:
+        self._said.append((self._on_stderr, text))
+        return len(text)
 
 
 def _finish_one(input: str, output: str | None, options: argparse.Namespace, label: str) -> dict[str, Any]:

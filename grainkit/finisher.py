@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
@@ -41,6 +41,14 @@ F32 = npt.NDArray[np.float32]
 _TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A still that the effects only need to be applied to: conformed, with the skin relief that the pass is to add."""
+
+    frame: Frame
+    texture: TextureTerm | None
+
+
 class Finisher:
     """Applies a recipe's effects to frames.
 
@@ -48,14 +56,16 @@ class Finisher:
     backend: auto, cpu or cuda, or a backend that is open already (it is then left open at close()).
     Without a plan, frames keep the source's own size, sampling and depth.
     gain: highlight patches of a still, (h, w) of the delivery's size; see grainkit.patches.
+    ready: the plan's one still, where that much has been done already.
     """
 
     def __init__(
-        self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None, gain: F32 | None = None
-    ) -> None:
+        self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None, gain: F32 | None = None,
+        ready: Ready | None = None,
+    ) -> None:  # fmt: skip
         self.recipe = recipe
         self.light: Light | None = None
-        self._plan, self._gain = plan, gain
+        self._plan, self._gain, self._ready = plan, gain, ready
         self._owned = isinstance(backend, str)
         self.backend = open_backend(backend) if isinstance(backend, str) else backend
 
@@ -85,7 +95,7 @@ class Finisher:
         # Patches are worked out from planes in this memory.
         where = self.backend if self._gain is None else None
         begun: deque[Pending] = deque()
-        for frame, texture in analysed((conformed(frame, plan, where) for frame in frames), plan):
+        for frame, texture in self._made_ready(frames, plan, where):
             if texture is not None and frame.index >= since:
                 self.light = self.light or texture.light
             if frame.index < first:
@@ -103,12 +113,21 @@ class Finisher:
     def _late(self, frames: Iterable[Frame], plan: Plan, first: int, since: int) -> Iterator[Frame]:
         """The same in two passes, with enlarging and sharpening between them."""
         before = split(plan)[0]
-        for frame, texture in textured((conformed(frame, before, self.backend) for frame in frames), before):
+        for frame, texture in self._made_ready(frames, before, self.backend):
             if texture is not None and frame.index >= since:
                 self.light = self.light or texture.light
             if frame.index < first:
                 continue
             yield finish_still(frame, plan, self.backend, texture, self._gain)
+
+    def _made_ready(
+        self, frames: Iterable[Frame], plan: Plan, where: Backend | None
+    ) -> Iterator[tuple[Frame, TextureTerm | None]]:
+        if self._ready is None:
+            yield from analysed((conformed(frame, plan, where) for frame in frames), plan)
+            return
+        for _ in frames:
+            yield self._ready.frame, self._ready.texture
 
     def close(self) -> None:
         if self._owned:

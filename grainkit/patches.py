@@ -38,22 +38,22 @@ def with_patches(frame: Frame, gain: F32, shoulder: Shoulder, term: TextureTerm 
         top, left = min(top, term.top), min(left, term.left)
         bottom = max(bottom, term.top + term.luma.shape[0])
         right = max(right, term.left + term.luma.shape[1])
-    here = np.s_[top:bottom, left:right]
-    luma, *chroma = (np.asarray(plane[here], np.float64) for plane in frame.planes)
-    own = np.zeros((3, *luma.shape))
+    own = np.zeros((3, bottom - top, right - left), np.int16)
     if term is not None:
         under = np.s_[term.top - top :, term.left - left :]
-        for into, relief, one in zip(
-            own, (term.luma, term.cb, term.cr), (LUMA_ONE, CHROMA_ONE, CHROMA_ONE), strict=True
-        ):
-            into[under][: relief.shape[0], : relief.shape[1]] = relief / one
-    share = gain[here].astype(np.float64)
-    wanted = np.interp(share * shoulder.roll(np.clip(luma * (1 + own[0]), 0, 1)), shoulder.roll(_STEPS), _STEPS)
-    scaled = np.divide(wanted, luma, out=np.ones_like(luma), where=luma > 0) - 1
-    tinted = [share * (plane + relief) - plane for plane, relief in zip(chroma, own[1:], strict=False)]
-    found = [np.where(share < 1, new, old) for new, old in zip((scaled, *tinted), own, strict=False)]
-    cb, cr = (_fixed(each, CHROMA_ONE) for each in (found[1:] if chroma else own[1:]))
-    return TextureTerm(top, left, _fixed(found[0], LUMA_ONE), cb, cr, light=None if term is None else term.light)
+        for into, relief in zip(own, (term.luma, term.cb, term.cr), strict=True):
+            into[under][: relief.shape[0], : relief.shape[1]] = relief
+    # All of it is worked out for the marked px alone: they are few.
+    share = gain[top:bottom, left:right]
+    marked = share < 1
+    share = share[marked].astype(np.float64)
+    luma, *chroma = (plane[top:bottom, left:right][marked].astype(np.float64) for plane in frame.planes)
+    lit = shoulder.roll(np.clip(luma * (1 + own[0][marked] / LUMA_ONE), 0, 1))
+    wanted = np.interp(share * lit, shoulder.roll(_STEPS), _STEPS)
+    own[0][marked] = _fixed(np.divide(wanted, luma, out=np.ones_like(luma), where=luma > 0) - 1, LUMA_ONE)
+    for into, plane in zip(own[1:], chroma, strict=False):
+        into[marked] = _fixed(share * (plane + into[marked] / CHROMA_ONE) - plane, CHROMA_ONE)
+    return TextureTerm(top, left, *own, light=None if term is None else term.light)
 
 
 def _fixed(values: F64, one: int) -> npt.NDArray[np.int16]:

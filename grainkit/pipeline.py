@@ -25,7 +25,7 @@ from grainkit.codec.job import Reading, adapted, cost, patched, refuse_patches, 
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.finisher import Finisher, conformed
+from grainkit.finisher import Finisher, Ready, conformed
 from grainkit.frame import Frame
 from grainkit.grain_like import GrainLike
 from grainkit.grain_like import grain_like as measured_like
@@ -238,15 +238,20 @@ def finish(
         if grain_table_out is not None and carried is not None:
             table = _pending_table(Path(grain_table_out), carried)
             stack.callback(table.abort)
-        found = _adapted(reading, asked, plan, info, opened, adapt, said, announce)
+        found, ready = _adapted(reading, asked, plan, source, opened, adapt, said, announce)
         if found is not None:
             asked = found.recipe
             plan = make_plan(info, asked, output)
             plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
-        patches = patched(reading, plan, opened) if found is None else found.patches
+            patches = found.patches
+        else:
+            patches, ready = patched(reading, plan, opened, source)
         stack.enter_context(new_folder(plan.new_folder))
 
         gain = None if patches is None else patches.gain
+        if gain is None and opened.name != "cpu":
+            # A card brings stills to size itself, now as when the sidecar's recipe is replayed.
+            ready = None
         kept = 0
         if word and plan.output is not None:
             from grainkit.io.sequence import frames_kept
@@ -270,7 +275,7 @@ def finish(
         written = [
             _write(
                 plan, going_on, mattes, source_type, opened, todo, progress, stdout, carried, gain,
-                info=info, since=frames[0], kept=word,
+                info=info, since=frames[0], kept=word, ready=ready,
             )
         ]  # fmt: skip
         stack.callback(written[0].sink.abort)
@@ -417,17 +422,18 @@ def dry_run(
 
 
 def _adapted(
-    reading: Reading, recipe: Recipe, plan: Plan, info: SourceInfo, backend: Backend, asked: bool | None,
+    reading: Reading, recipe: Recipe, plan: Plan, source: Source, backend: Backend, asked: bool | None,
     settings: Iterable[str], announce: Callable[[str], None] | None,
-) -> Adapted | None:  # fmt: skip
-    """The recipe adapted to its proxies, where that is wanted; its cost is announced first."""
-    proxies = wanted(recipe, plan, info, asked)
+) -> tuple[Adapted | None, Ready | None]:  # fmt: skip
+    """The recipe adapted to its proxies, where that is wanted; its cost is announced first. See `adapted`."""
+    proxies = wanted(recipe, plan, source.info, asked)
     # A still has frame 0 alone; the run refuses another one in its own words.
-    if not proxies or (info.kind == "still" and reading.frames[0] > 0):
-        return None
+    if not proxies or (source.info.kind == "still" and reading.frames[0] > 0):
+        return None, None
     if announce is not None:
         announce(cost(plan, proxies, recipe.adapt.rounds))
-    return adapted(reading, recipe, plan, proxies, backend, fixed={each.partition("=")[0] for each in settings})
+    fixed = {each.partition("=")[0] for each in settings}
+    return adapted(reading, recipe, plan, proxies, backend, source, fixed)
 
 
 def _reference(grain_like: str | Path | None, table: str | Path | None, max_pixels: int | None) -> GrainLike | None:
@@ -526,13 +532,14 @@ def _write(
     plan: Plan, source: Source, mattes: Mattes | None, source_type: str, backend: Backend,
     wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
     gain: npt.NDArray[np.float32] | None = None, *, info: SourceInfo | None = None, since: int | None = None,
-    kept: str = "",
+    kept: str = "", ready: Ready | None = None,
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
     Decoding and finishing run in a thread each, encoding in this one.
     info, since, kept: what an earlier run was given for its source and first frame, which this one goes on with, and
         the word for what it kept.
+    ready: what has been done to a still already.
     """
     info = info or source.info
     patience = PIPE_PATIENCE if info.kind == "pipe" else None
@@ -547,7 +554,7 @@ def _write(
             yield frame
 
     with (
-        Finisher(plan.recipe, backend, plan=plan, gain=gain) as finisher,
+        Finisher(plan.recipe, backend, plan=plan, gain=gain, ready=ready) as finisher,
         Overlapped(source, QUEUE_DEPTH, patience) as decoded,
         Overlapped(
             finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0], since), QUEUE_DEPTH, patience

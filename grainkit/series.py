@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from grainkit.errors import InputError, OutputError
+from grainkit.io.pending import output_errors
 from grainkit.mattes import known, matte_files
+
+#: Bytes of files from which a series is worth processes of its own, which take a second or two to begin.
+WORTH_IT = 4 << 20
+#: Memory that a still is counted with where nobody says how many are finished at once: 50 megapixels, for print.
+MEMORY_EACH = 2 << 30
 
 
 def expand_inputs(inputs: Sequence[str], matte: str | None = None) -> list[str]:
@@ -54,6 +63,51 @@ def series_output(inputs: Sequence[str], output: str | None) -> str | None:
         folder = f"{output.rstrip('/')}/" if output.strip("/") else output
     _refuse_twins(inputs, folder)
     return folder
+
+
+@contextmanager
+def series_folder(folder: str | None) -> Iterator[None]:
+    """The folder that a series goes into, made for as long as it takes, and kept if anything came into it."""
+    place = None if folder is None else Path(folder)
+    if place is None or place.exists() or not place.absolute().parent.is_dir():
+        yield
+        return
+    with output_errors(place):
+        place.mkdir(exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # not empty
+            place.rmdir()
+
+
+def at_once(inputs: Sequence[str], asked: int | None, backend: str) -> int:
+    """How many inputs of a series are finished side by side. asked: as the user said, None for what is best.
+
+    Only stills are, on the CPU: a clip keeps all cores busy by itself, and a card is one for all.
+    """
+    from grainkit.io.formats import looks_like_still
+
+    if not all(looks_like_still(Path(one)) for one in inputs):
+        return 1
+    if backend != "cpu" and (backend != "auto" or find_spec("cupy") is not None):
+        return 1
+    if asked is None:
+        sizes = (os.stat(one).st_size for one in inputs if os.path.exists(one))
+        asked = 1 if sum(sizes) < WORTH_IT else min(_cores(), _memory() // MEMORY_EACH)
+    return max(1, min(asked, len(inputs)))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory() -> int:
+    """Bytes of the machine's memory; without end where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 1 << 62
 
 
 def _refuse_twins(inputs: Sequence[str], folder: str | None) -> None:

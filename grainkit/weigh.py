@@ -7,6 +7,7 @@ analysis looks at. Both are tables for one function, twin of kernels/weigh.cu.
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ from numba import njit
 
 F32 = npt.NDArray[np.float32]
 
+#: Samples from which a plane is shared out to threads, so many rows of the result at a time.
+LARGE, STRIP = 1 << 22, 128
 #: Lobes of the Lanczos window to either side.
 LOBES = 3
 
@@ -106,7 +109,16 @@ def weighed(plane: npt.NDArray[Any] | Elsewhere, down: Taps, across: Taps) -> F3
     if not isinstance(plane, np.ndarray):
         return plane.weighed(down, across)
     out = np.empty((len(down.first), len(across.first)), np.float32)
-    _weigh(plane, down.first, down.weights, across.first, np.ascontiguousarray(across.weights.T), out)
+    weights = np.ascontiguousarray(across.weights.T)
+
+    def rows(part: slice) -> None:
+        _weigh(plane, down.first[part], down.weights[part], across.first, weights, out[part])
+
+    if plane.size < LARGE:
+        rows(slice(None))
+        return out
+    with ThreadPoolExecutor(thread_name_prefix="grainkit-weigh") as pool:
+        list(pool.map(rows, (slice(top, top + STRIP) for top in range(0, len(out), STRIP))))
     return out
 
 

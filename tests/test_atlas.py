@@ -7,7 +7,7 @@ import pytest
 
 from grainkit.analysis.face import mean_face
 from grainkit.analysis.lattice import Lattice
-from grainkit.analysis.uv import face_uv
+from grainkit.analysis.uv import face_uv, made_normal_map, normal_map
 from grainkit.texture import sample as sampler
 from grainkit.texture.atlas import (
     CAVITY,
@@ -176,3 +176,10 @@ def test_foreshortened_skin_keeps_its_detail_along_the_edge():
     assert np.diff(turned, axis=0).std() > 0.45 * np.diff(flat, axis=0).std()
     coarse = sample(atlas(), sheet(-60, 20, 0.3, squeeze=3.5), everywhere, float(np.log2(3.5)))[..., HEIGHT]
     assert np.diff(turned, axis=0).std() > 1.3 * np.diff(coarse, axis=0).std()
+
+
+def test_the_map_of_normals_is_the_one_that_the_mean_face_gives():
+    shipped, made = normal_map(), made_normal_map()
+    assert shipped.shape == made.shape == (81, 81, 3)
+    np.testing.assert_allclose(shipped, made, atol=1e-5)  # scripts/make-face-normals writes it
+    np.testing.assert_allclose(np.linalg.norm(shipped, axis=-1), 1.0, atol=1e-6)

@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from drawn import still
 
 PACKAGE = Path(__file__).resolve().parents[1] / "grainkit"
 
@@ -84,6 +85,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         "codec.*",
         "effects.highlight_guard",
         "errors",
+        "finisher",
         "frame",
         "io*",
         "mattes",
@@ -113,6 +115,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "resume": ["errors", "io.pending", "plan", "recipe", "sidecar"],
     "pipeline": ["*"],
     "series": ["errors", "io*", "mattes"],
+    "interrupts": [],
+    "side_by_side": ["interrupts"],
     "bench": [*VALUES, "delivery", "backends*", "effects*", "io*", "texture*"],
     "selfcheck": ["backends.base", "color", "effects*", "frame", "resample", "texture.term"],
     "doctor": ["analysis*", "backends*", "errors", "io*", "selfcheck", "sidecar"],
@@ -206,3 +210,19 @@ def test_the_command_starts_without_loading_the_heavy_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_leaves_scipy_out(tmp_path):
+    code = (
+        "import sys; from grainkit.cli import command\n"
+        "print(command(), any(name.startswith('scipy.') for name in sys.modules))"
+    )
+    still(tmp_path / "a.png")
+    told = [sys.executable, "-c", code, "finish", str(tmp_path / "a.png"), "--quiet"]
+    assert subprocess.run(told, capture_output=True, text=True, check=True).stdout.strip() == "0 False"
+
+
+def test_what_finishes_stills_does_not_load_ffmpeg():
+    code = "import sys, grainkit.pipeline, grainkit.texture.stage; print('av' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -14,7 +14,7 @@ import grainkit as gk
 from grainkit.backends.cpu import CpuBackend
 from grainkit.codec.jpeg import decoded, encoded
 from grainkit.codec.patches import found_patches
-from grainkit.codec.proxies import in_jpeg_matrix
+from grainkit.codec.proxies import Sent, in_jpeg_matrix
 from grainkit.color import SRGB_STILL
 from grainkit.convert import planes_from_rgb, rgb_from_planes
 from grainkit.delivery import StillDelivery
@@ -29,6 +29,7 @@ from grainkit.targets import Proxy, Targets
 from grainkit.texture.term import TextureTerm
 
 COLOR = replace(SRGB_STILL, depth=32)
+DELIVERY = StillDelivery("jpeg", 8, quality=95, subsampling="4:4:4")
 
 
 def burnt(width=320, height=240):
@@ -102,9 +103,16 @@ def looks_of(cpu, targets, rounds=4, qualities=(75, 65)):
         done = cpu.finish(frame, tables, with_patches(frame, gain, tables.shoulder, None))
         return replace(done, rgb=rgb_from_planes(done.planes, COLOR, np.uint8, origin=rgb))
 
-    delivery = StillDelivery("jpeg", 8, quality=95, subsampling="4:4:4")
     proxies = [Proxy(quality=quality) for quality in qualities]
-    return found_patches(make, in_jpeg_matrix(frame), delivery, proxies, targets, rounds), make
+    found, sent = found_patches(
+        lambda gain: Sent.of(make(gain), DELIVERY, proxies), in_jpeg_matrix(frame), targets, rounds
+    )
+    # What comes with them is the picture with them.
+    again = Sent.of(make(found.gain), DELIVERY, proxies)
+    assert sent.sizes == again.sizes
+    assert np.array_equal(sent.treated.planes, again.treated.planes)
+    assert all(np.array_equal(a.planes, b.planes) for a, b in zip(sent.decoded, again.decoded, strict=True))
+    return found, make
 
 
 def test_what_decodes_above_white_is_pulled_down_on_the_worst_proxy(cpu):
@@ -139,8 +147,8 @@ def test_light_is_given_up_only_as_far_as_it_may_be(cpu):
 def test_no_highlights_no_patches(cpu):
     rgb = np.full((64, 64, 3), 90, np.uint8)
     frame = replace(frame_of(rgb), rgb=rgb)
-    delivery = StillDelivery("jpeg", 8, quality=95, subsampling="4:4:4")
-    found = found_patches(lambda gain: frame, in_jpeg_matrix(frame), delivery, [Proxy(quality=75)], Targets(), 4)
+    sent = Sent.of(frame, DELIVERY, [Proxy(quality=75)])
+    found, _ = found_patches(lambda gain: sent, in_jpeg_matrix(frame), Targets(), 4)
     assert found.rounds == 0
     assert found.looks == ()
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grainkit import weigh
 from grainkit.color import SRGB_STILL, Color, Range, Siting
 from grainkit.frame import Frame
 from grainkit.resample import Geometry, chroma_shape, conform, crop, resample
@@ -170,3 +171,12 @@ def test_a_matte_goes_along_with_the_picture():
     assert half.shape == (24, 32)
     assert half[:, :14].max() < 0.02
     assert half[:, 18:].min() > 0.98
+
+
+def test_large_planes_are_shared_out_and_keep_their_bits(monkeypatch):
+    plane = np.random.default_rng(5).random((700, 90), np.float32)
+    size, region = (61, 611), (1.5, 0.25, 88.0, 699.0)
+    whole = resample(plane, size, region)
+    monkeypatch.setattr(weigh, "LARGE", 1)
+    assert np.array_equal(resample(plane, size, region), whole)
+    assert not np.array_equal(resample(plane[::-1], size, region), whole)

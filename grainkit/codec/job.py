@@ -18,6 +18,7 @@ from grainkit.codec.trial import ClipTrial, StillTrial
 from grainkit.codec.viewer import platform_geometry
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
+from grainkit.finisher import Ready
 from grainkit.frame import Frame
 from grainkit.io import open_source
 from grainkit.io.base import Source, SourceInfo
@@ -121,27 +122,35 @@ def cost(plan: Plan, proxies: tuple[Proxy, ...], rounds: int) -> str:
 
 
 def adapted(
-    reading: Reading, recipe: Recipe, plan: Plan, proxies: tuple[Proxy, ...], backend: Backend,
+    reading: Reading, recipe: Recipe, plan: Plan, proxies: tuple[Proxy, ...], backend: Backend, source: Source,
     fixed: Collection[str] = (),
-) -> Adapted:  # fmt: skip
-    """`recipe` adapted to these proxies on samples of its input. fixed: parameters that stay as they are."""
+) -> tuple[Adapted, Ready | None]:  # fmt: skip
+    """`recipe` adapted to these proxies on samples of its input, and of a still what need not be done again.
+
+    source: the input as it is open already. fixed: parameters that stay as they are.
+    """
     if plan.carries_grain:
         # Metadata goes past every codec that stands in for a player.
         fixed = {*fixed, "cinema_grain.strength", "cinema_grain.size"}
     if plan.kind == "still":
-        with reading.source(0, None) as source:
-            (frame,) = reading.matted(source)
-        return adapt(recipe, "still", StillTrial(plan, frame, proxies, backend), fixed)
-    with reading.source(*reading.frames) as source:
-        windows = choose_windows(source, _window_length(plan))
+        still = StillTrial(plan, _only(source, reading), proxies, backend)
+        return adapt(recipe, "still", still, fixed), still.ready
+    with reading.source(*reading.frames) as frames:
+        windows = choose_windows(frames, _window_length(plan))
     if not windows:
         raise InputError(f"{reading.input} has no frames in the range asked for; see --frames")
     with (
-        reading.source(windows[0].first, windows[-1].end) as source,
+        reading.source(windows[0].first, windows[-1].end) as frames,
         ThreadPoolExecutor(os.cpu_count() or 1) as threads,
     ):
-        trial = ClipTrial(plan, gathered(reading.matted(source), windows), proxies, backend, threads)
-        return adapt(recipe, "clip", trial, fixed)
+        trial = ClipTrial(plan, gathered(reading.matted(frames), windows), proxies, backend, threads)
+        return adapt(recipe, "clip", trial, fixed), None
+
+
+def _only(source: Source, reading: Reading) -> Frame:
+    """The frame of a still, with its matte."""
+    (frame,) = reading.matted(source)
+    return frame
 
 
 def refuse_patches(plan: Plan, info: SourceInfo) -> None:
@@ -155,13 +164,13 @@ def refuse_patches(plan: Plan, info: SourceInfo) -> None:
         raise RecipeError(f"{said}, and preset {plan.recipe.name} names no platform; use 0, or a social preset")
 
 
-def patched(reading: Reading, plan: Plan, backend: Backend) -> Patches | None:
-    """The highlight patches that the plan's recipe asks for, found on its input; None where it asks for none."""
+def patched(reading: Reading, plan: Plan, backend: Backend, source: Source) -> tuple[Patches | None, Ready | None]:
+    """The highlight patches that the plan's recipe asks for, found on its input (None where it asks for none), and
+    what of it need not be done again. source: the input as it is open already."""
     if not _asks_for_patches(plan):
-        return None
-    with reading.source(0, None) as source:
-        (frame,) = reading.matted(source)
-    return StillTrial(plan, frame, proxies_of(plan.recipe, "still"), backend).patches(plan.recipe.effects)
+        return None, None
+    still = StillTrial(plan, _only(source, reading), proxies_of(plan.recipe, "still"), backend)
+    return still.patches(plan.recipe.effects), still.ready
 
 
 def _asks_for_patches(plan: Plan) -> bool:

@@ -6,7 +6,7 @@ the gain is spread over SPREAD px, blurred, and multiplied on. What it costs in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.codec.measures import Lights, Moment
-from grainkit.codec.proxies import in_jpeg_matrix, still_through, uploaded
+from grainkit.codec.proxies import Sent
 from grainkit.codec.regions import Zone
 from grainkit.codec.viewer import brightest
-from grainkit.delivery import StillDelivery
 from grainkit.frame import Frame
-from grainkit.targets import Proxy, Targets
+from grainkit.targets import Targets
 
 F32 = npt.NDArray[np.float32]
 
@@ -71,26 +70,25 @@ class Patches:
         ]
 
 
-def found_patches(
-    make: Callable[[F32], Frame], untreated: Frame, delivery: StillDelivery, proxies: Sequence[Proxy],
-    targets: Targets, rounds: int,
-) -> Patches:  # fmt: skip
-    """Patches for a still, from at most `rounds` pulls.
+def found_patches(make: Callable[[F32], Sent], untreated: Frame, targets: Targets, rounds: int) -> tuple[Patches, Sent]:
+    """Patches for a still, from at most `rounds` pulls, and the still with them.
 
-    make: the delivered picture (with `rgb`) for a gain. untreated: the picture before any effect, as
+    make: the delivered picture for a gain, after every proxy. untreated: the picture before any effect, as
     `in_jpeg_matrix` gives it. The same twice is the same.
     """
     gain, zone = np.ones(untreated.planes[0].shape, np.float32), Zone.of(untreated)
-    look, worst = _look(make(gain), untreated, zone, delivery, proxies)
+    sent = make(gain)
+    look, worst = _look(sent, untreated, zone)
     if look is None:
-        return Patches(gain, ())
+        return Patches(gain, ()), sent
     looks = [look]
     while look is not None and len(looks) <= rounds and not look.within(targets):
         if look.luma_given_up >= _INSIDE * targets.luma_given_up:
             break
         pull = _pull(worst)
         tried = _on_grid(gain * pull)
-        after, seen = _look(make(tried), untreated, zone, delivery, proxies)
+        tried_sent = make(tried)
+        after, seen = _look(tried_sent, untreated, zone)
         is_last = after is not None and after.luma_given_up > targets.luma_given_up
         if after is not None and is_last:
             # As much of it as the light allows: what is given up goes with the gain's logarithm.
@@ -99,30 +97,25 @@ def found_patches(
             if share < _WORTH:
                 break
             tried = _on_grid(gain * pull ** np.float32(share))
-            after, seen = _look(make(tried), untreated, zone, delivery, proxies)
+            tried_sent = make(tried)
+            after, seen = _look(tried_sent, untreated, zone)
         if after is None:
             break
-        gain, look, worst = tried, after, seen
+        gain, sent, look, worst = tried, tried_sent, after, seen
         looks.append(look)
         if is_last:
             break
-    return Patches(gain, tuple(looks))
+    return Patches(gain, tuple(looks)), sent
 
 
-def _look(
-    done: Frame, untreated: Frame, zone: Zone, delivery: StillDelivery, proxies: Sequence[Proxy]
-) -> tuple[Look | None, F32]:
+def _look(sent: Sent, untreated: Frame, zone: Zone) -> tuple[Look | None, F32]:
     """Highlights after the worst proxy (None where there are none), and per pixel the largest channel of any proxy."""
-    assert done.rgb is not None
-    rgb = uploaded(done.rgb, delivery)
-    treated = in_jpeg_matrix(rgb)
-    worst = np.zeros(treated.planes[0].shape, np.float32)
+    worst = np.zeros(sent.treated.planes[0].shape, np.float32)
     found = []
-    for proxy in proxies:
-        decoded, _ = still_through(proxy, rgb)
+    for decoded in sent.decoded:
         worst = np.maximum(worst, brightest(decoded))
         lights = Lights()
-        lights.add(Moment(untreated, treated, decoded, zone))
+        lights.add(Moment(untreated, sent.treated, decoded, zone))
         measured = lights.measured()
         each = (measured["highlights_share"], measured["p999"], measured["luma_given_up"])
         if each[0] is None or each[1] is None or each[2] is None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.codec.encoder import ENCODERS, Encoded, at_quality, at_rate
 from grainkit.codec.jpeg import JFIF, decoded, encoded, round_trip
 from grainkit.codec.viewer import unclamped_rgb
 from grainkit.convert import planes_from_rgb
 from grainkit.delivery import ClipDelivery, StillDelivery
 from grainkit.frame import Frame
 from grainkit.targets import Proxy
+
+if TYPE_CHECKING:
+    # Imported where clips are encoded, so that a still never loads FFmpeg.
+    from grainkit.codec.encoder import Encoded
 
 RGB8 = npt.NDArray[np.uint8]
 
@@ -41,6 +45,8 @@ def clip_through(
 
     first: where to begin looking for the quality that gives the proxy's rate; 0 leaves it to the codec.
     """
+    from grainkit.codec.encoder import ENCODERS, at_quality, at_rate
+
     encoder = ENCODERS[proxy.codec]
     if proxy.kbps:
         return at_rate(encoder, windows, rate, proxy.kbps, threads, first)
@@ -71,6 +77,27 @@ def uploaded(rgb: npt.NDArray[np.generic], delivery: StillDelivery) -> RGB8:
     return decoded(encoded(codes, delivery.quality, delivery.subsampling))
 
 
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """A finished still as a platform has it.
+
+    treated: as uploaded, comparable with `decoded`: for each proxy, what a viewer's decoder holds. sizes: bytes of
+    each proxy's file.
+    """
+
+    treated: Frame
+    decoded: tuple[Frame, ...]
+    sizes: tuple[int, ...]
+
+    @staticmethod
+    def of(done: Frame, delivery: StillDelivery, proxies: Sequence[Proxy]) -> Sent:
+        """done: with its `rgb`."""
+        assert done.rgb is not None
+        rgb = uploaded(done.rgb, delivery)
+        through = [still_through(proxy, rgb) for proxy in proxies]
+        return Sent(in_jpeg_matrix(rgb), tuple(frame for frame, _ in through), tuple(size for _, size in through))
+
+
 def delivered(
     delivery: ClipDelivery | None, windows: Sequence[Sequence[Frame]], rate: Fraction, threads: Executor
 ) -> Sequence[tuple[Frame, ...]]:
@@ -78,6 +105,8 @@ def delivered(
 
     Encodes that have no constant quality factor, more than 8 bits or more chroma are as good as none, and left out.
     """
+    from grainkit.codec.encoder import ENCODERS, at_quality
+
     whole = [tuple(window) for window in windows]
     crf = "" if delivery is None else delivery.options.get("crf", "")
     own = None if delivery is None else next((e for e in ENCODERS.values() if e.name == delivery.codec), None)

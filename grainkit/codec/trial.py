@@ -7,7 +7,7 @@ same sample untreated after each proxy, and where people are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
@@ -21,12 +21,13 @@ from grainkit.codec.jpeg import luma_table
 from grainkit.codec.measures import EVERY, Measures, Moment, measure
 from grainkit.codec.patches import Patches, found_patches
 from grainkit.codec.predict import VIDEO_ROUNDING, Tones, survival, video_steps
-from grainkit.codec.proxies import clip_through, delivered, in_jpeg_matrix, still_through, uploaded
+from grainkit.codec.proxies import Sent, clip_through, delivered, in_jpeg_matrix
 from grainkit.codec.regions import LEAST, Finder, Found, Zone, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.finisher import (
+    Ready,
     brought_up,
     conformed,
     finish_frame,
@@ -101,49 +102,66 @@ class StillTrial:
         self.proxies = proxies
         self._plan, self._backend, self._delivery = plan, backend, plan.still
         before, after = split(plan)
-        ((self._sample, self._term),) = textured([conformed(frame, before)], before)
-        self._frame = self._sample if after is None else brought_up(self._sample, after)
-        seen = as_seen(self._frame)
-        self._untreated = in_jpeg_matrix(seen)
-        self._found = (Finder().found(seen, seen.matte),)
-        self._tones = _tones([self._untreated], self._found)
-        self._plain = self._outcomes(self._finished(_without_effects(plan.recipe.effects), None), None)
+        self._sample = conformed(frame, before)
+        with ThreadPoolExecutor(1, "grainkit-relief") as pool:
+            # The relief takes as long as all else that is made ready, and neither needs the other.
+            relief = pool.submit(lambda: next(textured([self._sample], before)))
+            self._frame = self._sample if after is None else brought_up(self._sample, after)
+            seen = as_seen(self._frame)
+            self._untreated = in_jpeg_matrix(seen)
+            self._found = (Finder().found(seen, seen.matte),)
+            self._tones = _tones([self._untreated], self._found)
+            sent = self._sent(_without_effects(plan.recipe.effects), None, None)
+            self._plain = self._outcomes(replace(sent, treated=self._untreated), None)
+            _, self._term = relief.result()
 
     def among(self, proxies: tuple[Proxy, ...]) -> StillTrial:
         """The same trial on some of its proxies alone."""
         return _among(self, proxies)
+
+    @property
+    def ready(self) -> Ready:
+        """The sample in the delivery's size, with its relief."""
+        return Ready(self._sample, self._term)
 
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
 
     def tried(self, effects: Effects, patches: Patches | None = None) -> Tried:
         """What comes of these effects. patches: found before, on other proxies, in place of those found here."""
-        patches = patches or self.patches(effects)
-        done = self._finished(effects, None if patches is None else patches.gain)
-        return Tried(self._outcomes(done, [outcome.cost for outcome in self._plain]), patches)
+        if patches is None:
+            patches, sent = self._patched(effects)
+        else:
+            sent = self._sent(effects, self._term, patches.gain)
+        return Tried(self._outcomes(sent, [outcome.cost for outcome in self._plain]), patches)
 
     def patches(self, effects: Effects) -> Patches | None:
         """The highlight patches that these effects ask for; None where they ask for none."""
+        return self._patched(effects)[0]
+
+    def _patched(self, effects: Effects) -> tuple[Patches | None, Sent]:
         guard = effects["highlight_guard"]
         assert isinstance(guard, HighlightGuard)
         if not guard.patches:
-            return None
+            return None, self._sent(effects, self._term, None)
         return found_patches(
-            lambda gain: self._finished(effects, gain), self._untreated, self._delivery, self.proxies,
-            self._plan.recipe.targets, guard.patches,
+            lambda gain: self._sent(effects, self._term, gain), self._untreated, self._plan.recipe.targets,
+            guard.patches,
         )  # fmt: skip
 
-    def _finished(self, effects: Effects, gain: npt.NDArray[np.float32] | None) -> Frame:
+    def _sent(self, effects: Effects, term: TextureTerm | None, gain: npt.NDArray[np.float32] | None) -> Sent:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
-        term = self._term if _strength(effects, "skin_texture") else None
-        return finish_still(self._sample, plan, self._backend, term, gain)
+        relief = term if _strength(effects, "skin_texture") else None
+        done = finish_still(self._sample, plan, self._backend, relief, gain)
+        return Sent.of(done, self._delivery, self.proxies)
 
     def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
         """Outcomes of the sample, as it is before effects in the delivery's size, finished in any other way.
 
         make: gives a frame with its `rgb`.
         """
-        return self._outcomes(make(self._frame), [outcome.cost for outcome in self._plain])
+        sent = Sent.of(make(self._frame), self._delivery, self.proxies)
+        return self._outcomes(sent, [outcome.cost for outcome in self._plain])
 
     def predicted(self, grain: CinemaGrain) -> float | None:
         width, height = self._plan.geometry.size
@@ -151,17 +169,13 @@ class StillTrial:
         tables = [luma_table(proxy.quality) for proxy in self.proxies]
         return min((survival(grain, sigma, self._tones, table) for table in tables), default=None)
 
-    def _outcomes(self, done: Frame, plain: Sequence[float] | None) -> tuple[Outcome, ...]:
-        assert done.rgb is not None
-        rgb = uploaded(done.rgb, self._delivery)
-        treated = self._untreated if plain is None else in_jpeg_matrix(rgb)
+    def _outcomes(self, sent: Sent, plain: Sequence[float] | None) -> tuple[Outcome, ...]:
         found = []
-        for at, proxy in enumerate(self.proxies):
-            decoded, size = still_through(proxy, rgb)
-            measures = measure([[Moment(self._untreated, treated, decoded)]], self._found)
+        for at, (proxy, decoded, size) in enumerate(zip(self.proxies, sent.decoded, sent.sizes, strict=True)):
+            measures = measure([[Moment(self._untreated, sent.treated, decoded)]], self._found)
             outcome = Outcome(proxy, measures, size, None if plain is None else size / plain[at] - 1)
             if self._keep:
-                before = measure([[Moment(self._untreated, treated, treated)]], self._found)
+                before = measure([[Moment(self._untreated, sent.treated, sent.treated)]], self._found)
                 outcome = replace(outcome, before=before, shown=decoded)
             found.append(outcome)
         return tuple(found)

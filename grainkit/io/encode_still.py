@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -215,6 +216,8 @@ def _encode_tiff(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetad
         # Float differences need a predictor that only an extra package has.
         predictor=deflate and rgb.dtype != np.float32,
         iccprofile=told.icc, extratags=tags,
+        # Left to itself it takes half of the cores, and of two only one.
+        maxworkers=os.cpu_count() or 1,
         resolution=told.dpi or (1, 1), resolutionunit="INCH" if told.dpi else "NONE",
     )  # fmt: skip
     return room.getvalue()

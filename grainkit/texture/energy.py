@@ -50,14 +50,14 @@ def luminance(light: F32) -> F32:
     return np.asarray(cv2.transform(light, _LUMA), np.float32)
 
 
-def bands_of(plane: F32, mask: F32 | Under | None = None) -> list[F32]:
-    """The difference-of-Gaussians bands of a plane; under a mask only, where one is given."""
+def bands_of(plane: F32, mask: F32 | Under | None = None, count: int = BANDS) -> list[F32]:
+    """The first difference-of-Gaussians bands of a plane; under a mask only, where one is given."""
     if mask is None:
-        steps = [blur(plane, s) for s in SIGMAS]
+        steps = [blur(plane, s) for s in SIGMAS[: count + 1]]
     else:
         under = mask if isinstance(mask, Under) else Under(mask)
-        steps = [under.blur(plane, s) for s in SIGMAS]
-    return [steps[k] - steps[k + 1] for k in range(BANDS)]
+        steps = [under.blur(plane, s) for s in SIGMAS[: count + 1]]
+    return [steps[k] - steps[k + 1] for k in range(count)]
 
 
 def deviation(plane: F32, mask: F32) -> float:
@@ -71,7 +71,7 @@ def sharpness_of(luma: F32, features: F32) -> float:
     """b0 / b1 on eyes and brows (cover 0..1, (h, w)) over SHARP_RATIO, 0.15..1.15; 1 where none are seen."""
     if features.sum() <= 16:
         return 1.0
-    fine = bands_of(brightness_of(luma))
+    fine = bands_of(brightness_of(luma), count=2)
     ratio = deviation(fine[0], features) / max(deviation(fine[1], features), 1e-4)
     return float(np.clip(ratio / SHARP_RATIO, 0.15, 1.15))
 

@@ -12,6 +12,7 @@ their middles; only relief, its blurs and their sum are worked out per px.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -230,8 +231,13 @@ def measure(
         sure = np.ones_like(sure)
     lit = _lit(skin, light, px_per_mm)
     alone = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    parts = (_shaded(material.relief, lit, px_per_mm, parameters.detail_scale, only, soft) for only in alone)
-    relief, cavity, pores = (max(deviation(bands_of(p)[1], sure), 1e-6) for p in parts)
+
+    def of_part(only: tuple[float, float, float]) -> float:
+        part = _shaded(material.relief, lit, px_per_mm, parameters.detail_scale, only, soft)
+        return max(deviation(bands_of(part, count=2)[1], sure), 1e-6)
+
+    with ThreadPoolExecutor(len(alone), "grainkit-measure") as pool:
+        relief, cavity, pores = pool.map(of_part, alone)
     chosen = means(sure) > 0.5
     if not chosen.any():
         chosen[:] = True
@@ -267,10 +273,12 @@ def _band_statistics(total: F32, mask: F32) -> tuple[tuple[float, ...], F32]:
     total, mask = (p[top : top + height, left : left + width] for p in (total, mask))
     bands = bands_of(total)
     powers = [float((b * b * mask).sum()) for b in bands]
-    response = np.eye(BANDS)
-    for k, band in enumerate(bands):
-        for j, part in enumerate(bands_of(band)):
-            response[j, k] = float((part * bands[j] * mask).sum()) / max(powers[j], 1e-12)
+
+    def spread(band: F32) -> list[float]:
+        return [float((part * bands[j] * mask).sum()) / max(powers[j], 1e-12) for j, part in enumerate(bands_of(band))]
+
+    with ThreadPoolExecutor(BANDS, "grainkit-measure") as pool:
+        response = np.array(list(pool.map(spread, bands))).T
     deviations = np.array([max(deviation(b, mask), 1e-6) for b in bands])
     return tuple(deviations.tolist()), np.asarray(deviations[:, None] * response, np.float32)
 
