@@ -61,6 +61,8 @@ PERSON_EVERY, SKIN_EVERY, ENERGY_EVERY = 6, 3, 4
 ENERGY_FRAMES = 24.0
 #: Video: share of a face's speed that is taken over per frame.
 SPEED_SHARE = 0.12
+#: Fewer px of skin than this within a user's matte say nothing of it.
+LEAST_SKIN = 200
 #: Faces smaller than this many px per mm have no room for texture (a face 60 px wide).
 SMALLEST = 0.45
 #: Most faces that are textured in a frame, largest first.
@@ -141,7 +143,7 @@ class _Likely:
 class _Known:
     """What a shot knows of one face: fixed when it was first seen, but for what follows it (video).
 
-    colour: None where the user's own matte makes it needless. likely: of the last frame that it was needed in.
+    colour: None where too little skin is seen. likely: of the last frame that it was needed in.
     """
 
     colour: SkinColour | None
@@ -304,18 +306,22 @@ class TextureStage:
             known.anchor = known.anchor.follow(frame, face)
             known.speed += SPEED_SHARE * (known.anchor.speed - known.speed)
         view = _View.of(frame, face, region, VIDEO_MATTE if self._moving else STILL_MATTE)
-        colour, likely = (known.colour, known.likely) if known else (None, None)
-        if frame.matte is not None:
-            matte = view.whole(given_matte(frame.matte, region.area, view.size, face, faces))
-        else:
-            colour = colour or view.colour()
-            if colour is None:
+        colour, likely, found = known.colour if known else None, known.likely if known else None, None
+        measures = self._moving and (known is None or known.frames % ENERGY_EVERY == 0)
+        if frame.matte is None or measures:
+            colour = colour or (view.colour() if known is None or frame.matte is None else None)
+            if colour is not None:
+                likely = self._likely(view, face, colour, known)
+                found = view.matte(likely)
+                if known is not None:
+                    known.likely = likely
+                    found = found if known.anchor is None else _bared(found, known.anchor, view)
+        if frame.matte is None:
+            if found is None:
                 return None
-            likely = self._likely(view, face, colour, known)
-            matte = view.matte(likely)
-            if known is not None:
-                known.likely = likely
-                matte = matte if known.anchor is None else _bared(matte, known.anchor, view)
+            matte = found
+        else:
+            matte = view.whole(given_matte(frame.matte, region.area, view.size, face, faces))
         if float(matte.max()) < 0.2:
             return None
         anchor = known.anchor if known else Anchor.start(frame, face) if self._moving else None
@@ -326,11 +332,13 @@ class TextureStage:
         # A little beyond the matte, for slopes at its edge.
         wanted = cv2.dilate((matte > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         material = sample(atlas, uv, wanted, bias, self._parameters.detail_scale)
+        # What a user's matte holds besides skin says nothing of what the skin lacks.
+        sure = skin if found is None else replace(skin, matte=_shared(matte, found))
         if known is None:
-            statistics = self._measured(skin, material, view)
+            statistics = self._measured(sure, material, view)
             renewed = EnergyMap(float(np.exp(-ENERGY_EVERY / ENERGY_FRAMES)))
             known = self._known[face.track] = _Known(colour, statistics, atlas, anchor, renewed, likely)
-        energy, share = self._texture_there(skin, known, view)
+        energy, share = self._texture_there(sure, known, view)
         known.frames += 1
         layer = skin_layer(skin, material, energy, known.statistics, self._parameters, share)
         height, width = view.size
@@ -389,6 +397,12 @@ def _bared(matte: F32, anchor: Anchor, view: _View) -> F32:
     small = veil.on_squares(view.rgb.shape, BLOCK)[..., 0]
     whole = cv2.resize(small, matte.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(matte * (1 - np.clip(whole, 0, 1)), np.float32)
+
+
+def _shared(matte: F32, found: F32) -> F32:
+    """Where a matte and found skin meet; the matte where that is next to nowhere."""
+    both = np.minimum(matte, found)
+    return both if np.count_nonzero(both > 0.5) >= LEAST_SKIN else matte
 
 
 def _features(face: Face, shape: tuple[int, int]) -> F32:
