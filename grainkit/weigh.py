@@ -39,11 +39,12 @@ class Taps:
         """Taps over a source of `size` samples; weights of what lies beyond it are left out (or were 0 already)."""
         count = min(weights.shape[1], size)
         begin = np.clip(first, 0, size - count)
-        made = np.zeros((len(first), count))
-        for k in range(weights.shape[1]):
-            at = first + k - begin
-            rows = np.flatnonzero((at >= 0) & (at < count))
-            made[rows, at[rows]] = weights[rows, k]
+        made = np.where((begin == first)[:, None], weights[:, :count], 0.0)
+        # Few reach beyond the source.
+        rows = np.flatnonzero(begin != first)
+        at = (first - begin)[rows, None] + np.arange(weights.shape[1])
+        on, k = np.nonzero((at >= 0) & (at < count))
+        made[rows[on], at[on, k]] = weights[rows[on], k]
         return Taps(begin.astype(np.int32), made.astype(np.float32))
 
     def shifted(self, by: int) -> Taps:
@@ -96,12 +97,22 @@ def _repeated(px: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], sourc
 
 def covers(count: int, start: int, scale: float, source: int) -> Taps:
     """Taps of `count` px, from number `start`, of an axis reduced by `scale` (at most 1): means of what each covers."""
-    edges = np.clip(np.arange(start, start + count + 1) / scale, 0, source)
-    first = np.minimum(edges[:-1].astype(np.int64), source - 1)
-    px = first[:, None] + np.arange(int(np.ceil(1 / scale)) + 1)
-    cover = np.minimum(edges[1:, None], px + 1) - np.maximum(edges[:-1, None], px)
-    weights = np.maximum(cover, 0) / np.maximum(edges[1:] - edges[:-1], 1e-6)[:, None]
-    return Taps.within(source, first, weights)
+    taps = min(int(np.ceil(1 / scale)) + 1, source)
+    first, weights = np.empty(count, np.int32), np.zeros((count, taps), np.float32)
+    _cover(start, scale, source, first, weights)
+    return Taps(first, weights)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _cover(start: Any, scale: Any, source: Any, first: Any, weights: Any) -> None:
+    taps = weights.shape[1]
+    for i in range(first.shape[0]):
+        low, high = min(max((start + i) / scale, 0.0), source), min(max((start + i + 1) / scale, 0.0), source)
+        at = min(int(low), source - 1)
+        first[i] = min(at, source - taps)
+        for px in range(at, min(first[i] + taps, source)):
+            cover = max(min(high, px + 1.0) - max(low, px), 0.0)
+            weights[i, px - first[i]] = cover / max(high - low, 1e-6)
 
 
 def weighed(plane: npt.NDArray[Any] | Elsewhere, down: Taps, across: Taps) -> F32:
@@ -128,17 +139,20 @@ def _weigh(plane: Any, rows: Any, down: Any, columns: Any, across: Any, out: Any
     low, high = columns[0], columns[-1] + across.shape[0]
     line = np.empty(high - low, np.float32)
     for y in range(out.shape[0]):
-        _sum_rows(plane, rows[y], down[y], low, line)
+        _sum_rows(plane, rows[y], down[y], low, high, line)
         _sum_columns(line, low, columns, across, out[y])
 
 
+# Rows are cut before the loops and places are unsigned: an index that might count from the end is not vectorised.
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_rows(plane: Any, first: Any, weights: Any, low: Any, line: Any) -> None:
+def _sum_rows(plane: Any, first: Any, weights: Any, low: Any, high: Any, line: Any) -> None:
     line[:] = np.float32(0.0)
     for k in range(weights.shape[0]):
-        weight, row = weights[k], plane[first + k]
+        weight, row = weights[k], plane[first + k, low:high]
         for x in range(line.shape[0]):
-            line[x] += weight * np.float32(row[low + x])
+            line[x] += weight * np.float32(row[x])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -147,4 +161,4 @@ def _sum_columns(line: Any, low: Any, columns: Any, across: Any, out: Any) -> No
     for k in range(across.shape[0]):
         weights = across[k]
         for x in range(out.shape[0]):
-            out[x] += weights[x] * line[columns[x] - low + k]
+            out[x] += weights[x] * line[np.uintp(columns[x] - low + k)]

@@ -202,6 +202,20 @@ def test_a_clip_follows_its_mattes(frames, skin):
     assert not third.luma[:, 180 - third.left :].any()
 
 
+def test_a_matte_that_is_white_beside_skin_takes_nothing_from_it(frames, skin):
+    inside = cv2.erode(skin, np.ones((15, 15), np.uint8)) > 0
+
+    def seen(matte):
+        stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+        for frame in frames:
+            term = stage.term(replace(frame, matte=matte))
+        layer = np.zeros(skin.shape, np.float32)
+        layer[term.top :, term.left :][: term.luma.shape[0], : term.luma.shape[1]] = term.luma
+        return layer[inside].std()
+
+    assert seen(np.ones_like(skin)) > 0.9 * seen(skin)
+
+
 def test_what_a_matte_hides_for_a_while_comes_back_with_the_same_pores(frames, skin):
     def last(*levels):
         stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)

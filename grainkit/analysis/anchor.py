@@ -97,6 +97,7 @@ class Anchor:
     face: where it is now. cover: what hides parts of it. number: of the last frame.
     lost: frames that it has been too far hidden to be followed; it is looked for by the key frame.
     speed: px of the frame that it moves per frame, median over the face.
+    step: (rows, columns, 2) px from the cells of `now` back to the frame before; None where that was not matched.
     """
 
     scale: float
@@ -111,6 +112,7 @@ class Anchor:
     number: int
     lost: int = 0
     speed: float = 0.0
+    step: F32 | None = None
 
     @staticmethod
     def start(frame: Frame, face: Face) -> Anchor | None:
@@ -131,7 +133,7 @@ class Anchor:
         """The anchor one frame later. face: where the face is now."""
         seen = _matched(frame, face, self.scale)
         if seen is None:
-            return replace(self, face=face, lost=self.lost + 1)
+            return replace(self, face=face, lost=self.lost + 1, step=None)
         if self.lost or frame.index != self.number + 1:
             return self._found(frame, face, *seen)
         sight, tone = seen
@@ -176,8 +178,9 @@ class Anchor:
         speed = float(np.median(np.linalg.norm(step, axis=-1)[own])) if own.any() else 0.0
         lost = int(own.sum() < SEEN * inside.sum())
         followed = replace(
-            self, now=now, way=way, face=face, speed=speed / self.scale, cover=cover, number=frame.index, lost=lost
-        )
+            self, now=now, way=way, face=face, speed=speed / self.scale, cover=cover, number=frame.index, lost=lost,
+            step=step,
+        )  # fmt: skip
         # What is covered would be forgotten with the key frame.
         if cover.veil.any():
             return followed
@@ -206,8 +209,9 @@ class Anchor:
         if lost and self.lost >= GIVEN_UP and (anew := Anchor.start(frame, face)) is not None:
             return replace(anew, cover=replace(anew.cover, veil=np.ones_like(anew.cover.veil)))
         return replace(
-            self, now=now, way=way, face=face, cover=cover, number=frame.index, lost=self.lost + 1 if lost else 0
-        )
+            self, now=now, way=way, face=face, cover=cover, number=frame.index, lost=self.lost + 1 if lost else 0,
+            step=None,
+        )  # fmt: skip
 
     def _expected(self, now: Picture, tone: F32, drift: F32, way: F32, skin: Mask) -> F32:
         """Tone of the cells of `now` if nothing covers the face."""
@@ -216,10 +220,16 @@ class Anchor:
 
     def veil(self) -> Lattice:
         """How far the face is covered over the frame, 0..1: texture is to go there."""
+        return self._over_frame(self.cover.veil[..., None])
+
+    def back(self) -> Lattice | None:
+        """Over the frame, px of it back to where each place was in the frame before; None where that is not known."""
+        return None if self.step is None else self._over_frame(self.step * np.float32(1 / self.scale))
+
+    def _over_frame(self, values: F32) -> Lattice:
+        """A field of the cells of `now`, over the frame."""
         first = (CELL - 1) / 2
-        return Lattice(self.cover.veil[..., None], self.now.top + first, self.now.left + first, CELL).scaled(
-            1 / self.scale
-        )
+        return Lattice(values, self.now.top + first, self.now.left + first, CELL).scaled(1 / self.scale)
 
     def uv(self) -> Lattice:
         """Atlas coordinates in mm over the frame."""

@@ -51,69 +51,83 @@ class Picture:
 @_jit
 def _gather(values: Any, from_top: Any, from_left: Any, field: Any, out: Any, inside: Any) -> None:
     """out(x) = values(x + field(x)), bilinear as the field is between cell middles; inside: whether it lay within."""
-    zero, one = np.float32(0.0), np.float32(1.0)
+    # Places, what to read and reading are loops of their own, with unsigned indices: all but the last is vectorised.
+    zero, one, two = np.float32(0.0), np.float32(1.0), np.float32(2.0)
     rows, columns = field.shape[0], field.shape[1]
+    height, width = out.shape
     right, bottom = np.float32(values.shape[1] - 1), np.float32(values.shape[0] - 1)
     per, half = np.float32(1.0 / CELL), np.float32((CELL - 1) / 2)
-    line = np.empty((columns + 2, 2), np.float32)
-    for y in range(out.shape[0]):
+    flat, stride, below, next_ = values.ravel(), np.int32(values.shape[1]), np.uintp(values.shape[1]), np.uintp(1)
+    along, down = np.empty(columns + 2, np.float32), np.empty(columns + 2, np.float32)
+    xs, ys = np.empty((columns + 1) * CELL, np.float32), np.empty((columns + 1) * CELL, np.float32)
+    px, py = xs[CELL // 2 : CELL // 2 + width], ys[CELL // 2 : CELL // 2 + width]
+    at = np.empty(width, np.uint32)
+    for y in range(height):
         v = (np.float32(y) - half) * per
         j = min(max(int(np.floor(v)), 0), rows - 2)
         t = v - np.float32(j)
         for i in range(columns):
-            line[i + 1, 0] = (one - t) * field[j, i, 0] + t * field[j + 1, i, 0]
-            line[i + 1, 1] = (one - t) * field[j, i, 1] + t * field[j + 1, i, 1]
-        for n in range(2):
-            line[0, n], line[columns + 1, n] = line[1, n] * 2 - line[2, n], line[columns, n] * 2 - line[columns - 1, n]
+            along[i + 1] = (one - t) * field[j, i, 0] + t * field[j + 1, i, 0]
+            down[i + 1] = (one - t) * field[j, i, 1] + t * field[j + 1, i, 1]
+        for line in (along, down):
+            line[0], line[columns + 1] = line[1] * two - line[2], line[columns] * two - line[columns - 1]
         # Between the middles of two cells the field is straight.
         for i in range(columns + 1):
-            first = i * CELL - CELL // 2
-            du, dv = (line[i + 1, 0] - line[i, 0]) * per, (line[i + 1, 1] - line[i, 1]) * per
-            u = line[i, 0] + du * np.float32(0.5) + np.float32(first + from_left)
-            w = line[i, 1] + dv * np.float32(0.5) + np.float32(y + from_top)
-            for k in range(max(-first, 0), min(CELL, out.shape[1] - first)):
-                px, py = u + np.float32(k) * (du + one), w + np.float32(k) * dv
-                fits = px >= zero and py >= zero and px < right and py < bottom
-                a, b = (int(px), int(py)) if fits else (0, 0)
-                fx, fy = px - np.float32(a), py - np.float32(b)
-                near = values[b, a] + fx * (values[b, a + 1] - values[b, a])
-                far = values[b + 1, a] + fx * (values[b + 1, a + 1] - values[b + 1, a])
-                out[y, first + k] = near + fy * (far - near) if fits else zero
-                inside[y, first + k] = one if fits else zero
+            du, dv = (along[i + 1] - along[i]) * per, (down[i + 1] - down[i]) * per
+            u = along[i] + du * np.float32(0.5) + np.float32(i * CELL - CELL // 2 + from_left)
+            w = down[i] + dv * np.float32(0.5) + np.float32(y + from_top)
+            for k in range(CELL):
+                xs[i * CELL + k], ys[i * CELL + k] = u + np.float32(k) * (du + one), w + np.float32(k) * dv
+        to, fit = out[y], inside[y]
+        for x in range(width):
+            fits = (px[x] >= zero) & (py[x] >= zero) & (px[x] < right) & (py[x] < bottom)
+            u, w = px[x] if fits else zero, py[x] if fits else zero
+            a, b = np.int32(u), np.int32(w)
+            at[x] = np.uint32(np.int32(b * stride) + a)
+            px[x], py[x] = u - np.float32(a), w - np.float32(b)
+            fit[x] = one if fits else zero
+        for x in range(width):
+            n = np.uintp(at[x])
+            m = n + below
+            near = flat[n] + px[x] * (flat[n + next_] - flat[n])
+            far = flat[m] + px[x] * (flat[m + next_] - flat[m])
+            to[x] = near + py[x] * (far - near) if fit[x] > zero else zero
 
 
 @_jit
 def _gather_information(now: Any, then: Any, inside: Any, limit: Any, out: Any) -> None:
     """Per cell (xx, xy, yy, x e, y e, w, w e e): information that its px have on how far `then` is to move."""
-    half, one = np.float32(0.5), np.float32(1.0)
+    zero, one, quarter = np.float32(0.0), np.float32(1.0), np.float32(0.25)
     height, width = now.shape
-    out[:] = np.float32(0.0)
-    gx, gy = np.empty(width, np.float32), np.empty(width, np.float32)
-    for y in range(height):
-        above, below = max(y - 1, 0), min(y + 1, height - 1)
-        row = out[y // CELL]
-        for x in range(1, width - 1):
-            gx[x] = half * half * (now[y, x + 1] - now[y, x - 1] + then[y, x + 1] - then[y, x - 1])
-        gx[0], gx[width - 1] = np.float32(0.0), np.float32(0.0)
-        for x in range(width):
-            gy[x] = half * half * (now[below, x] - now[above, x] + then[below, x] - then[above, x])
+    sums = np.empty((7, width), np.float32)
+    xx, xy, yy, xe, ye, ww, ee = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]
+    across = np.zeros(width, np.float32)
+    gx = across[1 : width - 1]
+    for j in range(height // CELL):
+        sums[:] = zero
+        for y in range(j * CELL, j * CELL + CELL):
+            above, below = max(y - 1, 0), min(y + 1, height - 1)
+            own, other, there = now[y], then[y], inside[y]
+            own_up, own_low, other_up, other_low = now[above], now[below], then[above], then[below]
+            own_left, own_right, other_left, other_right = own[: width - 2], own[2:], other[: width - 2], other[2:]
+            for x in range(width - 2):
+                gx[x] = quarter * (own_right[x] - own_left[x] + other_right[x] - other_left[x])
+            for x in range(width):
+                gy = quarter * (own_low[x] - own_up[x] + other_low[x] - other_up[x])
+                e = own[x] - other[x]
+                w = there[x] / (one + e * e * limit)
+                a, b = across[x] * w, gy * w
+                xx[x] += a * across[x]
+                xy[x] += a * gy
+                yy[x] += b * gy
+                xe[x] += a * e
+                ye[x] += b * e
+                ww[x] += w
+                ee[x] += w * e * e
         for i in range(width // CELL):
-            xx, xy, yy, xe, ye, ww, ee = half * 0, half * 0, half * 0, half * 0, half * 0, half * 0, half * 0
-            for x in range(i * CELL, i * CELL + CELL):
-                e = now[y, x] - then[y, x]
-                w = inside[y, x] / (one + e * e * limit)
-                a, b = gx[x] * w, gy[x] * w
-                xx, xy, yy = xx + a * gx[x], xy + a * gy[x], yy + b * gy[x]
-                xe, ye = xe + a * e, ye + b * e
-                ww, ee = ww + w, ee + w * e * e
-            cell = row[i]
-            cell[0] += xx
-            cell[1] += xy
-            cell[2] += yy
-            cell[3] += xe
-            cell[4] += ye
-            cell[5] += ww
-            cell[6] += ee
+            for n in range(7):
+                four = sums[n, i * CELL : i * CELL + CELL]
+                out[j, i, n] = (four[0] + four[1]) + (four[2] + four[3])
 
 
 @_jit

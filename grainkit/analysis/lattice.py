@@ -45,7 +45,7 @@ class Lattice:
         first = (step - 1) / 2
         out = np.empty((height, width, self.values.shape[2]), np.float32)
         _enlarge(
-            self.values,
+            np.ascontiguousarray(self.values),
             np.float32((first - self.top) / self.step),
             np.float32((first - self.left) / self.step),
             np.float32(step / self.step),
@@ -89,17 +89,25 @@ def read(values: Any, y: Any, x: Any, out: Any) -> None:
 @_jit
 def _enlarge(values: Any, top: Any, left: Any, unit: Any, out: Any) -> None:
     rows, columns, count = values.shape
-    line = np.empty((columns, count), np.float32)
-    for y in range(out.shape[0]):
+    height, width = out.shape[0], out.shape[1]
+    # Rows of points and of px as they lie in memory; what each sample of a row is made of is the same in all rows.
+    points, to = values.reshape(rows, columns * count), out.reshape(height, width * count)
+    at, weights = np.empty((4, width * count), np.uint32), np.empty((4, width * count), np.float32)
+    for x in range(width):
+        i, b0, b1, b2, b3 = _taps(left + np.float32(x) * unit, columns)
+        for n in range(count):
+            k = x * count + n
+            weights[0, k], weights[1, k], weights[2, k], weights[3, k] = b0, b1, b2, b3
+            at[0, k], at[1, k] = max(i - 1, 0) * count + n, i * count + n
+            at[2, k], at[3, k] = (i + 1) * count + n, min(i + 2, columns - 1) * count + n
+    line = np.empty(columns * count, np.float32)
+    i0, i1, i2, i3 = at[0], at[1], at[2], at[3]
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    for y in range(height):
         j, a0, a1, a2, a3 = _taps(top + np.float32(y) * unit, rows)
-        j0, j3 = max(j - 1, 0), min(j + 2, rows - 1)
-        for i in range(columns):
-            for n in range(count):
-                line[i, n] = (
-                    a0 * values[j0, i, n] + a1 * values[j, i, n] + a2 * values[j + 1, i, n] + a3 * values[j3, i, n]
-                )
-        for x in range(out.shape[1]):
-            i, b0, b1, b2, b3 = _taps(left + np.float32(x) * unit, columns)
-            i0, i3 = max(i - 1, 0), min(i + 2, columns - 1)
-            for n in range(count):
-                out[y, x, n] = b0 * line[i0, n] + b1 * line[i, n] + b2 * line[i + 1, n] + b3 * line[i3, n]
+        p0, p1, p2, p3 = points[max(j - 1, 0)], points[j], points[j + 1], points[min(j + 2, rows - 1)]
+        for k in range(columns * count):
+            line[k] = a0 * p0[k] + a1 * p1[k] + a2 * p2[k] + a3 * p3[k]
+        row = to[y]
+        for k in range(width * count):
+            row[k] = w0[k] * line[i0[k]] + w1[k] * line[i1[k]] + w2[k] * line[i2[k]] + w3[k] * line[i3[k]]

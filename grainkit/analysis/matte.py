@@ -163,6 +163,14 @@ def matte_over(guide: F32, small: F32, own: Face, colour: SkinColour, person: F3
     guide: (h, w) luma 0..1 of the picture, whose edges the matte follows. own: the face in px of `small`.
     person: matte of people at the size of `small`, or None.
     """
+    return along_edges(guide, own, likely_skin(small, own, colour, person))
+
+
+def likely_skin(small: F32, own: Face, colour: SkinColour, person: F32 | None) -> F32:
+    """(h, w) float32 0..1: what may be skin by its colour and place, features and edges aside.
+
+    small: (h, w, 3) picture, about 1 px per mm. own, person: the face, and matte of people or None, in its px.
+    """
     mm, shape = own.px_per_mm, small.shape[:2]
     lab = _lab(small, mm)
     cell = ((lab - _FIRST) * (1 / _CELL)).astype(np.int32)
@@ -189,10 +197,19 @@ def matte_over(guide: F32, small: F32, own: Face, colour: SkinColour, person: F3
     matte = np.maximum(near, _patches(far, near, mm))
     if person is not None:
         matte *= np.clip((person - 0.25) / 0.4, 0, 1)
+    return np.asarray(matte, np.float32)
+
+
+def along_edges(guide: F32, own: Face, likely: F32) -> F32:
+    """(h, w) matte out of `likely_skin`, the size of its picture reduced: features taken out, along the guide's edges.
+
+    guide: (h, w) luma 0..1 of the picture. own: the face in px of `likely`.
+    """
+    mm, shape = own.px_per_mm, (likely.shape[0], likely.shape[1])
     bare = _featureless(shape, own)
-    matte *= bare
-    matte = cv2.erode(matte, _disk(0.5 * mm))
-    gain, offset = _guided(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.asarray(matte, np.float32), 2.0 * mm)
+    matte = cv2.erode(likely * bare, _disk(0.5 * mm))
+    small = guide if guide.shape == shape else cv2.resize(guide, shape[::-1], interpolation=cv2.INTER_AREA)
+    gain, offset = _guided(np.asarray(small, np.float32), np.asarray(matte, np.float32), 2.0 * mm)
     limit = _blur(bare, 0.4 * mm) * (cv2.dilate(matte, _disk(2.5 * mm)) > 0.05)
     if guide.shape != shape:
         gain, offset, limit = (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from grainkit.color import chroma_codes, luma_codes
 from grainkit.frame import Frame, Plane
@@ -66,20 +69,39 @@ def rgb_of(frame: Frame, area: Area | None = None, size: tuple[int, int] | None 
     """
     top, left, height, width = area or (0, 0, frame.height, frame.width)
     shape = size or (height, width)
-    y = luma_of(frame, area, size)
     if len(frame.planes) == 1:
-        return np.clip(np.repeat(y[..., None], 3, axis=2), 0, 1)
+        return np.clip(np.repeat(luma_of(frame, area, size)[..., None], 3, axis=2), 0, 1)
+    y = _resized(frame.planes[0], (top, left, height, width), shape)
     across, down = frame.color.subsampling
     first, begin = top // down, left // across
     under = (first, begin, -(-(top + height) // down) - first, -(-(left + width) // across) - begin)
-    kr, kg, kb = frame.color.luma_weights()
+    black, white = (0.0, 1.0) if frame.color.is_float else luma_codes(frame.color.depth, frame.color.range)
     zero, unit = (0.0, 1.0) if frame.color.is_float else chroma_codes(frame.color.depth, frame.color.range)
-    cb, cr = ((_resized(plane, under, shape) - np.float32(zero)) * np.float32(1 / unit) for plane in frame.planes[1:])
+    scales = np.array([black, 1 / (white - black), zero, 1 / unit], np.float32)
+    cb, cr = (_resized(plane, under, shape) for plane in frame.planes[1:])
     out = np.empty((*shape, 3), np.float32)
-    out[..., 0] = y + cr * np.float32(2 * (1 - kr))
-    out[..., 2] = y + cb * np.float32(2 * (1 - kb))
-    out[..., 1] = y - cb * np.float32(2 * (1 - kb) * kb / kg) - cr * np.float32(2 * (1 - kr) * kr / kg)
-    return np.clip(out, 0, 1, out=out)
+    _rgb(y, cb, cr, scales, _terms(frame.color.luma_weights()), out)
+    return out
+
+
+def _terms(weights: tuple[float, float, float]) -> F32:
+    """What Cr adds to R', Cb and Cr take from G', Cb adds to B'."""
+    kr, kg, kb = weights
+    parts = (2 * (1 - kr), 2 * (1 - kb) * kb / kg, 2 * (1 - kr) * kr / kg, 2 * (1 - kb))
+    return np.array(parts, np.float32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _rgb(y: Any, cb: Any, cr: Any, scales: Any, terms: Any, out: Any) -> None:
+    """R'G'B' of samples as they are stored. scales: luma's black and unit, chroma's zero and unit."""
+    black, of_luma, zero, of_chroma = scales[0], scales[1], scales[2], scales[3]
+    for j in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            luma = (y[j, i] - black) * of_luma
+            b, r = (np.float32(cb[j, i]) - zero) * of_chroma, (np.float32(cr[j, i]) - zero) * of_chroma
+            out[j, i, 0] = min(max(luma + r * terms[0], np.float32(0.0)), np.float32(1.0))
+            out[j, i, 1] = min(max(luma - b * terms[1] - r * terms[2], np.float32(0.0)), np.float32(1.0))
+            out[j, i, 2] = min(max(luma + b * terms[3], np.float32(0.0)), np.float32(1.0))
 
 
 def reduced_size(frame: Frame, longest: int) -> tuple[int, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from grainkit.analysis.face import FACE_WIDTH_MM, Face, mean_face
 from grainkit.analysis.lattice import Lattice
@@ -149,10 +151,22 @@ def _bend(square: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _evaluate(
     grid: npt.NDArray[np.float64], points: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
+    """(n, k) values of a spline at places (n, 2): weights (points + 3, k) from `_thin_plate`."""
     out = np.empty((len(grid), weights.shape[1]))
-    for start in range(0, len(grid), 4096):
-        part = grid[start : start + 4096]
-        square = ((part[:, None] - points[None]) ** 2).sum(-1)
-        affine = np.column_stack([np.ones(len(part)), part])
-        out[start : start + 4096] = _bend(square) @ weights[: len(points)] + affine @ weights[len(points) :]
+    _sum_up(grid, points, weights, out)
     return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_up(grid: Any, points: Any, weights: Any, out: Any) -> None:
+    count = points.shape[0]
+    for i in range(grid.shape[0]):
+        x, y = grid[i, 0], grid[i, 1]
+        for n in range(out.shape[1]):
+            out[i, n] = weights[count, n] + x * weights[count + 1, n] + y * weights[count + 2, n]
+        for k in range(count):
+            across, down = x - points[k, 0], y - points[k, 1]
+            square = max(across * across + down * down, 1e-18)
+            bend = 0.5 * square * np.log(square)
+            for n in range(out.shape[1]):
+                out[i, n] += bend * weights[k, n]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -20,9 +21,9 @@ from grainkit.analysis.face import BROWS, EYES, Face
 from grainkit.analysis.faces import FaceTracker
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import estimate_light
-from grainkit.analysis.matte import SkinColour, filled, matte_over, skin_colour
+from grainkit.analysis.matte import SkinColour, along_edges, filled, likely_skin, skin_colour
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
+from grainkit.analysis.picture import Area, luma_of, reduced_size, rgb_of
 from grainkit.analysis.shots import ShotDetector
 from grainkit.analysis.source_noise import source_noise
 from grainkit.analysis.uv import normals_at, uv_and_normals
@@ -47,18 +48,21 @@ from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
 F32 = npt.NDArray[np.float32]
 
-#: Long side of the picture that faces are looked for in, px.
-LOOK_SIZE = 1280
+#: Long side of the picture that faces are looked for in, px; at least, where all known faces are large.
+LOOK_SIZE, LEAST_LOOK = 1280, 640
 #: Video: between looks known faces are followed in a picture that shows the smallest at this width, px.
 FOLLOW_FACE = 110.0
 #: (height, width) of what people are found in; the network's own.
 PERSON_SIZE = (256, 256)
-#: Video: frames from one look at where people are, and at how much texture there is, to the next.
-PERSON_EVERY, ENERGY_EVERY = 3, 4
+#: Video: frames from one look at where people are, at where skin is, and at how much texture there is, to the next.
+#: In between, people go with their faces and skin with what the anchor sees to move.
+PERSON_EVERY, SKIN_EVERY, ENERGY_EVERY = 6, 3, 4
 #: Video: frames in which what is known of a face's own texture is renewed.
 ENERGY_FRAMES = 24.0
 #: Video: share of a face's speed that is taken over per frame.
 SPEED_SHARE = 0.12
+#: Fewer px of skin than this within a user's matte say nothing of it.
+LEAST_SKIN = 200
 #: Faces smaller than this many px per mm have no room for texture (a face 60 px wide).
 SMALLEST = 0.45
 #: Most faces that are textured in a frame, largest first.
@@ -87,6 +91,10 @@ class Region:
     height: int
     width: int
 
+    @property
+    def area(self) -> Area:
+        return self.top, self.left, self.height, self.width
+
     @staticmethod
     def around(face: Face, frame: Frame, reach: tuple[float, float, float]) -> Region | None:
         """The surroundings of a face within the frame; None where none of it is inside."""
@@ -103,11 +111,39 @@ class Region:
         return Region(y0, x0, y1 - y0, x1 - x0)
 
 
+@dataclass(frozen=True, eq=False)
+class _Likely:
+    """What may be skin by colour and place in a region of one frame: (h, w) 0..1, features and edges aside.
+
+    age: frames since it was looked at; it was moved along since.
+    """
+
+    plane: F32
+    region: Region
+    index: int
+    age: int = 0
+
+    def carried(self, back: Lattice, view: _View) -> _Likely:
+        """The same one frame later. back: px from places of that frame to where they were."""
+        (height, width), region = view.small, view.region
+        unit = width / region.width
+        motion = back.scaled(unit, region.left, region.top).on(height, width)
+        size, before = self.plane.shape, self.region
+        x = (np.arange(width, dtype=np.float32) + 0.5) * np.float32(region.width / width) + (region.left - before.left)
+        y = (np.arange(height, dtype=np.float32) + 0.5) * np.float32(region.height / height) + (region.top - before.top)
+        motion[..., 0] += x
+        motion[..., 1] += y[:, None]
+        motion *= np.array([size[1] / before.width, size[0] / before.height], np.float32)
+        motion -= np.float32(0.5)
+        plane = cv2.remap(self.plane, motion, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return _Likely(np.asarray(plane, np.float32), region, view.frame.index, self.age + 1)
+
+
 @dataclass(eq=False)
 class _Known:
     """What a shot knows of one face: fixed when it was first seen, but for what follows it (video).
 
-    colour: None where the user's own matte makes it needless.
+    colour: None where too little skin is seen. likely: of the last frame that it was needed in.
     """
 
     colour: SkinColour | None
@@ -115,6 +151,7 @@ class _Known:
     atlas: Atlas
     anchor: Anchor | None
     texture: EnergyMap
+    likely: _Likely | None
     speed: float = 0.0
     frames: int = 0
 
@@ -124,41 +161,51 @@ class _View:
     """A region of a frame as one face's texture is worked out on it.
 
     scale: px of it per px of the frame. face: in its px. luma: (h, w), sides whole multiples of BLOCK.
-    looked: (h', w', 3) R'G'B' that the matte is worked out on. rgb: means over squares.
+    small: (height, width) that skin is looked for at. rgb: means over squares.
     """
 
+    frame: Frame
     region: Region
     size: tuple[int, int]
+    small: tuple[int, int]
     scale: float
     face: Face
     luma: F32
-    looked: F32
     rgb: F32
 
     @staticmethod
     def of(frame: Frame, face: Face, region: Region, matte_scale: float) -> _View:
         scale = min(1.0, FINEST / face.px_per_mm)
         size = (max(8, round(region.height * scale)), max(8, round(region.width * scale)))
-        area = (region.top, region.left, region.height, region.width)
         own = face.scaled(scale, region.left, region.top)
-        luma = np.ascontiguousarray(padded(np.clip(luma_of(frame, area, size), 0, 1)))
+        luma = np.ascontiguousarray(padded(np.clip(luma_of(frame, region.area, size), 0, 1)))
         look = min(1.0, matte_scale / own.px_per_mm)
-        looked = rgb_of(frame, area, (max(8, round(size[0] * look)), max(8, round(size[1] * look))))
+        small = (max(8, round(size[0] * look)), max(8, round(size[1] * look)))
         squares = (luma.shape[0] // BLOCK, luma.shape[1] // BLOCK)
-        return _View(region, size, scale, own, luma, looked, rgb_of(frame, area, squares))
+        return _View(frame, region, size, small, scale, own, luma, rgb_of(frame, region.area, squares))
+
+    @cached_property
+    def looked(self) -> F32:
+        """(h', w', 3) R'G'B' that skin is looked for in."""
+        return rgb_of(self.frame, self.region.area, self.small)
 
     @property
     def _looked_face(self) -> Face:
-        return self.face.scaled(self.looked.shape[1] / self.size[1])
+        return self.face.scaled(self.small[1] / self.size[1])
 
     def colour(self) -> SkinColour | None:
         """The colour of the face's skin."""
         return skin_colour(self.looked, self._looked_face, work_scale=self._looked_face.px_per_mm)
 
-    def matte(self, colour: SkinColour, person: F32 | None) -> F32:
-        """(h, w) 0..1: where skin of this colour is."""
+    def likely(self, colour: SkinColour, person: F32 | None) -> _Likely:
+        """What may be skin of this colour."""
+        plane = likely_skin(self.looked, self._looked_face, colour, person)
+        return _Likely(plane, self.region, self.frame.index)
+
+    def matte(self, likely: _Likely) -> F32:
+        """(h, w) 0..1: where skin is."""
         height, width = self.size
-        return self.whole(matte_over(self.luma[:height, :width], self.looked, self._looked_face, colour, person))
+        return self.whole(along_edges(self.luma[:height, :width], self._looked_face, likely.plane))
 
     def whole(self, matte: F32) -> F32:
         """A matte (of `size`) over the whole of `luma`, nothing in the padding."""
@@ -183,6 +230,7 @@ class TextureStage:
         self._known: dict[int, _Known] = {}
         self._frames = 0
         self._person: F32 | None = None
+        self._stood: dict[int, Face] = {}
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, TextureTerm | None]]:
         """Each frame with its term, None where there is no skin to texture."""
@@ -215,13 +263,22 @@ class TextureStage:
     def _faces(self, frame: Frame) -> list[Face]:
         """Faces that have room for texture, largest first, in px of the frame."""
         if self._tracker.looks:
-            small = rgb_of(frame, size=reduced_size(frame, LOOK_SIZE))
+            small = rgb_of(frame, size=reduced_size(frame, self._look_size(frame)))
             found = self._tracker.track(small, small.shape[1] / frame.width)
         else:
             found = self._followed(frame)
         if self._frames % PERSON_EVERY == 0 or self._person is None:
             self._person = self._networks.person(rgb_of(frame, size=PERSON_SIZE)) if found else None
+            self._stood = {face.track: face for face in found}
         return sorted((f for f in found if f.px_per_mm >= SMALLEST), key=lambda f: -f.width)[:MOST_FACES]
+
+    def _look_size(self, frame: Frame) -> int:
+        """Long side of the picture that newcomers are looked for in: known faces are to be as large as in others."""
+        known = self._tracker.faces
+        if not known:
+            return LOOK_SIZE
+        longest = max(frame.height, frame.width) * FOLLOW_FACE / min(face.width for face in known)
+        return int(min(max(longest, LEAST_LOOK), LOOK_SIZE))
 
     def _followed(self, frame: Frame) -> tuple[Face, ...]:
         """Known faces, in a picture that is no larger than they need."""
@@ -249,18 +306,22 @@ class TextureStage:
             known.anchor = known.anchor.follow(frame, face)
             known.speed += SPEED_SHARE * (known.anchor.speed - known.speed)
         view = _View.of(frame, face, region, VIDEO_MATTE if self._moving else STILL_MATTE)
-        colour = known.colour if known else None
-        if frame.matte is not None:
-            area = (region.top, region.left, region.height, region.width)
-            matte = view.whole(given_matte(frame.matte, area, view.size, face, faces))
-        else:
-            colour = colour or view.colour()
-            if colour is None:
+        colour, likely, found = known.colour if known else None, known.likely if known else None, None
+        measures = self._moving and (known is None or known.frames % ENERGY_EVERY == 0)
+        if frame.matte is None or measures:
+            colour = colour or (view.colour() if known is None or frame.matte is None else None)
+            if colour is not None:
+                likely = self._likely(view, face, colour, known)
+                found = view.matte(likely)
+                if known is not None:
+                    known.likely = likely
+                    found = found if known.anchor is None else _bared(found, known.anchor, view)
+        if frame.matte is None:
+            if found is None:
                 return None
-            person = None if self._person is None else _part(self._person, region, view.looked.shape[:2], frame)
-            matte = view.matte(colour, person)
-            if known is not None and known.anchor is not None:
-                matte = _bared(matte, known.anchor, view)
+            matte = found
+        else:
+            matte = view.whole(given_matte(frame.matte, region.area, view.size, face, faces))
         if float(matte.max()) < 0.2:
             return None
         anchor = known.anchor if known else Anchor.start(frame, face) if self._moving else None
@@ -271,16 +332,29 @@ class TextureStage:
         # A little beyond the matte, for slopes at its edge.
         wanted = cv2.dilate((matte > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         material = sample(atlas, uv, wanted, bias, self._parameters.detail_scale)
+        # What a user's matte holds besides skin says nothing of what the skin lacks.
+        sure = skin if found is None else replace(skin, matte=_shared(matte, found))
         if known is None:
-            statistics = self._measured(skin, material, view)
+            statistics = self._measured(sure, material, view)
             renewed = EnergyMap(float(np.exp(-ENERGY_EVERY / ENERGY_FRAMES)))
-            known = self._known[face.track] = _Known(colour, statistics, atlas, anchor, renewed)
-        energy, share = self._texture_there(skin, known, view)
+            known = self._known[face.track] = _Known(colour, statistics, atlas, anchor, renewed, likely)
+        energy, share = self._texture_there(sure, known, view)
         known.frames += 1
         layer = skin_layer(skin, material, energy, known.statistics, self._parameters, share)
         height, width = view.size
         whole = (region.height, region.width)
         return Layer(*(_fitted(plane[:height, :width], whole) for plane in (layer.gain, layer.cb, layer.cr)))
+
+    def _likely(self, view: _View, face: Face, colour: SkinColour, known: _Known | None) -> _Likely:
+        """What may be skin: looked at now and then, and moved along in between."""
+        frame, before = view.frame, None if known is None else known.likely
+        back = None if known is None or known.anchor is None else known.anchor.back()
+        if before is not None and back is not None and before.index + 1 == frame.index and before.age + 1 < SKIN_EVERY:
+            return before.carried(back, view)
+        person = None
+        if self._person is not None:
+            person = _part(self._person, view.region, view.small, frame, face, self._stood.get(face.track, face))
+        return view.likely(colour, person)
 
     def _places(self, face: Face, view: _View, anchor: Anchor | None) -> tuple[Lattice, F32]:
         """Atlas coordinates over the view, and normals (h, w, 3) of its squares."""
@@ -325,6 +399,12 @@ def _bared(matte: F32, anchor: Anchor, view: _View) -> F32:
     return np.asarray(matte * (1 - np.clip(whole, 0, 1)), np.float32)
 
 
+def _shared(matte: F32, found: F32) -> F32:
+    """Where a matte and found skin meet; the matte where that is next to nowhere."""
+    both = np.minimum(matte, found)
+    return both if np.count_nonzero(both > 0.5) >= LEAST_SKIN else matte
+
+
 def _features(face: Face, shape: tuple[int, int]) -> F32:
     """Eyes and brows: what in a face is as sharp as the lens was."""
     out = np.zeros(shape, np.float32)
@@ -340,11 +420,15 @@ def _fitted(plane: F32, size: tuple[int, int]) -> F32:
     return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _part(person: F32, region: Region, size: tuple[int, int], frame: Frame) -> F32:
-    """The matte of people (made of the whole frame) over a region, at `size` (height, width)."""
+def _part(person: F32, region: Region, size: tuple[int, int], frame: Frame, face: Face, stood: Face) -> F32:
+    """The matte of people (made of the whole frame) over a region, at `size` (height, width).
+
+    face, stood: where a face is, and where it was when the matte was made: its surroundings have gone with it.
+    """
     height, width = person.shape
-    x = (np.arange(size[1], dtype=np.float32) + 0.5) * (region.width / size[1]) + region.left
-    y = (np.arange(size[0], dtype=np.float32) + 0.5) * (region.height / size[0]) + region.top
+    moved = stood.center - face.center
+    x = (np.arange(size[1], dtype=np.float32) + 0.5) * (region.width / size[1]) + (region.left + float(moved[0]))
+    y = (np.arange(size[0], dtype=np.float32) + 0.5) * (region.height / size[0]) + (region.top + float(moved[1]))
     x, y = x * (width / frame.width) - 0.5, y * (height / frame.height) - 0.5
     grid_x, grid_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
     return np.asarray(cv2.remap(person, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
