@@ -38,12 +38,18 @@ class _Parser(argparse.ArgumentParser):
 def command() -> int:
     """`main` in a process of its own."""
     _leave_out_scipy()
+    _keep_blas_to_one_thread()
     return main()
 
 
 def _leave_out_scipy() -> None:
     """numba loads SciPy where it finds it, for linear algebra that no kernel has: a fifth of a second of a start."""
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+
+
+def _keep_blas_to_one_thread() -> None:
+    """What is solved here is small: OpenBLAS' other threads would spin for longer than they work."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
