@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "codec.samples": [*VALUES, "analysis.picture"],
     "codec.measures": ["analysis.picture", "codec.cambi", "codec.predict", "codec.regions", "codec.viewer", "frame"],
     "codec.patches": ["codec.*", "delivery", "frame", "targets"],
+    "codec.shoulder": ["effects.highlight_guard"],
     "codec.trial": [
         *VALUES,
         "analysis.picture",
@@ -74,6 +75,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         "effects*",
         "finisher",
         "late",
+        "locked.stage",
         "plan",
         "resample",
         "targets",

@@ -1,13 +1,14 @@
 """Adapting a recipe to the codec that will follow: predict, try on a sample, measure, correct.
 
 The first settings come from prediction: the weakest grain that the worst proxy is to keep, or, where none would
-be kept, the recipe's own, which then only dithers. For VP9 and AV1 there is no prediction: the recipe's own is tried,
-and what is left of it shows whether grain is to be kept. Each round tries its settings on the sample through every
-proxy, and the worst proxy decides: grain grows where bands show or too little of it is left, gets coarser and then
-weaker where it costs too much, and the highlights' ceiling falls by what decodes above it, as far as the light that
-may be given up allows. In stills highlights are patched in every try (codec/patches.py), and the ceiling falls only
-for what that leaves. What was tried and measured best is what the recipe becomes; the run itself knows nothing of
-this.
+be kept, the recipe's own, which then only dithers. A clip whose recipe allows it gets locked grain where animated
+grain would be lost, and its ceiling starts as far below white as the untreated clip decodes above it. For VP9 and
+AV1 there is no prediction: the recipe's own is tried, and what is left of it shows whether grain is to be kept. Each
+round tries its settings on the sample through every proxy, and the worst proxy decides: grain grows where bands show
+or too little of it is left, gets coarser and then weaker where it costs too much, changes its carrier where its
+bounds are at an end, and the highlights' ceiling falls by what decodes above it, as far as the light that may be
+given up allows. In stills highlights are patched in every try (codec/patches.py), and the ceiling falls only for
+what that leaves. What was tried and measured best is what the recipe becomes; the run itself knows nothing of this.
 
 It is a function of (recipe, sample): the same twice is the same.
 """
@@ -15,7 +16,8 @@ It is a function of (recipe, sample): the same twice is the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +26,7 @@ import numpy as np
 from grainkit.codec.measures import Measures
 from grainkit.codec.patches import Patches
 from grainkit.codec.proxies import label, suits
+from grainkit.codec.shoulder import RUN, SHOULDER, Room, fitted
 from grainkit.codec.trial import Effects, Outcome, Trial
 from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
@@ -32,6 +35,8 @@ from grainkit.targets import Adapt, Proxy, Targets
 
 #: Survival that the first settings aim at above the target, because the prediction errs by about this much.
 _MARGIN = 0.05
+#: Least share of the target that must be predicted of locked grain for it to be laid: it is then under-predicted.
+_WORTH = 0.3
 #: Strengths that prediction chooses from, from the weakest allowed to the strongest.
 _CHOICES = 25
 #: One correction: grain this much stronger (more, up to a limit, where bands are far from theirs), coarser or
@@ -46,10 +51,10 @@ _INSIDE, _CAUTION = 0.97, 0.75
 _GAIN = 0.98
 #: Weakest grain, of the recipe's own, wherever the bounds would let it vanish.
 _LEAST = 0.05
-#: White is this many times as far above the knee as above the ceiling, at least where the loop moves them.
-_RUN = 3.0
-#: Between knee and ceiling there is at least this much, of white.
-_SHOULDER = 0.02
+#: Overshoot that a lowered ceiling leaves of that of the untreated clip (measured 0.8 to 0.95), and codes below.
+_OVERSHOOT, _BELOW = 0.95, 0.5
+#: Settings of a clip that are nearer than this are the same: of strength and size, and of white.
+_ALIKE, _NEAR = 0.1, 0.5 / 255
 #: Untreated banding above this cannot be asked to vanish: half of it is the limit then.
 _MUCH_BANDING = 4.0
 
@@ -63,28 +68,40 @@ class Settings:
     knee: float
     ceiling: float
     patches: int = 0
+    carrier: str = "animated"
 
     @staticmethod
     def of(effects: Effects) -> Settings:
         """What these effects have; sizes in mm are left alone and read as they are."""
         grain, guard = _grain(effects), _guard(effects)
-        return Settings(grain.strength, grain.size, guard.knee, guard.ceiling, guard.patches)
+        return Settings(grain.strength, grain.size, guard.knee, guard.ceiling, guard.patches, grain.carrier)
 
     def over(self, effects: Effects) -> dict[str, Any]:
         """`effects` with these settings."""
         return {
             **effects,
             "highlight_guard": replace(_guard(effects), knee=self.knee, ceiling=self.ceiling, patches=self.patches),
-            "cinema_grain": replace(_grain(effects), strength=self.strength, size=self.size),
+            "cinema_grain": replace(_grain(effects), strength=self.strength, size=self.size, carrier=self.carrier),
         }
 
-    def as_mapping(self) -> dict[str, float]:
+    def as_mapping(self) -> dict[str, float | str]:
         """Values by the name they have in a recipe."""
         return {
+            "cinema_grain.carrier": self.carrier,
             "cinema_grain.strength": self.strength, "cinema_grain.size": self.size,
             "highlight_guard.knee": self.knee, "highlight_guard.ceiling": self.ceiling,
             "highlight_guard.patches": self.patches,
         }  # fmt: skip
+
+    def is_like(self, other: Settings) -> bool:
+        """Whether nobody could tell a clip with the one from a clip with the other."""
+        return (
+            self.carrier == other.carrier
+            and abs(self.strength - other.strength) <= _ALIKE * other.strength
+            and abs(self.size - other.size) <= _ALIKE * other.size
+            and abs(self.knee - other.knee) <= _NEAR
+            and abs(self.ceiling - other.ceiling) <= _NEAR
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +155,7 @@ class Adapted:
         best = self.rounds[self.chosen]
         named = ", ".join(label(outcome.proxy) for outcome in best.outcomes)
         asked, found = self.asked.as_mapping(), best.settings.as_mapping()
-        changes = [f"{name} {asked[name]:.4g} to {found[name]:.4g}" for name in asked if asked[name] != found[name]]
+        changes = [f"{n} {_short(asked[n])} to {_short(found[n])}" for n in asked if asked[n] != found[n]]
         told = f"adapted to {named}: {', '.join(changes) or 'nothing to change'}"
         misses = [f"{m.target} {m.value:.3g} (limit {m.limit:.3g}) after {m.proxy}" for m in best.misses]
         return f"{told}; {'missed: ' + ', '.join(misses) if misses else 'every target met'}"
@@ -176,30 +193,31 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
     """
     effects = recipe.for_kind(kind).effects
     asked = Settings.of(effects)
-    limits = _Limits.of(effects, recipe.adapt, fixed)
+    limits = _Limits.of(effects, recipe.adapt, fixed, kind)
     untreated = trial.untreated()
-    settings, predicted = _first_guess(trial, effects, asked, limits, recipe.targets)
+    loop = _Loop(trial, effects, asked, recipe.targets, untreated)
+    settings, predicted = loop.first_guess(limits)
     if kind == "still" and limits.can_patch:
         settings = replace(settings, patches=recipe.adapt.rounds)
     rounds: list[Round] = []
     for _ in range(recipe.adapt.rounds):
         tried = trial.tried(settings.over(effects))
         if not rounds:
-            reachable = _reachable(predicted, tried.outcomes, recipe.targets)
-        misses = missed(tried.outcomes, untreated, recipe.targets, kept=reachable and settings.strength > 0)
+            # Locked grain is meant to be kept, and so is what may be locked unless even that was predicted to go.
+            may_lock = "locked" in limits.grain and (predicted is None or settings.carrier == "locked")
+            kept = may_lock or _reachable(predicted, tried.outcomes, recipe.targets)
+        misses = missed(tried.outcomes, untreated, recipe.targets, kept=kept and settings.strength > 0)
         used = settings
         if limits.can_patch:
             used = replace(settings, patches=0 if tried.patches is None else tried.patches.rounds)
         rounds.append(Round(used, predicted, tried.outcomes, misses, tried.patches))
         if kind == "clip" and len(rounds) > 1 and rounds[-1].badness > _GAIN * min(r.badness for r in rounds[:-1]):
             break
-        changed, limits = _corrected(settings, rounds[-1], limits, recipe.targets)
-        if changed == settings or any(
-            replace(changed, patches=each.settings.patches) == each.settings for each in rounds
-        ):
+        changed, limits = loop.corrected(settings, rounds[-1], limits)
+        if any(_are_same(changed, each.settings, kind) for each in (Round(settings, None, (), ()), *rounds)):
             break
         settings = changed
-        predicted = trial.predicted(_grain(settings.over(effects)))
+        predicted = loop.predicted(settings)
     chosen = min(range(len(rounds)), key=lambda at: (rounds[at].badness, at))
     found = rounds[chosen].settings
     own = dict(getattr(recipe, kind))
@@ -265,86 +283,220 @@ def _held_against(
     ]
 
 
+def _are_same(one: Settings, other: Settings, kind: str) -> bool:
+    """Whether trying one after the other would show nothing new; patches are found and not asked for."""
+    return one.is_like(other) if kind == "clip" else replace(one, patches=other.patches) == other
+
+
 @dataclass(frozen=True)
-class _Limits:
-    """Between what the loop may move; where something is fixed, both ends are the same."""
+class _Range:
+    """Strengths of grain that the loop may choose from; both ends are the same where it is fixed."""
 
     weakest: float
     strongest: float
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Between what the loop may move. grain: strengths by carrier; locked is in it where grain may be locked."""
+
+    grain: Mapping[str, _Range]
     coarsest: float
-    least_knee: float
-    least_ceiling: float
+    room: Room
     can_resize: bool
-    can_bend: bool
-    can_lower: bool
     can_patch: bool
 
     @staticmethod
-    def of(effects: Effects, bounds: Adapt, fixed: Collection[str]) -> _Limits:
+    def of(effects: Effects, bounds: Adapt, fixed: Collection[str], kind: str) -> _Limits:
         grain, guard = _grain(effects), _guard(effects)
         holds = grain.strength == 0.0 or "cinema_grain.strength" in fixed
         top = CinemaGrain.declared()["strength"][1].high, CinemaGrain.declared()["size"][1].high
+        weaker = max(bounds.weaker, _LEAST)
+        own = _Range(grain.strength, grain.strength)
+        if not holds:
+            own = _Range(grain.strength * weaker, min(grain.strength * bounds.stronger, top[0]))
+        ranges = {grain.carrier: own}
+        if kind == "clip" and bounds.locked > 0.0 and not holds:
+            if grain.carrier == "animated" and "cinema_grain.carrier" not in fixed:
+                ranges["locked"] = _Range(bounds.locked * weaker, bounds.locked)
+            elif grain.carrier == "locked":
+                ranges["locked"] = replace(own, strongest=max(bounds.locked, grain.strength))
         return _Limits(
-            weakest=grain.strength * (1.0 if holds else max(bounds.weaker, _LEAST)),
-            strongest=min(grain.strength * (1.0 if holds else bounds.stronger), top[0]),
-            coarsest=min(grain.size * bounds.coarser, top[1]),
-            least_knee=max(guard.knee - bounds.lower, HighlightGuard.declared()["knee"][1].low),
-            least_ceiling=max(guard.ceiling - bounds.lower, HighlightGuard.declared()["ceiling"][1].low),
+            grain=ranges,
+            coarsest=min(_rounded(grain.size * bounds.coarser), top[1]),
+            room=Room(
+                least_knee=max(guard.knee - bounds.lower, HighlightGuard.declared()["knee"][1].low),
+                least_ceiling=max(guard.ceiling - bounds.lower, HighlightGuard.declared()["ceiling"][1].low),
+                can_bend=guard.strength > 0.0 and "highlight_guard.knee" not in fixed,
+                can_lower=guard.strength > 0.0 and "highlight_guard.ceiling" not in fixed,
+            ),
             can_resize=not ({"cinema_grain.size", "cinema_grain.size_mm"} & set(fixed)) and grain.size_mm == 0.0
             and grain.film == NO_FILM and grain.strength > 0.0,
-            can_bend=guard.strength > 0.0 and "highlight_guard.knee" not in fixed,
-            can_lower=guard.strength > 0.0 and "highlight_guard.ceiling" not in fixed,
             can_patch=guard.strength > 0.0 and "highlight_guard.patches" not in fixed,
         )  # fmt: skip
 
-
-def _first_guess(
-    trial: Trial, effects: Effects, asked: Settings, limits: _Limits, targets: Targets
-) -> tuple[Settings, float | None]:
-    """The weakest grain that is predicted to be kept, at the recipe's size or else coarser.
-
-    The recipe's own where none is (it then dithers), where there is no model, and where nothing may move.
-    """
-    own = trial.predicted(_grain(effects))
-    if own is None or limits.weakest == limits.strongest:
-        return asked, own
-    sizes = [asked.size]
-    while limits.can_resize and sizes[-1] < limits.coarsest:
-        sizes.append(min(_rounded(sizes[-1] * _COARSER), limits.coarsest))
-    for size in sizes:
-        for strength in np.geomspace(limits.weakest, limits.strongest, _CHOICES):
-            settings = replace(asked, strength=_rounded(float(strength)), size=size)
-            predicted = trial.predicted(_grain(settings.over(effects)))
-            if predicted is not None and predicted >= targets.rho + _MARGIN:
-                return settings, predicted
-    return asked, own
+    def weakened(self, settings: Settings) -> _Limits:
+        """The same with nothing stronger than these settings, which were too strong."""
+        return replace(self, grain={**self.grain, settings.carrier: replace(
+            self.grain[settings.carrier], strongest=settings.strength
+        )})  # fmt: skip
 
 
-def _corrected(settings: Settings, last: Round, limits: _Limits, targets: Targets) -> tuple[Settings, _Limits]:
-    """The next settings to try, the same where nothing is missed or nothing may move, and what was learnt."""
-    misses = {miss.target: miss for miss in last.misses}
-    given = max((o.measures.luma_given_up or 0.0 for o in last.outcomes), default=0.0)
-    settings = _corrected_highlights(settings, misses, limits, given, targets.luma_given_up)
-    if {"bytes", "bits", "flicker"} & set(misses):
-        coarser = min(_rounded(settings.size * _COARSER), limits.coarsest)
-        if limits.can_resize and coarser > settings.size and "flicker" not in misses:
-            return replace(settings, size=coarser), replace(limits, strongest=settings.strength)
-        weaker = max(_rounded(settings.strength * _WEAKER), limits.weakest)
-        return replace(settings, strength=weaker), replace(limits, strongest=settings.strength)
-    if {"cambi", "rho", "dead"} & set(misses):
-        far = (misses["cambi"].value / misses["cambi"].limit) ** 0.5 if "cambi" in misses else 1.0
-        stronger = min(_rounded(settings.strength * min(max(far, _STRONGER), _AT_MOST)), limits.strongest)
-        if stronger > settings.strength:
-            return replace(settings, strength=stronger), limits
-        if limits.can_resize:
-            return replace(settings, size=min(_rounded(settings.size * _COARSER), limits.coarsest)), limits
-    return settings, limits
+@dataclass(frozen=True)
+class _Loop:
+    """What the steps of the loop share and do not change."""
+
+    trial: Trial
+    effects: Effects
+    asked: Settings
+    targets: Targets
+    untreated: tuple[Outcome, ...]
+
+    def predicted(self, settings: Settings) -> float | None:
+        return self.trial.predicted(_grain(settings.over(self.effects)))
+
+    def first_guess(self, limits: _Limits) -> tuple[Settings, float | None]:
+        """The weakest grain that is predicted to be kept, and a ceiling below what decodes too bright.
+
+        The recipe's own grain where there is no model, where nothing may move, and where none would be kept (it then
+        dithers) nor may be locked.
+        """
+        settings, predicted = self.asked, self.predicted(self.asked)
+        if predicted is not None:
+            kept = self._kept(limits, limits.grain)
+            settings = kept or settings
+            predicted = self.predicted(settings)
+        guard = _guard(self.effects)
+        if self.trial.given_up(guard) is None:
+            return settings, predicted
+        over = max((o.measures.p999 or 0.0) - self.targets.p999 for o in self.untreated)
+        burns = over > 0 or any(
+            (o.measures.highlights_share or 0.0) > self.targets.highlights_share for o in self.untreated
+        )
+        wanted = min(guard.ceiling, 1 - (_OVERSHOOT * over + _BELOW) / 255) if burns else guard.ceiling
+        return self._shouldered(settings, wanted, limits, 1.0), predicted
+
+    def _kept(self, limits: _Limits, carriers: Collection[str]) -> Settings | None:
+        """The weakest grain of the first of these carriers that is predicted to be kept, at its size or coarser.
+
+        Where none is, the most that may be locked if that is worth it; None where it is not, or nothing may move.
+        """
+        sizes = [self.asked.size]
+        while limits.can_resize and sizes[-1] < limits.coarsest:
+            sizes.append(min(_rounded(sizes[-1] * _COARSER), limits.coarsest))
+        for carrier in carriers:
+            ends = limits.grain[carrier]
+            if ends.weakest == ends.strongest:
+                continue
+            choices = np.geomspace(ends.weakest, ends.strongest, _CHOICES)
+            for size in sizes:
+                each = [replace(self.asked, strength=_rounded(float(s)), size=size, carrier=carrier) for s in choices]
+                if self._lives(each[-1]):
+                    return each[bisect_left(each, True, hi=len(each) - 1, key=self._lives)]
+        if "locked" not in carriers:
+            return None
+        most = replace(self.asked, strength=limits.grain["locked"].strongest, size=sizes[-1], carrier="locked")
+        predicted = self.predicted(most)
+        return most if predicted is None or predicted >= _WORTH * self.targets.rho else None
+
+    def _lives(self, settings: Settings) -> bool:
+        """Whether grain is predicted to be kept; the stronger it is, the sooner."""
+        return (self.predicted(settings) or 0.0) >= self.targets.rho + _MARGIN
+
+    def _shouldered(self, settings: Settings, ceiling: float, limits: _Limits, share: float) -> Settings:
+        """A clip's settings with this ceiling, as far as the light allows. share: of that which may be given up."""
+        guard = replace(_guard(self.effects), knee=settings.knee, ceiling=settings.ceiling)
+        light = _INSIDE * share * self.targets.luma_given_up
+        found = fitted(guard, ceiling, limits.room, self.trial.given_up, light)
+        return replace(settings, knee=found.knee, ceiling=found.ceiling)
+
+    def corrected(self, settings: Settings, last: Round, limits: _Limits) -> tuple[Settings, _Limits]:
+        """The next settings to try, the same where nothing is missed or nothing may move, and what was learnt."""
+        misses = {miss.target: miss for miss in last.misses}
+        given = max((o.measures.luma_given_up or 0.0 for o in last.outcomes), default=0.0)
+        before = self.trial.given_up(_guard(settings.over(self.effects)))
+        if before is None:
+            settings = _corrected_highlights(settings, misses, limits.room, given, self.targets.luma_given_up)
+        else:
+            settings = self._corrected_shoulder(settings, misses, limits, before / given if given > before else 1.0)
+        return self._corrected_grain(settings, misses, limits)
+
+    def _corrected_shoulder(
+        self, settings: Settings, misses: dict[str, Miss], limits: _Limits, share: float
+    ) -> Settings:
+        """Knee and ceiling for a clip's next try."""
+        if "p999" in misses:
+            wanted = settings.ceiling - (misses["p999"].value - misses["p999"].limit + _BELOW) / 255
+        elif "highlights_share" in misses:
+            wanted = settings.ceiling - _CODE
+        elif "luma_given_up" in misses:
+            wanted = settings.ceiling
+        elif "hue_degrees" in misses:
+            bent = max(settings.knee - _KNEE, limits.room.least_knee) if limits.room.can_bend else settings.knee
+            return self._shouldered(replace(settings, knee=bent), settings.ceiling, limits, share)
+        else:
+            return settings
+        return self._shouldered(settings, wanted, limits, share)
+
+    def _corrected_grain(
+        self, settings: Settings, misses: dict[str, Miss], limits: _Limits
+    ) -> tuple[Settings, _Limits]:
+        ends = limits.grain[settings.carrier]
+        may_lock = "locked" in limits.grain and settings.carrier != "locked"
+        is_lost = bool({"cambi", "rho", "dead"} & set(misses))
+        if {"bytes", "bits", "flicker"} & set(misses):
+            # Too strong and too weak at once: nothing of this carrier will do.
+            if may_lock and is_lost:
+                return self._locked(settings, limits), limits
+            coarser = min(_rounded(settings.size * _COARSER), limits.coarsest)
+            if limits.can_resize and coarser > settings.size and "flicker" not in misses:
+                return replace(settings, size=coarser), limits.weakened(settings)
+            weaker = max(_rounded(settings.strength * self._weaker(misses)), ends.weakest)
+            is_weakest = settings.strength - weaker <= _ALIKE * settings.strength
+            if is_weakest and settings.carrier != self.asked.carrier:
+                return replace(
+                    settings, strength=self.asked.strength, size=self.asked.size, carrier=self.asked.carrier
+                ), limits
+            return replace(settings, strength=weaker), limits.weakened(settings)
+        if is_lost:
+            if may_lock and "rho" in misses and not self._is_kept(settings, limits):
+                return self._locked(settings, limits), limits
+            far = (misses["cambi"].value / misses["cambi"].limit) ** 0.5 if "cambi" in misses else 1.0
+            stronger = min(_rounded(settings.strength * min(max(far, _STRONGER), _AT_MOST)), ends.strongest)
+            if stronger > settings.strength:
+                return replace(settings, strength=stronger), limits
+            coarser = min(_rounded(settings.size * _COARSER), limits.coarsest)
+            if limits.can_resize and coarser > settings.size:
+                return replace(settings, size=coarser), limits
+            if may_lock:
+                return self._locked(settings, limits), limits
+        return settings, limits
+
+    def _weaker(self, misses: dict[str, Miss]) -> float:
+        """The share of the strength that keeps flicker within its limit, whose part of it goes with the square."""
+        if "flicker" not in misses:
+            return _WEAKER
+        limit, value = misses["flicker"].limit, misses["flicker"].value
+        own = limit / self.targets.flicker
+        return _INSIDE * ((limit**2 - own**2) / (value**2 - own**2)) ** 0.5 if own < limit else _WEAKER
+
+    def _is_kept(self, settings: Settings, limits: _Limits) -> bool:
+        """Whether the strongest and coarsest grain of this carrier may outlive the worst proxy."""
+        size = limits.coarsest if limits.can_resize else settings.size
+        most = replace(settings, strength=limits.grain[settings.carrier].strongest, size=size)
+        predicted = self.predicted(most)
+        return predicted is None or predicted >= self.targets.rho - _MARGIN
+
+    def _locked(self, settings: Settings, limits: _Limits) -> Settings:
+        """The same with locked grain instead."""
+        found = self._kept(limits, ["locked"])
+        return settings if found is None else replace(found, knee=settings.knee, ceiling=settings.ceiling)
 
 
 def _corrected_highlights(
-    settings: Settings, misses: dict[str, Miss], limits: _Limits, given: float, limit: float
+    settings: Settings, misses: dict[str, Miss], room: Room, given: float, limit: float
 ) -> Settings:
-    """Knee and ceiling for the next try. given, limit: highlight luma given up, and how much may be, codes of 255.
+    """Knee and ceiling for a still's next try. given, limit: highlight luma given up, and how much may be, in codes.
 
     What is given up grows with the ceiling's distance from white, so the ceiling falls no further than the limit
     lets it, and rises where that is passed. The knee falls with it (and gives up some more, hence the power): a
@@ -352,8 +504,8 @@ def _corrected_highlights(
     """
     knee, ceiling = settings.knee, settings.ceiling
     share = (_INSIDE * limit / given) ** _CAUTION if given > 0 else math.inf
-    flattest = 1 - (1 - (limits.least_knee if limits.can_bend else knee)) / _RUN
-    lowest = max(1 - (1 - ceiling) * share, limits.least_ceiling, flattest)
+    flattest = 1 - (1 - (room.least_knee if room.can_bend else knee)) / RUN
+    lowest = max(1 - (1 - ceiling) * share, room.least_ceiling, flattest)
     if given > limit:
         move = max(lowest - ceiling, 0.0)
     elif {"highlights_share", "p999"} & set(misses):
@@ -361,13 +513,13 @@ def _corrected_highlights(
         move = -min(max(_CODE, _SHARE * above / 255), max(ceiling - lowest, 0.0))
     else:
         move = 0.0
-    if limits.can_lower:
+    if room.can_lower:
         ceiling += move
-    if limits.can_bend:
+    if room.can_bend:
         bend = _KNEE if move == 0.0 and "hue_degrees" in misses else 0.0
-        wanted = min(knee - bend, 1 - _RUN * (1 - ceiling)) if move <= 0.0 else knee
-        knee = min(max(wanted, limits.least_knee), ceiling - _SHOULDER)
-    return replace(settings, knee=_rounded(knee), ceiling=_rounded(max(ceiling, knee + _SHOULDER)))
+        wanted = min(knee - bend, 1 - RUN * (1 - ceiling)) if move <= 0.0 else knee
+        knee = min(max(wanted, room.least_knee), ceiling - SHOULDER)
+    return replace(settings, knee=_rounded(knee), ceiling=_rounded(max(ceiling, knee + SHOULDER)))
 
 
 def _rounded(value: float) -> float:
@@ -395,3 +547,7 @@ def _told(outcome: Outcome) -> dict[str, Any]:
     if outcome.growth is not None:
         told["growth"] = round(outcome.growth, 3)
     return told | outcome.measures.as_mapping()
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
