@@ -14,7 +14,7 @@ Columns: before and after are the measure without and with the proxy. bands: CAM
 the added pattern left. kept: deviation of texture after over before. dead: share of 16x16 blocks that lose over
 half their texture. >=254, p99.9, hue: highlights. luma: codes of highlight luma given up. flicker: contours, codes.
 cost: bytes or kb/s, against clean. missed: targets of the preset that do not hold after this proxy; for a picture that
-breaks one before any effect, see `missed` in grainkit.codec.adapt.
+breaks one before any effect, see `missed` in grainkit.codec.rounds.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
-from grainkit.codec.adapt import adapt, missed, proxies_of
+from grainkit.codec.adapt import adapt, proxies_of
 from grainkit.codec.measures import CLIPPED
 from grainkit.codec.proxies import label
+from grainkit.codec.rounds import missed
 from grainkit.codec.samples import WINDOW, choose_windows, gathered
 from grainkit.codec.trial import ClipTrial, Outcome, StillTrial
 from grainkit.codec.viewer import as_seen, unclamped_rgb

@@ -10,9 +10,11 @@ import yaml
 from drawn import clip, numbered, still, y4m_of
 from PIL import Image
 
-from grainkit.codec.adapt import Settings, adapt, missed, proxies_of
+from grainkit.codec.adapt import adapt, proxies_of
 from grainkit.codec.measures import Measures
+from grainkit.codec.rounds import missed
 from grainkit.codec.samples import choose_windows, gathered
+from grainkit.codec.settings import Settings
 from grainkit.codec.trial import Outcome, Tried
 from grainkit.color import Color
 from grainkit.errors import InputError, OutputError, RecipeError
@@ -238,6 +240,16 @@ def test_grain_that_flickers_and_is_lost_at_once_changes_its_carrier(recipe):
     trial = Pretend(codec, predicted=lambda grain: None, untreated=replace(FINE, flicker=1.0))
     adapt(recipe, "clip", trial)
     assert [s.carrier for s in trial.seen] == ["animated", "locked"]
+
+
+def test_grain_that_flickers_where_locking_is_not_worth_it_is_only_made_weaker(recipe):
+    def codec(settings):
+        return replace(FINE, cambi=9.0, flicker=1.0 + settings.strength)
+
+    trial = Pretend(codec, predicted=lambda grain: 0.0, untreated=replace(FINE, flicker=1.0))
+    adapt(recipe, "clip", trial)
+    assert {s.carrier for s in trial.seen} == {"animated"}
+    assert trial.seen[1].strength < trial.seen[0].strength
 
 
 def test_locked_grain_that_flickers_at_its_weakest_is_taken_back(recipe):

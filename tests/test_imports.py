@@ -81,7 +81,10 @@ MAY_IMPORT: dict[str, list[str]] = {
         "targets",
         "texture.term",
     ],
-    "codec.adapt": ["codec.*", "effects*", "recipe", "targets"],
+    "codec.settings": ["codec.shoulder", "codec.trial", "effects*", "targets"],
+    "codec.rounds": ["codec.*", "targets"],
+    "codec.corrections": ["codec.*", "targets"],
+    "codec.adapt": ["codec.*", "recipe", "targets"],
     "codec*": [
         "backends.base",
         "codec.*",
