@@ -307,9 +307,11 @@ class ClipTrial:
     def _learn(self, grain: Parameters, outcomes: Sequence[Outcome]) -> None:
         """The QPs of encoders that tell none, from what they left of animated grain."""
         assert isinstance(grain, CinemaGrain)
+        if grain.carrier != "animated" or grain.strength == 0.0:
+            return
         for outcome in outcomes:
             proxy, rho = outcome.proxy, outcome.measures.rho
-            if grain.carrier != "animated" or proxy.codec in _TELL_QP or proxy in self._qps or rho is None:
+            if proxy.codec in _TELL_QP or proxy in self._qps or rho is None:
                 continue
             mean = qp_that_leaves(rho, lambda qp, proxy=proxy: self._left(grain, proxy, (qp,)))  # type: ignore[misc]
             self._qps[proxy] = (mean - _KEY_FRAME, mean)
