@@ -51,6 +51,11 @@ class Adapted:
         """The highlight patches that belong to the recipe; None where it asks for none."""
         return self.rounds[self.chosen].patches
 
+    @property
+    def carrier(self) -> str:
+        """What carries the grain that was chosen."""
+        return self.rounds[self.chosen].settings.carrier
+
     def note(self) -> str:
         """What was changed and what is still missed, in a sentence."""
         best = self.rounds[self.chosen]

@@ -229,7 +229,7 @@ class ClipTrial:
         self._untreated = self._at_platform(plain)
         finder = Finder()
         # Where people are does not depend on the size that they are shown at.
-        people = [finder.people(frame, frame.matte) for frame in map(_middle, plain)]
+        people = [finder.people(f, f.matte) for f in map(_middle, next(iter(self._untreated.values())))]
         self._found = {box: tuple(each.at(*box.size) for each in people) for box in self._untreated}
         self._zones = {
             box: [
