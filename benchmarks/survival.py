@@ -5,16 +5,17 @@
 
 For every social and video preset that says what a platform does: the picture as it was (clean), with white
 noise on luma that is as visible as the preset's own grain (equal deviation once blurred as the eye does,
-EYE_SIGMA px), and finished by the preset as it is (ours) and after adapting (adapt). Presets that do the same
-are one row. Proxies marked * were not adapted to: another quality of JPEG, another codec at the rate. Pictures are
-the drawn samples and, where it is there, what lies in ../shared/media. --quick: the samples alone, short windows
-and one preset of a kind. --crops writes a page of decoded crops for each row.
+EYE_SIGMA px), and finished by the preset as it is (ours) and after adapting (adapt; locked where that locked
+the grain to what moves). Presets that do the same are one row. Proxies marked * were not adapted to: another quality
+of JPEG, another codec at the rate. Pictures are the drawn samples and, where it is there, what lies in
+../shared/media. --quick: the samples alone, short windows and one preset of a kind. --crops writes a page of decoded
+crops for each row.
 
 Columns: before and after are the measure without and with the proxy. bands: CAMBI on smooth areas. rho: share of
 the added pattern left. kept: deviation of texture after over before. dead: share of 16x16 blocks that lose over
 half their texture. >=254, p99.9, hue: highlights. luma: codes of highlight luma given up. flicker: contours, codes.
 cost: bytes or kb/s, against clean. missed: targets of the preset that do not hold after this proxy; for a picture that
-breaks one before any effect, see `missed` in grainkit.codec.adapt.
+breaks one before any effect, see `missed` in grainkit.codec.rounds.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
-from grainkit.codec.adapt import adapt, missed, proxies_of
+from grainkit.codec.adapt import adapt, proxies_of
 from grainkit.codec.measures import CLIPPED
 from grainkit.codec.proxies import label
+from grainkit.codec.rounds import missed
 from grainkit.codec.samples import WINDOW, choose_windows, gathered
 from grainkit.codec.trial import ClipTrial, Outcome, StillTrial
 from grainkit.codec.viewer import as_seen, unclamped_rgb
@@ -177,7 +179,7 @@ def clip_rows(case: Case, path: Path, backend: Backend, threads: ThreadPoolExecu
         "clean": trial.untreated(),
         f"white {deviation:.1f}": trial.made(lambda f: with_white_noise(f, plan, deviation, backend)),
         "ours": trial.tried(plan.recipe.effects).outcomes,
-        "adapt": trial.tried(found.recipe.for_kind("clip").effects).outcomes,
+        "locked" if found.carrier == "locked" else "adapt": trial.tried(found.recipe.for_kind("clip").effects).outcomes,
     }
 
 
@@ -203,13 +205,13 @@ def table(rows: Rows, case: Case) -> Iterator[str]:
                 (_number(after.flicker), 9), (f"{one.cost:.0f}{growth}", 14),
             )  # fmt: skip
             line = f"  {label(one.proxy) + mark:30}{name:11}" + "".join(f"{text:>{width}}" for text, width in cells)
-            yield f"{line}  {beyond(one, plain, case)}"
+            yield f"{line}  {beyond(one, plain, case, name)}"
 
 
-def beyond(one: Outcome, plain: Outcome, case: Case) -> str:
-    """The targets that an outcome misses. Grain of a clip only dithers, and its pattern may go."""
+def beyond(one: Outcome, plain: Outcome, case: Case, name: str) -> str:
+    """The targets that an outcome misses. Grain of a clip that is not locked only dithers, and its pattern may go."""
     found = {miss.target for miss in missed([one], [plain], case.recipe.targets, kept=True)}
-    if case.kind == "clip":
+    if case.kind == "clip" and name != "locked":
         found -= {"rho", "pulse"}
     return ", ".join(sorted(found)) or "-"
 

@@ -67,3 +67,7 @@ class Adapt:
     stronger: float = param(2.0, "Most strength of grain, of the recipe's own.", low=1.0, high=8.0, unit="x")
     coarser: float = param(1.5, "Largest grain, of the recipe's own size.", low=1.0, high=4.0, unit="x")
     lower: float = param(0.06, "How far the highlights' knee and ceiling may fall.", low=0.0, high=0.2, unit="of white")
+    locked: float = param(
+        0.0, "Most strength of locked grain that a clip may get in place of animated grain which its proxies lose; 0 "
+        "keeps the carrier.", low=0.0, high=8.0, unit="codes of 255",
+    )  # fmt: skip

@@ -10,9 +10,11 @@ import yaml
 from drawn import clip, numbered, still, y4m_of
 from PIL import Image
 
-from grainkit.codec.adapt import Settings, adapt, missed, proxies_of
+from grainkit.codec.adapt import adapt, proxies_of
 from grainkit.codec.measures import Measures
+from grainkit.codec.rounds import missed
 from grainkit.codec.samples import choose_windows, gathered
+from grainkit.codec.settings import Settings
 from grainkit.codec.trial import Outcome, Tried
 from grainkit.color import Color
 from grainkit.errors import InputError, OutputError, RecipeError
@@ -31,10 +33,10 @@ FINE = Measures(
 class Pretend:
     """A trial whose measures are functions of the settings, one a proxy."""
 
-    def __init__(self, *codecs, predicted=lambda s: 1.0, growth=lambda s: 0.1, untreated=FINE):
+    def __init__(self, *codecs, predicted=lambda s: 1.0, growth=lambda s: 0.1, untreated=FINE, given_up=lambda g: None):
         self.proxies = tuple(Proxy(quality=75 + n) for n in range(len(codecs)))
         self._codecs, self._predicted, self._growth, self._plain = codecs, predicted, growth, untreated
-        self.seen = []
+        self._given_up, self.seen = given_up, []
 
     def untreated(self):
         return tuple(Outcome(proxy, self._plain, 1000, None) for proxy in self.proxies)
@@ -51,6 +53,9 @@ class Pretend:
 
     def predicted(self, grain):
         return self._predicted(grain)
+
+    def given_up(self, guard):
+        return self._given_up(guard)
 
 
 @pytest.fixture
@@ -158,12 +163,127 @@ def test_what_is_fixed_or_off_stays(recipe):
 
 def test_a_clip_is_given_up_on_where_a_correction_brings_nothing(recipe):
     def hopeless(settings):
-        return replace(FINE, flicker=9.0)
+        return replace(FINE, p999=290.0 + settings.ceiling)
 
-    plain = replace(FINE, flicker=1.0)
-    rounds = {k: adapt(recipe, k, Pretend(hopeless, untreated=plain, predicted=lambda g: None)) for k in KINDS}
+    rounds = {k: adapt(recipe, k, Pretend(hopeless, predicted=lambda g: None)) for k in KINDS}
     assert len(rounds["clip"].rounds) == 2 < len(rounds["still"].rounds)
-    assert rounds["clip"].chosen == 0
+
+
+def test_flicker_takes_grain_to_what_it_allows_at_once(recipe):
+    own, plain = 0.6, replace(FINE, flicker=0.6)
+    trial = Pretend(
+        lambda s: replace(FINE, flicker=(own**2 + s.strength**2) ** 0.5), untreated=plain, predicted=lambda g: None
+    )
+    found = adapt(override(recipe, ["clip.effects.cinema_grain.strength=0.8"]), "clip", trial)
+    assert [bool(each.misses) for each in found.rounds] == [True, False]
+
+
+# Carriers
+
+
+def eaten_unless_locked(grain):
+    return 0.5 * grain.strength if grain.carrier == "locked" else 0.05
+
+
+def test_a_clip_whose_animated_grain_would_be_lost_gets_the_least_locked_grain_that_is_kept(recipe):
+    trial = Pretend(fine, predicted=eaten_unless_locked)
+    found = adapt(recipe, "clip", trial)
+    assert [(s.carrier, s.strength) for s in trial.seen] == [("locked", pytest.approx(1.3, rel=0.03))]
+    assert found.recipe.for_kind("clip").effects["cinema_grain"].carrier == "locked"
+    assert found.recipe.for_kind("still").effects["cinema_grain"].carrier == "animated"
+    assert "cinema_grain.carrier animated to locked" in found.note()
+    assert found.as_mapping()["rounds"][0]["settings"]["cinema_grain.carrier"] == "locked"
+
+
+def test_locked_grain_stays_within_its_bound_and_what_is_still_lost_is_said(recipe):
+    trial = Pretend(lambda s: replace(FINE, rho=0.4), predicted=lambda g: 0.5 * eaten_unless_locked(g))
+    found = adapt(recipe, "clip", trial)
+    assert max(s.strength for s in trial.seen) == recipe.adapt.locked == 2.0
+    assert "rho 0.4" in found.note()
+
+
+@pytest.mark.parametrize(
+    ("settings", "fixed"),
+    [
+        (["adapt.locked=0"], []), ([], ["cinema_grain.carrier"]), ([], ["cinema_grain.strength"]),
+        (["clip.effects.cinema_grain.strength=0"], []),
+    ],
+)  # fmt: skip
+def test_the_carrier_stays_where_it_may_not_change(recipe, settings, fixed):
+    trial = Pretend(lambda s: replace(FINE, rho=0.1), predicted=eaten_unless_locked)
+    adapt(override(recipe, settings), "clip", trial, fixed)
+    assert {s.carrier for s in trial.seen} == {"animated"}
+
+
+def test_stills_and_masters_are_never_locked(recipe):
+    lost = Pretend(lambda s: replace(FINE, rho=0.1), predicted=eaten_unless_locked)
+    adapt(recipe, "still", lost)
+    adapt(load_recipe("video/master"), "clip", lost)
+    assert {s.carrier for s in lost.seen} == {"animated"}
+
+
+def test_without_a_model_the_carrier_changes_once_too_little_is_seen_to_be_left(recipe):
+    def codec(settings):
+        return replace(FINE, rho=0.7 if settings.carrier == "locked" else 0.1)
+
+    trial = Pretend(codec, predicted=lambda grain: eaten_unless_locked(grain) if trial.seen else None)
+    found = adapt(recipe, "clip", trial)
+    assert [s.carrier for s in trial.seen] == ["animated", "locked"]
+    assert found.chosen == 1
+    assert found.rounds[1].misses == ()
+
+
+def test_grain_that_flickers_and_is_lost_at_once_changes_its_carrier(recipe):
+    def codec(settings):
+        return FINE if settings.carrier == "locked" else replace(FINE, rho=0.5, flicker=2.0)
+
+    trial = Pretend(codec, predicted=lambda grain: None, untreated=replace(FINE, flicker=1.0))
+    adapt(recipe, "clip", trial)
+    assert [s.carrier for s in trial.seen] == ["animated", "locked"]
+
+
+def test_grain_that_flickers_where_locking_is_not_worth_it_is_only_made_weaker(recipe):
+    def codec(settings):
+        return replace(FINE, cambi=9.0, flicker=1.0 + settings.strength)
+
+    trial = Pretend(codec, predicted=lambda grain: 0.0, untreated=replace(FINE, flicker=1.0))
+    adapt(recipe, "clip", trial)
+    assert {s.carrier for s in trial.seen} == {"animated"}
+    assert trial.seen[1].strength < trial.seen[0].strength
+
+
+def test_locked_grain_that_flickers_at_its_weakest_is_taken_back(recipe):
+    def codec(settings):
+        return replace(FINE, flicker=9.0 + settings.strength if settings.carrier == "locked" else 1.0)
+
+    trial = Pretend(codec, predicted=eaten_unless_locked, untreated=replace(FINE, flicker=1.0))
+    found = adapt(recipe, "clip", trial)
+    assert [s.carrier for s in trial.seen] == ["locked", "animated"]
+    assert found.rounds[found.chosen].settings.strength == found.asked.strength
+
+
+# Highlights of clips
+
+
+def test_a_clips_first_ceiling_is_as_far_below_white_as_it_decodes_above_and_as_the_light_allows(recipe):
+    def codec(settings):
+        return replace(FINE, p999=255 * settings.ceiling + 11, luma_given_up=share * 255 * (1 - settings.ceiling))
+
+    burnt = replace(FINE, p999=267.0, highlights_share=0.05)
+    for share, ceiling in ((0.1, 1 - 12 / 255), (0.3, 1 - 2.5 / 255 / 0.3)):
+        trial = Pretend(
+            codec, untreated=burnt, given_up=lambda guard, share=share: share * 255 * (1 - guard.ceiling)
+        )  # fmt: skip
+        found = adapt(recipe, "clip", trial)
+        assert trial.seen[0].ceiling == pytest.approx(ceiling, abs=0.003)
+        assert len(found.rounds) == 1
+        assert ("p999" in found.note()) == (share == 0.3)
+
+
+def test_a_clip_that_does_not_burn_keeps_its_shoulder(recipe):
+    found = adapt(recipe, "clip", Pretend(fine, given_up=lambda guard: 0.2))
+    own = recipe.for_kind("clip").effects["highlight_guard"]
+    assert (found.rounds[0].settings.knee, found.rounds[0].settings.ceiling) == (own.knee, own.ceiling)
 
 
 def test_a_film_gauge_says_how_large_grain_is(recipe):

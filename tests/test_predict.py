@@ -13,7 +13,15 @@ import grainkit as gk
 from grainkit.analysis.picture import luma_of
 from grainkit.codec.encoder import ENCODERS, at_quality
 from grainkit.codec.jpeg import encoded, luma_table, round_trip
-from grainkit.codec.predict import TEXTURE_SIGMA, VIDEO_ROUNDING, Tones, band_energies, survival, video_steps
+from grainkit.codec.predict import (
+    TEXTURE_SIGMA,
+    VIDEO_ROUNDING,
+    Tones,
+    band_energies,
+    qp_that_leaves,
+    survival,
+    video_steps,
+)
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.noise import NoiseFilter
 from grainkit.recipe import load_recipe, override
@@ -111,3 +119,13 @@ def test_the_luma_table_is_the_files_own():
         assert table.ravel().tolist() == image.quantization[0]
     assert table[0, 0] == 8
     assert table[7, 7] == 50
+
+
+def test_a_qp_is_told_from_what_it_left():
+    tones, grain = Tones.of(backdrop()), CinemaGrain(strength=4.0)
+
+    def left(qp):
+        return survival(grain, 1.2, tones, video_steps(qp), rounding=VIDEO_ROUNDING)
+
+    for qp in (18.0, 24.5, 31.0):
+        assert qp_that_leaves(left(qp), left) == pytest.approx(qp, abs=0.2)

@@ -58,6 +58,17 @@ def test_a_rate_is_met_for_a_stream_of_two_seconds_a_group(codec, kbps, threads)
     assert got.kbps == pytest.approx(kbps, rel=0.2)
 
 
+def test_a_second_rate_goes_on_from_what_was_tried_for_the_first(threads):
+    windows, tried = [window(8)], {}
+    first = at_rate(ENCODERS["x264"], windows, RATE, 300, threads, tried=tried)
+    count = len(tried)
+    assert first.crf in tried
+    again = at_rate(ENCODERS["x264"], windows, RATE, 300, threads, tried=tried)
+    assert (again.crf, again.kbps, len(tried)) == (first.crf, first.kbps, count)
+    second = at_rate(ENCODERS["x264"], windows, RATE, 200, threads, tried=tried)
+    assert second.kbps == pytest.approx(200, rel=0.2)
+
+
 def test_a_rate_that_cannot_be_met_ends_at_the_codecs_best(threads):
     assert at_rate(ENCODERS["x264"], [window()], RATE, 1_000_000, threads).crf == ENCODERS["x264"].crf[0]
     assert at_rate(ENCODERS["x264"], [window()], RATE, 1, threads).crf == ENCODERS["x264"].crf[1]

@@ -82,17 +82,22 @@ def at_quality(
 
 
 def at_rate(
-    encoder: Encoder, windows: Sequence[Sequence[Frame]], rate: Fraction, kbps: float, threads: Executor, first: int = 0
-) -> Encoded:
+    encoder: Encoder, windows: Sequence[Sequence[Frame]], rate: Fraction, kbps: float, threads: Executor,
+    first: int = 0, tried: Streams | None = None,
+) -> Encoded:  # fmt: skip
     """The same at the quality factor, of those tried, that comes nearest to `kbps`.
 
     first: the quality factor to try first, from an encode of much the same pictures; 0 is the codec's own start.
+    tried: streams of these very windows by quality factor, from looking for another rate; what is tried is added.
     """
     low, high, usual = encoder.crf
-    tried: dict[int, _Streams] = {}
+    tried = {} if tried is None else tried
     crf = min(max(first or usual, low), high)
+    if tried and not first:
+        crf = _next({at: log2(one.kbps / kbps) for at, one in tried.items()}, encoder.halving, low, high)
     for _ in range(_TRIALS):
-        tried[crf] = _encoded(encoder, windows, rate, crf, threads)
+        if crf not in tried:
+            tried[crf] = _encoded(encoder, windows, rate, crf, threads)
         excess = {at: log2(one.kbps / kbps) for at, one in tried.items()}
         if abs(excess[crf]) < _NEAR:
             break
@@ -110,6 +115,10 @@ class _Streams:
     runs: tuple[tuple[list[av.Packet[Any]], bytes | None], ...]
     crf: int
     kbps: float
+
+
+#: Streams of the same windows by their quality factor.
+Streams = dict[int, _Streams]
 
 
 def _encoded(

@@ -85,7 +85,7 @@ def found_patches(make: Callable[[F32], Sent], untreated: Frame, targets: Target
     while look is not None and len(looks) <= rounds and not look.within(targets):
         if look.luma_given_up >= _INSIDE * targets.luma_given_up:
             break
-        pull = _pull(worst)
+        pull = asked_gain(worst)
         tried = _on_grid(gain * pull)
         tried_sent = make(tried)
         after, seen = _look(tried_sent, untreated, zone)
@@ -124,7 +124,7 @@ def _look(sent: Sent, untreated: Frame, zone: Zone) -> tuple[Look | None, F32]:
     return Look(*(max(values) for values in zip(*found, strict=True))), worst
 
 
-def _pull(worst: F32) -> F32:
+def asked_gain(worst: F32) -> F32:
     """The gain that this brightest channel (0..1) asks for, spread and blurred."""
     over = worst * np.float32(255)
     wanted = np.where(over > ABOVE, np.float32(AIM) / np.maximum(over, np.float32(1)), np.float32(1))

@@ -9,12 +9,17 @@ at (k - f) q
 because the integral of c over the tail beyond t is s phi(t / s). The share that survives is the sum over
 the AC bands of an 8x8 block, each as far as it counts as texture, over the tones that the picture has. For JPEG f is
 1/2 and q the quantisation table; for H.264 and HEVC q is 2^((QP - 4) / 6) and f is VIDEO_ROUNDING, between
-x264's dead zones for intra and inter blocks. Where the picture itself has coefficients beside the grain's,
-less is lost than predicted: the sum is for smooth areas, which is where grain is wanted.
+x264's dead zones for intra and inter blocks. Locked grain is coded once, in the key frame, and carried from
+there, so its steps are those of the key frame's QP and f is that of intra blocks. Frames that follow refine it, so
+where next to nothing is predicted up to a third is left; from a half on it holds to about 0.05.
+
+Where the picture itself has coefficients beside the grain's, less is lost than predicted: the sum is for smooth
+areas, which is where grain is wanted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,6 +33,8 @@ F64 = npt.NDArray[np.float64]
 
 #: Share of a step from which a video encoder rounds a level up: 1/3 for intra blocks, 1/6 for inter blocks.
 VIDEO_ROUNDING = 0.25
+#: Rounding of locked grain: that of intra blocks.
+LOCKED_ROUNDING = 1 / 3
 #: Rounding of JPEG: to the nearest level.
 JPEG_ROUNDING = 0.5
 #: Tones that a picture is summed up by.
@@ -36,6 +43,8 @@ TONES = 16
 DITHER = (0.2126**2 + 0.7152**2 + 0.0722**2) / 6
 _BLOCK = 8
 _LEVELS = np.arange(1, 65, dtype=np.float64)
+#: Halvings of the range of QPs: to a tenth of one.
+_HALVINGS = 9
 #: Below this step, in deviations, nothing is lost.
 _FINE = 0.15
 #: Deviation, px, of the Gaussian that is taken away from a picture to leave its texture; what is measured is what
@@ -65,7 +74,7 @@ def survival(
     sigma: the grain's in px of the delivery. scale: px of the encode per px of the delivery, at most 1.
     steps: (8, 8) quantiser steps in codes of 255, as a JPEG's luma table holds them. rounding: f above.
     """
-    bands = band_energies(NoiseFilter.of_size(sigma, sigma), scale)
+    bands = _bands_of(sigma, scale)
     seen = _seen()
     deviations = 255.0 * grain.deviation(tones.luma)
     kept = total = 0.0
@@ -81,6 +90,15 @@ def video_steps(qp: float) -> F64:
     return np.full((_BLOCK, _BLOCK), 0.625 * 2.0 ** (qp / 6.0))
 
 
+def qp_that_leaves(share: float, left: Callable[[float], float]) -> float:
+    """The QP, of 0 to 51, at which a falling `left` comes to this share: what an encoder that tells no QP used."""
+    low, high = 0.0, 51.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if left(middle) > share else (low, middle)
+    return (low + high) / 2
+
+
 def band_energies(noise: NoiseFilter, scale: float = 1.0) -> F64:
     """(8, 8) variances of the block transform's coefficients for a field that had deviation 1 before resizing."""
     octaves = ((1 - CLUMP_ENERGY, noise.fine_x, noise.fine_y, 1), (CLUMP_ENERGY, noise.coarse_x, noise.coarse_y, 2))
@@ -89,6 +107,11 @@ def band_energies(noise: NoiseFilter, scale: float = 1.0) -> F64:
         rows, columns = (_band_line(_lags(half, enlarged), scale) for half in (down, across))
         found += energy * rows[:, None] * columns
     return found
+
+
+@lru_cache(maxsize=64)
+def _bands_of(sigma: float, scale: float) -> F64:
+    return band_energies(NoiseFilter.of_size(sigma, sigma), scale)
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ from grainkit.targets import Proxy
 
 if TYPE_CHECKING:
     # Imported where clips are encoded, so that a still never loads FFmpeg.
-    from grainkit.codec.encoder import Encoded
+    from grainkit.codec.encoder import Encoded, Streams
 
 RGB8 = npt.NDArray[np.uint8]
 
@@ -39,17 +39,19 @@ def label(proxy: Proxy) -> str:
 
 
 def clip_through(
-    proxy: Proxy, windows: Sequence[Sequence[Frame]], rate: Fraction, threads: Executor, first: int = 0
-) -> Encoded:
+    proxy: Proxy, windows: Sequence[Sequence[Frame]], rate: Fraction, threads: Executor, first: int = 0,
+    tried: Streams | None = None,
+) -> Encoded:  # fmt: skip
     """Windows of frames as the platform hands them to its encoder, after it.
 
     first: where to begin looking for the quality that gives the proxy's rate; 0 leaves it to the codec.
+    tried: what the same windows were encoded to before by the same codec; see `at_rate`.
     """
     from grainkit.codec.encoder import ENCODERS, at_quality, at_rate
 
     encoder = ENCODERS[proxy.codec]
     if proxy.kbps:
-        return at_rate(encoder, windows, rate, proxy.kbps, threads, first)
+        return at_rate(encoder, windows, rate, proxy.kbps, threads, first, tried)
     return at_quality(encoder, windows, rate, proxy.crf, threads)
 
 

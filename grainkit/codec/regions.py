@@ -43,6 +43,22 @@ class Found:
     ring: Mask
 
 
+@dataclass(frozen=True, eq=False)
+class People:
+    """Cover 0..1 of skin and of bodies, (h, w) float32 of any size."""
+
+    skin: F32
+    bodies: F32
+
+    def at(self, width: int, height: int) -> Found:
+        """Where they are in a picture of this size."""
+        skin, body = (
+            cv2.resize(cover, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+            for cover in (self.skin, self.bodies)
+        )
+        return Found(np.asarray(skin), _ring(body))
+
+
 class Finder:
     """Finds people, with networks that are loaded when they are first needed."""
 
@@ -50,19 +66,18 @@ class Finder:
     def networks(self) -> FaceNetworks:
         return FaceNetworks()
 
-    def found(self, frame: Frame, matte: F32 | None = None) -> Found:
-        """Skin and contour in an untreated frame.
+    def people(self, frame: Frame, matte: F32 | None = None) -> People:
+        """People in an untreated frame.
 
         matte: (h, w) 0..1 cover of skin that is known already, of any size; it is not looked for then.
         """
-        shape = (frame.height, frame.width)
         rgb = rgb_of(frame, size=reduced_size(frame, _LOOK))
         person = cv2.resize(self.networks.person(rgb), rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        if matte is None:
-            matte = self._skin(rgb, person)
-        skin = cv2.resize(matte, shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        body = cv2.resize(person, shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        return Found(np.asarray(skin), _ring(body))
+        return People(self._skin(rgb, person) if matte is None else matte, np.asarray(person, np.float32))
+
+    def found(self, frame: Frame, matte: F32 | None = None) -> Found:
+        """Skin and contour in an untreated frame; see `people`."""
+        return self.people(frame, matte).at(frame.width, frame.height)
 
     def _skin(self, rgb: F32, person: F32) -> F32:
         found = np.zeros(rgb.shape[:2], np.float32)

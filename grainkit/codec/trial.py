@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,19 @@ from grainkit.backends.base import Backend
 from grainkit.codec.jpeg import luma_table
 from grainkit.codec.measures import EVERY, Measures, Moment, measure
 from grainkit.codec.patches import Patches, found_patches
-from grainkit.codec.predict import VIDEO_ROUNDING, Tones, survival, video_steps
+from grainkit.codec.predict import (
+    LOCKED_ROUNDING,
+    VIDEO_ROUNDING,
+    Tones,
+    qp_that_leaves,
+    survival,
+    video_steps,
+)
 from grainkit.codec.proxies import Sent, clip_through, delivered, in_jpeg_matrix
 from grainkit.codec.regions import LEAST, Finder, Found, Zone, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.effects.highlight_guard import HighlightGuard, Shoulder
 from grainkit.finisher import (
     Ready,
     brought_up,
@@ -44,9 +51,16 @@ from grainkit.resample import Geometry
 from grainkit.targets import Proxy
 from grainkit.texture.term import TextureTerm
 
+if TYPE_CHECKING:
+    from grainkit.codec.encoder import Streams
+
 Effects = Mapping[str, Parameters]
 _T = TypeVar("_T", "StillTrial", "ClipTrial")
 _Windows = Sequence[tuple[Frame, ...]]
+
+#: Codecs whose encoders tell the QP of each frame. A key frame's is about this much below the mean (x264's
+#: pictures of two seconds; measured 3.2 to 3.7), and this is taken where an encoder told none after all.
+_TELL_QP, _KEY_FRAME, _NO_QP = ("x264", "x265"), 3.5, 28.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,16 @@ class Trial(Protocol):
         """What comes of these effects."""
 
     def predicted(self, grain: CinemaGrain) -> float | None:
-        """The share of a grain's pattern that the worst proxy is to leave; None where there is no model (VP9, AV1)."""
+        """The share of a grain's pattern that the worst proxy is to leave; None where there is no model.
+
+        For VP9 and AV1, which tell no QP, there is one once animated grain was tried.
+        """
+
+    def given_up(self, guard: HighlightGuard) -> float | None:
+        """Mean luma that this shoulder takes from the highlights of the worst proxy, codes of 255.
+
+        None where there are no highlights, or where patches take more.
+        """
 
 
 class StillTrial:
@@ -169,6 +192,9 @@ class StillTrial:
         tables = [luma_table(proxy.quality) for proxy in self.proxies]
         return min((survival(grain, sigma, self._tones, table) for table in tables), default=None)
 
+    def given_up(self, guard: HighlightGuard) -> float | None:
+        return None
+
     def _outcomes(self, sent: Sent, plain: Sequence[float] | None) -> tuple[Outcome, ...]:
         found = []
         for at, (proxy, decoded, size) in enumerate(zip(self.proxies, sent.decoded, sent.sizes, strict=True)):
@@ -202,18 +228,22 @@ class ClipTrial:
         plain = [tuple(frame for frame, _ in window) for window in self._samples]
         self._untreated = self._at_platform(plain)
         finder = Finder()
-        self._found = {
-            box: tuple(finder.found(frame, frame.matte) for frame in map(_middle, frames))
-            for box, frames in self._untreated.items()
-        }
+        # Where people are does not depend on the size that they are shown at.
+        people = [finder.people(f, f.matte) for f in map(_middle, next(iter(self._untreated.values())))]
+        self._found = {box: tuple(each.at(*box.size) for each in people) for box in self._untreated}
         self._zones = {
             box: [
                 [Zone.of(frame) if at % EVERY == 0 else None for at, frame in enumerate(window)] for window in windows
             ]
             for box, windows in self._untreated.items()
         }
+        self._on_skin = any(each.skin.sum() >= LEAST for each in next(iter(self._found.values())))
         middle = [_middle(window) for window in next(iter(self._untreated.values()))]
         self._tones = _tones(middle, next(iter(self._found.values())))
+        self._lights = {
+            box: np.concatenate([zone.planes[0] for window in windows for zone in window if zone is not None])
+            for box, windows in self._zones.items()
+        }
         self._quality: dict[Proxy, int] = {}
         self._qps: dict[Proxy, tuple[float, ...]] = {}
         bare = replace(plan, recipe=replace(plan.recipe, effects=_without_effects(plan.recipe.effects)))
@@ -224,7 +254,7 @@ class ClipTrial:
     def among(self, proxies: tuple[Proxy, ...]) -> ClipTrial:
         """The same trial on some of its proxies alone."""
         found = _among(self, proxies)
-        found._quality = dict(self._quality)
+        found._quality, found._qps = dict(self._quality), dict(self._qps)
         return found
 
     def untreated(self) -> tuple[Outcome, ...]:
@@ -240,7 +270,9 @@ class ClipTrial:
             # Each window is a shot of its own here: the same grain, though not the place of the tile that it will have.
             grained = with_locked_grain(bare, plan)
             finished.append(tuple(finish_frame(frame, plan, tables, self._backend, term) for frame, term in grained))
-        return Tried(self._made(finished))
+        outcomes = self._made(finished)
+        self._learn(effects["cinema_grain"], outcomes)
+        return Tried(outcomes)
 
     def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
         """Outcomes of the conformed sample finished in any other way."""
@@ -251,21 +283,43 @@ class ClipTrial:
         return self._outcomes(self._at_platform(finished), self._uploaded(finished), costs)
 
     def predicted(self, grain: CinemaGrain) -> float | None:
-        if grain.carrier == "locked":
+        if any(proxy not in self._qps for proxy in self.proxies):
             return None
-        shares = []
+        return min((self._left(grain, proxy, self._qps[proxy]) for proxy in self.proxies), default=None)
+
+    def _left(self, grain: CinemaGrain, proxy: Proxy, qps: tuple[float, ...]) -> float:
+        """The share of a grain's pattern that a proxy is to leave with these QPs of its frames."""
         width, height = self._plan.geometry.size
-        sigma = grain.sigma_px(width, height, self._plan.dpi)
-        for proxy in self.proxies:
-            if proxy.codec not in ("x264", "x265"):
-                return None
-            scale = self._boxes[proxy].scale
-            each = [
-                survival(grain, sigma, self._tones, video_steps(qp), rounding=VIDEO_ROUNDING, scale=scale)
-                for qp in _spread(self._qps[proxy])
-            ]
-            shares.append(float(np.mean(each)))
-        return min(shares, default=None)
+        sigma, scale = grain.sigma_px(width, height, self._plan.dpi), self._boxes[proxy].scale
+        if grain.carrier == "locked":
+            from grainkit.locked.stage import BACKDROP
+
+            if not self._on_skin:
+                grain = replace(grain, strength=grain.strength * BACKDROP)
+            steps = video_steps(min(qps))
+            return survival(grain, sigma, self._tones, steps, rounding=LOCKED_ROUNDING, scale=scale)
+        each = [
+            survival(grain, sigma, self._tones, video_steps(qp), rounding=VIDEO_ROUNDING, scale=scale)
+            for qp in _spread(qps)
+        ]
+        return float(np.mean(each))
+
+    def _learn(self, grain: Parameters, outcomes: Sequence[Outcome]) -> None:
+        """The QPs of encoders that tell none, from what they left of animated grain."""
+        assert isinstance(grain, CinemaGrain)
+        if grain.carrier != "animated" or grain.strength == 0.0:
+            return
+        for outcome in outcomes:
+            proxy, rho = outcome.proxy, outcome.measures.rho
+            if proxy.codec in _TELL_QP or proxy in self._qps or rho is None:
+                continue
+            mean = qp_that_leaves(rho, lambda qp, proxy=proxy: self._left(grain, proxy, (qp,)))  # type: ignore[misc]
+            self._qps[proxy] = (mean - _KEY_FRAME, mean)
+
+    def given_up(self, guard: HighlightGuard) -> float | None:
+        shoulder = Shoulder.of(guard)
+        found = [luma - shoulder.roll(luma) for luma in self._lights.values() if luma.size >= LEAST]
+        return max((255 * float(np.mean(each, dtype=np.float64)) for each in found), default=None)
 
     def _uploaded(self, windows: _Windows) -> dict[Geometry, _Windows]:
         """Finished windows as each platform's encoder gets them: out of the delivered file."""
@@ -281,12 +335,14 @@ class ClipTrial:
         self, treated: Mapping[Geometry, _Windows], sent: Mapping[Geometry, _Windows], plain: Sequence[float] | None
     ) -> tuple[Outcome, ...]:
         found = []
+        streams: dict[tuple[str, Geometry], Streams] = {}
         for at, proxy in enumerate(self.proxies):
             box = self._boxes[proxy]
-            encoded = clip_through(proxy, sent[box], self._rate, self._threads, self._quality.get(proxy, 0))
+            tried = streams.setdefault((proxy.codec, box), {})
+            encoded = clip_through(proxy, sent[box], self._rate, self._threads, self._quality.get(proxy, 0), tried)
             self._quality[proxy] = encoded.crf
-            if plain is None:
-                self._qps[proxy] = encoded.qps
+            if plain is None and proxy.codec in _TELL_QP:
+                self._qps[proxy] = encoded.qps or (_NO_QP,)
             growth = None if plain is None or proxy.kbps else encoded.kbps / plain[at] - 1
             measures = self._measured(box, treated[box], encoded.windows)
             outcome = Outcome(proxy, measures, encoded.kbps, growth, encoded.crf)
@@ -333,7 +389,7 @@ def _strength(effects: Effects, name: str) -> float:
 
 def _spread(qps: tuple[float, ...]) -> tuple[float, ...]:
     """Quartiles of the QPs: what is lost is not a straight line of them."""
-    return tuple(float(q) for q in np.percentile(qps, (12.5, 37.5, 62.5, 87.5))) if qps else (28.0,)
+    return tuple(float(q) for q in np.percentile(qps, (12.5, 37.5, 62.5, 87.5))) if len(qps) > 2 else qps[-1:]
 
 
 def _tones(frames: Sequence[Frame], found: Sequence[Found]) -> Tones:
