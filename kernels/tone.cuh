@@ -60,7 +60,8 @@ __device__ __forceinline__ float float_gain(const float* __restrict__ table, flo
 // An integer code of a normalised value, dithered with one code of uniform noise.
 __device__ __forceinline__ float store(float value, float offset, float unit, float top, u32 dither)
 {
-    const float nudge = (float)dither * (1.0f / 65536.0f);
+    // The middle of its 256 steps: a code that rounding left a little too low must not become the one below.
+    const float nudge = ((float)dither + 128.0f) * (1.0f / 65536.0f);
     return smaller(larger(0.0f, floorf(offset + value * unit + nudge)), top);
 }
 

@@ -620,7 +620,8 @@ def _float_gain(table: Any, y: Any) -> Any:
 @_jit
 def _store(value: Any, offset: Any, unit: Any, top: Any, sample: Any) -> Any:
     """An integer code of a normalised value, dithered with one code of uniform noise."""
-    nudge = F32(F32(U16(U16(sample) * _SPREAD)) * F32(1.0 / 65536.0))
+    # The middle of its 256 steps: a code that rounding left a little too low must not become the one below.
+    nudge = F32(F32(F32(U16(U16(sample) * _SPREAD)) + F32(128.0)) * F32(1.0 / 65536.0))
     return min(max(F32(0.0), np.floor(F32(F32(offset + F32(value * unit)) + nudge))), top)
 
 
