@@ -1,6 +1,6 @@
 """CPU time of the pass alone: grain and highlight protection on frames in memory.
 
-    python -m benchmarks.effect [--size 1920x1080] [--rounds 9]
+    python -m benchmarks.effect [--size 1920x1080] [--rounds 9] [--workers 1]
 
 Prints milliseconds of CPU time per frame (all threads added up), the least, median and quartiles over the rounds,
 and the ratio to copying the same planes in the same round: machines are noisy, ratios less so. The first case is a
@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from grainkit.backends import open_backend
+from grainkit.backends.cpu import CpuBackend
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.highlight_guard import HighlightGuard
@@ -55,9 +55,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="1920x1080", metavar="WxH")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--workers", type=int, default=1, help="threads; two on one core cost more CPU time")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
-    backend = open_backend("cpu")
+    backend = CpuBackend(options.workers)
     print(f"{options.size}, 4:2:0, {backend.describe()}, {options.rounds} rounds of 5 frames")
     print(f"{'':32}{'CPU ms/frame':>14}{'least':>8}{'quartiles':>18}{'x copy':>10}")
     for depth in (8, 10):
