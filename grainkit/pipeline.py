@@ -782,8 +782,10 @@ def _deliver(report: Report, plan: Plan, written: list[_Written], told: dict[str
         _store(note, told)
         note.commit()
     except BaseException:
-        note.abort()
-        take_back(placed, folder)
+        # Where the sidecar is in its place already, all is: an interrupt after that must not leave it without output.
+        if note.path.exists():
+            note.abort()
+            take_back(placed, folder)
         raise
     return replace(report, sidecar=str(path), sha256=told["output"]["sha256"])
 

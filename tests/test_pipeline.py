@@ -18,6 +18,7 @@ import grainkit
 from grainkit import sidecar
 from grainkit.backends import open_backend
 from grainkit.errors import EncodingError, GrainkitError, InputError, OutputError, RecipeError, UserError
+from grainkit.io import pending
 from grainkit.pipeline import dry_run, finish
 from grainkit.recipe import load_recipe
 
@@ -509,3 +510,25 @@ def test_no_file_that_is_made_tells_where_the_job_was_done(tmp_path, drawn_clip,
     report = finish(source, output, recipe=recipe, adapt=False, **told)
     for file in (output, Path(report.sidecar)):
         assert b"secret-place" not in file.read_bytes()
+
+
+def test_an_interrupt_as_the_sidecar_is_put_in_place_leaves_both_or_neither(tmp_path, monkeypatch):
+    source = still(tmp_path / "in.png")
+    synced = pending._fsync_folder
+    for moment in (1, 2):  # of the picture, and of the sidecar: each just after its rename
+        calls = []
+
+        def interrupted(folder, calls=calls, moment=moment):
+            synced(folder)
+            calls.append(folder)
+            if len(calls) == moment:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(pending, "_fsync_folder", interrupted)
+        out = tmp_path / f"{moment}.png"
+        with pytest.raises(KeyboardInterrupt):
+            finish(source, out, preset="video", settings=OFF)
+        assert len(calls) == moment
+        assert out.exists() >= (tmp_path / f"{moment}.png.grainkit.txt").exists()
+        assert leftovers(tmp_path) == []
+    assert (tmp_path / "2.png.grainkit.txt").exists()
