@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks._measure import cpu_ms
 from grainkit.backends.cpu import CpuBackend
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.effects.cinema_grain import CinemaGrain
@@ -43,14 +42,6 @@ def picture(width: int, height: int, color: Color, end: float = 1.0) -> tuple[Pl
     return luma.astype(dtype), (grey + drift).astype(dtype), (grey - drift).astype(dtype)
 
 
-def cpu_ms(work: Callable[[], object], repeats: int) -> float:
-    """CPU milliseconds per call, all threads of the process added up."""
-    began = time.process_time()
-    for _ in range(repeats):
-        work()
-    return (time.process_time() - began) * 1000 / repeats
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="1920x1080", metavar="WxH")
@@ -68,9 +59,9 @@ def main() -> None:
             tables = pass_tables(guard, grain, source=color, target=color, width=width, height=height, seed=1)
             backend.finish(Frame(planes, color), tables)
             times, ratios = [], []
-            for index in range(options.rounds):
-                took = cpu_ms(lambda i=index, t=tables, p=planes, c=color: backend.finish(Frame(p, c, index=i), t), 5)  # type: ignore[misc]
-                copy = cpu_ms(lambda p=planes: [q.copy() for q in p], 50)  # type: ignore[misc]
+            for _ in range(options.rounds):
+                took = cpu_ms(lambda i, t=tables, p=planes, c=color: backend.finish(Frame(p, c, index=i), t), 5)  # type: ignore[misc]
+                copy = cpu_ms(lambda _, p=planes: [q.copy() for q in p], 50)  # type: ignore[misc]
                 times.append(took)
                 ratios.append(took / max(copy, 1e-6))
             low, _, high = statistics.quantiles(times, n=4)

@@ -37,9 +37,13 @@ class _Parser(argparse.ArgumentParser):
 
 def command() -> int:
     """`main` in a process of its own."""
+    _before_libraries()
+    return main()
+
+
+def _before_libraries() -> None:
     _leave_out_scipy()
     _keep_blas_to_one_thread()
-    return main()
 
 
 def _leave_out_scipy() -> None:
@@ -382,7 +386,7 @@ def _done(job: _Job) -> dict[str, Any] | _Failure:
 
 def _done_apart(job: _Job) -> _Apart:
     """The same in a process of its own: what it says is kept, and nothing that fails goes further."""
-    _leave_out_scipy()
+    _before_libraries()
     _load()
     said: list[tuple[bool, str]] = []
     done: dict[str, Any] | _Failure

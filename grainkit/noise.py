@@ -93,7 +93,7 @@ MIX_SHIFT = 16
 #: Clumps: share of the energy that sits in the coarse octave, and how much wider it is (ALGORITHMS 5).
 CLUMP_ENERGY = 0.30
 CLUMP_RATIO = 2.2
-#: Sigmas that the filters reach: further out a tap is below a fortieth of the centre's.
+#: Sigmas that the filters reach: further out a tap is below a thirty-eighth of the centre's.
 TAP_REACH = 2.7
 #: Below this sigma (px) a sampled Gaussian is one tap: grain is never finer than the pixel.
 SIGMA_MIN = 0.30

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from grainkit.cores import cores
 from grainkit.errors import InputError, OutputError
 from grainkit.io.pending import output_errors
 from grainkit.mattes import known, matte_files
@@ -94,12 +95,8 @@ def at_once(inputs: Sequence[str], asked: int | None, backend: str) -> int:
         return 1
     if asked is None:
         sizes = (os.stat(one).st_size for one in inputs if os.path.exists(one))
-        asked = 1 if sum(sizes) < WORTH_IT else min(_cores(), _memory() // MEMORY_EACH)
+        asked = 1 if sum(sizes) < WORTH_IT else min(cores(), _memory() // MEMORY_EACH)
     return max(1, min(asked, len(inputs)))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory() -> int:

@@ -25,8 +25,8 @@ R = TypeVar("R")
 
 #: Seconds that a wait lasts at a time: a signal that comes as it begins is only seen when Python runs again.
 _WAIT = 0.5
-#: How libraries are told their number of threads, before they are loaded.
-_THREADS = ("OPENCV_FOR_THREADS_NUM", "OPENBLAS_NUM_THREADS")
+#: How OpenCV is told its number of threads, before it is loaded.
+_THREADS = "OPENCV_FOR_THREADS_NUM"
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,7 @@ def _ctrl_c_held_back() -> Iterator[None]:
 def _serve(connection: Connection, work: Callable[[J], R], threads: int) -> None:
     """What a process does: jobs until there are no more, or it is asked to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in _THREADS:
-        os.environ.setdefault(name, str(threads))
+    os.environ.setdefault(_THREADS, str(threads))
     threading.Thread(target=_end_with_parent, name="grainkit-parent", daemon=True).start()
     with suppress(EOFError, ConnectionError, KeyboardInterrupt), interrupts():
         while True:

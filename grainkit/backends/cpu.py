@@ -8,7 +8,6 @@ arrays because that is the form LLVM vectorises.
 
 from __future__ import annotations
 
-import os
 import platform
 import threading
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from numba import njit
 from grainkit.backends.base import Done, Pending, with_rgb
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.convert import RgbSamples
+from grainkit.cores import cores
 from grainkit.effects.tables import (
     FLOAT_GAIN_STEPS,
     PassTables,
@@ -335,6 +335,15 @@ def _look_up_both(codes: Any, gain: Any, both: Any, words: Any, cb: Any, cr: Any
 
 
 @_jit
+def _extremes(codes: Any) -> Any:
+    """(smallest, largest) of a row."""
+    low, high = codes[0], codes[0]
+    for i in range(codes.shape[0]):
+        low, high = min(low, codes[i]), max(high, codes[i])
+    return low, high
+
+
+@_jit
 def _largest_code(codes: Any) -> Any:
     peak = codes[0]
     for i in range(codes.shape[0]):
@@ -371,6 +380,12 @@ def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, out: Any
 
 
 @_jit_inline
+def _stored(value: Any, sample: Any, bits: Any) -> Any:
+    """The code of an int16 value of so many fraction bits, dithered."""
+    return I16(value + I16(U16(U16(sample) * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
+
+
+@_jit_inline
 def _narrow(values: Any, gains: Any, octaves: Any, samples: Any, low: Any, high: Any, bits: Any, out: Any) -> None:
     fine, fine_weight, coarse, coarse_weight = octaves
     for i in range(values.shape[0]):
@@ -379,8 +394,7 @@ def _narrow(values: Any, gains: Any, octaves: Any, samples: Any, low: Any, high:
         room = max(min(I16(value - low), I16(high - value)), I16(0))
         field = _mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])
         grain = _upper(gains[i], I16(field << _LIFT))
-        value = I16(value + min(max(grain, I16(-room)), room))
-        out[i] = I16(value + I16(U16(U16(samples[i]) * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
+        out[i] = _stored(I16(value + min(max(grain, I16(-room)), room)), samples[i], bits)
 
 
 @_jit
@@ -415,16 +429,13 @@ def _free(codes: Any, unit: Any, gains: Any, octaves: Any, samples: Any, bits: A
     fine, fine_weight, coarse, coarse_weight = octaves
     for i in range(out.shape[0]):
         field = _mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])
-        value = I16(I16(codes[i] * unit) + _upper(gains[i], I16(field << _LIFT)))
-        out[i] = I16(value + I16(U16(U16(samples[i]) * _SPREAD) >> U16(U16(16) - U16(bits)))) >> I16(bits)
+        out[i] = _stored(I16(I16(codes[i] * unit) + _upper(gains[i], I16(field << _LIFT))), samples[i], bits)
 
 
 @_jit
 def _is_free(codes: Any, free: Any) -> Any:
     """Whether `_grain_codes` may have these codes."""
-    low, high = codes[0], codes[0]
-    for i in range(codes.shape[0]):
-        low, high = min(low, codes[i]), max(high, codes[i])
+    low, high = _extremes(codes)
     return free[0] <= I32(low) and I32(high) <= free[1]
 
 
@@ -463,10 +474,12 @@ def _luma(
         if not touched and _is_free(codes, free):
             _grain_codes(codes, gains, octaves, dither, free, store[3], out[row])
             continue
-        if coupled.shape[0] and I32(_largest_code(codes)) > straight[0]:
+        if I32(_largest_code(codes)) <= straight[0]:
+            _widen(codes, straight[1], values)
+        elif coupled.shape[0]:
             _look_up(coupled[row], pair_curve, value_pairs)
         else:
-            _values(codes, curve, straight, values)
+            _look_up(codes, curve, values)
         if touched:
             _textured(codes[side:right], relief[y], black, last, curve, values[side:right])
         _grain_row(values, gains, octaves, dither, store, out[row])
@@ -516,23 +529,14 @@ def _largest(y: Any, cb: Any, cr: Any, r_cr: Any, g_cb: Any, g_cr: Any, b_cb: An
 
 
 @_jit
-def _extremes(codes: Any) -> Any:
-    """(smallest, largest) of a row, as float32."""
-    low, high = codes[0], codes[0]
-    for i in range(codes.shape[0]):
-        low, high = min(low, codes[i]), max(high, codes[i])
-    return F32(low), F32(high)
-
-
-@_jit
 def _reaches(luma: Any, cb: Any, cr: Any, scale: Any, knee: Any) -> Any:
     """False where no R', G' or B' of these samples can be above the knee; rounding goes one way, so it is safe."""
     black, span, grey, unit = scale[0], scale[1], scale[2], scale[3]
     r_cr, g_cb, g_cr, b_cb = scale[4], scale[5], scale[6], scale[7]
-    _, y = _extremes(luma)
-    (least_u, most_u), (least_v, most_v) = _extremes(cb), _extremes(cr)
-    least_u, most_u = F32(F32(least_u - grey) * unit), F32(F32(most_u - grey) * unit)
-    least_v, most_v = F32(F32(least_v - grey) * unit), F32(F32(most_v - grey) * unit)
+    y = F32(_largest_code(luma))
+    (low_u, high_u), (low_v, high_v) = _extremes(cb), _extremes(cr)
+    least_u, most_u = F32(F32(F32(low_u) - grey) * unit), F32(F32(F32(high_u) - grey) * unit)
+    least_v, most_v = F32(F32(F32(low_v) - grey) * unit), F32(F32(F32(high_v) - grey) * unit)
     green = F32(F32(g_cb * least_u) + F32(g_cr * least_v))
     most = max(max(F32(r_cr * most_v), F32(b_cb * most_u)), green)
     return F32(F32(F32(y - black) * span) + most) > knee
@@ -577,19 +581,16 @@ def _chroma(
         row = first + r
         _sited_luma(luma, row, across, down, sited)
         touched = 0 <= row - top < cb_relief.shape[0]
-        plain = not touched and _is_free(cb[row], free) and _is_free(cr[row], free)
+        reaches = shoulder[2] > F32(0.0) and _reaches(sited, cb[row], cr[row], scale, shoulder[0])
+        plain = not touched and not reaches and _is_free(cb[row], free) and _is_free(cr[row], free)
         if not plain:
             _values(cb[row], curve, straight, cb_values)
             _values(cr[row], curve, straight, cr_values)
-        if shoulder[2] > F32(0.0) and _reaches(sited, cb[row], cr[row], scale, shoulder[0]):
+        if reaches:
             for here in range(0, width, SEGMENT):
                 end = min(here + SEGMENT, width)
                 y, u, v = sited[here:end], cb[row, here:end], cr[row, here:end]
                 if _reaches(y, u, v, scale, shoulder[0]):
-                    if plain:
-                        _values(cb[row], curve, straight, cb_values)
-                        _values(cr[row], curve, straight, cr_values)
-                        plain = False
                     _slopes(y, u, v, scale, shoulder, slopes[: end - here])
                     _scale_chroma(cb_values[here:end], slopes, grey)
                     _scale_chroma(cr_values[here:end], slopes, grey)
@@ -750,10 +751,6 @@ class _Rooms(threading.local):
         self.of_plane = (_Room(), _Room(), _Room())
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 _NO_WORDS = np.empty(0, np.uint32)
 _NO_PAIRS = np.empty((0, 0), np.uint16), _NO_WORDS, _NO_WORDS
 #: Where there is no relief: a rectangle of nothing.
@@ -770,7 +767,7 @@ class CpuBackend:
     in_flight = 1
 
     def __init__(self, workers: int | None = None, chosen_because: str = "") -> None:
-        self.workers = workers or _cores()
+        self.workers = workers or cores()
         self.chosen_because = chosen_because
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="grainkit-pass")
         self._rooms = _Rooms()
@@ -891,7 +888,7 @@ def _codes(target: Color, low: int, high: int) -> Any:
 
 def _free_codes(free: tuple[int, int], tables: PassTables) -> tuple[Any, Any, Any]:
     """First and last of them, and what turns them into values."""
-    return I32(free[0]), I32(free[1]), _whole(tables.target)(1 << max(tables.straight_shift, 0))
+    return I32(free[0]), I32(free[1]), _unit(tables)
 
 
 def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any, Any]:
@@ -905,7 +902,11 @@ def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any, Any]:
 
 def _straight(last: int, tables: PassTables) -> tuple[Any, Any]:
     """Last code that the curve only multiplies, and what by."""
-    return I32(last), _whole(tables.target)(1 << max(tables.straight_shift, 0))
+    return I32(last), _unit(tables)
+
+
+def _unit(tables: PassTables) -> Any:
+    return _whole(tables.target)(1 << max(tables.straight_shift, 0))
 
 
 def _shoulder(tables: PassTables) -> npt.NDArray[np.float32]:

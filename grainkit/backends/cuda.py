@@ -23,7 +23,7 @@ from grainkit.backends.card_planes import pitch as _pitch
 from grainkit.backends.kernel_source import Parameter, flatten, parameters
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.convert import DITHER_STREAM, PlanesOfRgb, RgbSamples, full_scale, rgb_weights
-from grainkit.effects.tables import PassTables, PlaneNoise, fraction_bits
+from grainkit.effects.tables import PassTables, PlaneNoise, chroma_limits, fraction_bits
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
 from grainkit.frame import Frame, Plane, Woven
 from grainkit.noise import stream_key
@@ -881,13 +881,13 @@ def chroma_arguments(tables: PassTables) -> dict[str, Any]:
     black, white = luma_codes(source.depth, source.range)
     grey, unit = chroma_codes(source.depth, source.range)
     middle, spread = chroma_codes(target.depth, target.range)
+    low, high = chroma_limits(target)
     bits = fraction_bits(target.depth)
     last = (1 << target.depth) - 1
     return told | {
         "straight": tables.chroma_straight, "source_shift": tables.straight_shift, "target_shift": bits,
         "luma_black": black, "luma_unit": 1 / (white - black), "chroma_grey": grey, "chroma_unit": 1 / unit,
-        "grey": int(middle) << bits, "low": round(middle - spread / 2) << bits,
-        "high": min(round(middle + spread / 2), last) << bits,
+        "grey": int(middle) << bits, "low": low << bits, "high": high << bits,
         "relief_unit": round(spread), "relief_last": last << bits,
     }  # fmt: skip
 

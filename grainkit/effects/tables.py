@@ -24,6 +24,8 @@ F32 = npt.NDArray[np.float32]
 
 #: Entries of a gain table over luma 0..1 for float planes (read with linear interpolation).
 FLOAT_GAIN_STEPS = 1024
+#: First and last code of nothing.
+NOT_FREE = (1, 0)
 
 
 def fraction_bits(depth: int) -> int:
@@ -177,10 +179,6 @@ def pass_tables(
         chroma, chroma_straight, _free(chroma, chroma_straight, chroma_gain.max(), chroma_limits(target), target),
         chroma_gain, is_identity=idle,
     )  # fmt: skip
-
-
-#: First and last code of nothing.
-NOT_FREE = (1, 0)
 
 
 def chroma_limits(target: Color) -> tuple[int, int]:

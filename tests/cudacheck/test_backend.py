@@ -95,8 +95,7 @@ def test_a_synchronisation_taken_out_is_caught(old, new, card, cpu):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"low": round(middle - spread / 2) << bits,\n        "high": min(round(middle + spread / 2), last) << bits,',
-         '"high": round(middle - spread / 2) << bits,\n        "low": min(round(middle + spread / 2), last) << bits,'),
+        ('"low": low << bits, "high": high << bits,', '"high": low << bits, "low": high << bits,'),
         ("cb_target=target[1], cr_target=target[2]", "cb_target=target[2], cr_target=target[1]"),
         ("blocks = (-(-width // TILE_W),", "blocks = (max(width // TILE_W, 1),"),
     ],
