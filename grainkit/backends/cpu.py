@@ -1,7 +1,8 @@
 """The CPU backend: one fused pass in numba over strips of rows, shared out to threads.
 
 Reference for kernels/*.cu. Noise is integer; integer planes are finished in integer arithmetic
-throughout. Each strip redraws the few rows of noise around it, so strips are independent and the
+throughout. A strip draws its noise row after row and keeps no more rows of it than the filters reach
+over, which the nearest cache holds; it redraws the few around it, so strips are independent and the
 result does not depend on how many there are. Inner loops run along rows over plain one-dimensional
 arrays because that is the form LLVM vectorises.
 """
@@ -38,8 +39,8 @@ from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
 I16, I32, U16, U32, F32 = np.int16, np.int32, np.uint16, np.uint32, np.float32
 
-#: Rows per strip: its buffers stay in the second-level cache.
-STRIP = 128
+#: Strips of a plane for each thread: enough that none waits long for another.
+STRIPS_EACH = 2
 #: Rows drawn by one call of the hash (its four words), and columns (a word's bytes).
 BLOCK = 4
 #: Chroma samples that are looked at together for whether any of them reaches the knee.
@@ -51,6 +52,8 @@ _LIMIT = I16(FIELD_LIMIT)
 #: Odd multiplier of a noise sample that leaves eight bits of dither in the upper byte: of all of them the one for
 #: which least is left of a correlation with `white`, .0005, and .0000 between their top seven and it.
 _SPREAD = U16(149 << 8)
+#: Before the first row that may be asked for.
+_BEFORE_ALL = -(1 << 40)
 _TINY = F32(1e-6)
 _16 = U32(16)
 #: Fraction bits of what int16 holds: codes of 8 and of 10 bits.
@@ -64,9 +67,8 @@ CHROMA_BITS = CHROMA_ONE.bit_length() - 1
 _Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
 #: What numba builds its own string functions with, unknown to its stubs: no counting of references to arrays.
 _UNCOUNTED: Any = {"_nrt": False}
-#: Nothing here owns arrays but `_grain` and `_no_grain`, which hand them out: counting references to every row of every
-#: plane, on lines of cache that all threads share, would cost as much as the work.
-_owning = njit(cache=True, nogil=True, error_model="numpy")
+#: Nothing here owns arrays: counting references to every row of every plane, on lines of cache that all threads share,
+#: would cost as much as the work.
 _jit: _Compiler = njit(cache=True, nogil=True, error_model="numpy", **_UNCOUNTED)
 #: For loops that shift by what only the caller knows: with a constant, LLVM keeps the lanes as narrow as the samples.
 _jit_inline: _Compiler = njit(cache=True, nogil=True, error_model="numpy", inline="always", **_UNCOUNTED)
@@ -79,15 +81,6 @@ def _draw_rows(row0: Any, row1: Any, row2: Any, row3: Any, left: Any, block: Any
         a, b, c, d = noise_words(x, block, frame, key)
         row0[i], row1[i], row2[i], row3[i] = a, b, c, d
         x = U32(x + U32(1))
-
-
-@_jit
-def _draw(words: Any, left: Any, top: Any, frame: Any, key: Any) -> None:
-    """Noise of rows top.. (a multiple of BLOCK) and groups of BLOCK columns left.. into words (rows, groups) uint32."""
-    for k in range(words.shape[0] // BLOCK):
-        r = BLOCK * k
-        block = U32(I32(I32(top) + I32(r)) >> I32(2))
-        _draw_rows(words[r], words[r + 1], words[r + 2], words[r + 3], left, block, frame, key)
 
 
 @_jit
@@ -164,101 +157,46 @@ def _filter_row(line: Any, taps: Any, out: Any) -> None:
 
 @_jit
 def _filter_column(rows: Any, c: Any, taps: Any, out: Any) -> None:
-    """Vertical filter around row `c`, unshifted, into out (width,) int16."""
-    r = taps.shape[0] - 1
-    centre, a1, b1 = rows[c], rows[c - 1], rows[c + 1]
+    """Vertical filter around row `c`, unshifted, into out (width,) int16. rows: as many as `_octave` keeps."""
+    r, kept = taps.shape[0] - 1, rows.shape[0] - 1
+    centre, a1, b1 = rows[c & kept], rows[(c - 1) & kept], rows[(c + 1) & kept]
     if r == 1:
         _one_pair(out, centre, a1, b1, taps, I16(0), I16(0))
         return
-    a2, b2 = rows[c - 2], rows[c + 2]
+    a2, b2 = rows[(c - 2) & kept], rows[(c + 2) & kept]
     if r == 2:
         _two_pairs(out, centre, a1, b1, a2, b2, taps, I16(0), I16(0))
         return
-    _three_pairs(out, centre, a1, b1, a2, b2, rows[c - 3], rows[c + 3], taps, I16(0), I16(0))
+    a3, b3 = rows[(c - 3) & kept], rows[(c + 3) & kept]
+    _three_pairs(out, centre, a1, b1, a2, b2, a3, b3, taps, I16(0), I16(0))
     for k in range(4, r + 1, 3):
-        _three_more(
-            out, rows[c - k], rows[c + k], rows[c - k - 1], rows[c + k + 1], rows[c - k - 2], rows[c + k + 2], taps[k:]
-        )
+        a1, b1 = rows[(c - k) & kept], rows[(c + k) & kept]
+        a2, b2 = rows[(c - k - 1) & kept], rows[(c + k + 1) & kept]
+        a3, b3 = rows[(c - k - 2) & kept], rows[(c + k + 2) & kept]
+        _three_more(out, a1, b1, a2, b2, a3, b3, taps[k:])
 
 
 @_jit
-def _draw_filtered(
-    words: Any, samples: Any, group: Any, edge: Any, top: Any, frame: Any, key: Any, taps: Any, line: Any, rows: Any
-) -> None:
-    """Rows filtered while their words are in the first-level cache. samples: the words as uint8."""
-    for r in range(0, words.shape[0], BLOCK):
-        _draw(words[r : r + BLOCK], U32(group), top + r, frame, key)
-        for row in range(r, r + BLOCK):
-            _whiten(samples[row, edge:], line)
-            _filter_row(line, taps, rows[row])
+def _advance(octave: Any, frame: Any, line: Any, drawn: Any, row: Any) -> Any:
+    """Draws an octave and filters it along rows, as far as its filter along columns goes from `row`.
 
-
-@_owning
-def _octave(
-    first: Any, count: Any, left: Any, width: Any, frame: Any, key: Any, taps: Any, reach: Any, room: Any
-) -> Any:
-    """One octave of white noise, filtered along rows.
-
-    Gives rows (drawn, width) int16; the row of them that lies `reach` above row `first`; the noise samples, (drawn,
-    more than width) uint8, and the column of them that is column `left`. room: see `_Room`.
+    drawn: the first row that is not drawn yet; what it is now is given back. Rows come in order, and some may be
+    left out.
     """
-    words_room, rows_room, line_room = room
-    radius = taps.shape[0] - 1
-    top = (first - reach) // BLOCK * BLOCK
-    offset = first - reach - top
-    drawn = (offset + count + 2 * reach + BLOCK - 1) // BLOCK * BLOCK
-    group = (left - radius) // BLOCK
-    edge = left - radius - BLOCK * group
-    groups = (edge + width + 2 * radius + BLOCK - 1) // BLOCK
-    words = words_room[: drawn * groups].reshape(drawn, groups)
-    samples = words.view(np.uint8)
-    rows = rows_room[: drawn * width].reshape(drawn, width)
-    line = line_room[: width + 2 * radius]
-    _draw_filtered(words, samples, group, edge, top, frame, key, taps, line, rows)
-    return rows, offset, samples, edge + radius
-
-
-@_owning
-def _grain(
-    first: Any, count: Any, width: Any, frame: Any, fine_key: Any, coarse_key: Any, fine_x: Any, fine_y: Any,
-    coarse_x: Any, coarse_y: Any, weights: Any, room: Any,
-) -> Any:  # fmt: skip
-    """What `_octaves` makes rows first..first + count of the grain field from; and their noise samples
-    (count, more than width) uint8, with the column that the field begins at.
-    """
-    words_room, rows_room, lines = room
-    line = lines[0]
-    half_width, half_first = width // 2 + 2, first // 2 - 1
-    half_count = (first + count - 1) // 2 + 2 - half_first
-    reach = coarse_y.shape[0] - 1
-    rows, offset, _, _ = _octave(
-        half_first, half_count, -1, half_width, frame, coarse_key, coarse_x, reach, (words_room, rows_room, line)
-    )
-    coarse = rows_room[rows.size : rows.size + half_count * half_width].reshape(half_count, half_width)
-    for r in range(half_count):
-        _filter_column(rows, offset + reach + r, coarse_y, coarse[r])
-
-    reach = fine_y.shape[0] - 1
-    rows, offset, samples, left = _octave(
-        first, count, 0, width, frame, fine_key, fine_x, reach,
-        (words_room, rows_room[rows.size + coarse.size :], line),
-    )  # fmt: skip
-    made_of = (rows[offset:], fine_y, coarse, first % 2, weights, lines)
-    return made_of, samples[offset + reach : offset + reach + count], left
-
-
-@_owning
-def _no_grain(first: Any, count: Any, width: Any, frame: Any, key: Any, weights: Any, room: Any) -> Any:
-    """As `_grain`, where there is none and only dither wants noise."""
-    words_room, rows_room, lines = room
-    top = first // BLOCK * BLOCK
-    drawn = (first - top + count + BLOCK - 1) // BLOCK * BLOCK
-    groups = (width + BLOCK - 1) // BLOCK
-    words = words_room[: drawn * groups].reshape(drawn, groups)
-    _draw(words, U32(0), top, frame, key)
-    nothing = rows_room[:0].reshape(0, width)
-    made_of = (nothing, lines[0][:0], nothing, 0, weights, lines)
-    return made_of, words.view(np.uint8)[first - top : first - top + count], 0
+    words, samples, rows, along, down, group, edge, key = octave
+    reach, kept = max(down.shape[0] - 1, 0), words.shape[0] - 1
+    drawn = max(drawn, (row - reach) // BLOCK * BLOCK)
+    while drawn <= row + reach:
+        top = drawn & kept
+        block = words[top : top + BLOCK]
+        _draw_rows(block[0], block[1], block[2], block[3], group, U32(drawn // BLOCK), frame, key)
+        if down.shape[0]:
+            # While the words are in the first-level cache.
+            for r in range(top, top + BLOCK):
+                _whiten(samples[r, edge:], line)
+                _filter_row(line, along, rows[r])
+        drawn += BLOCK
+    return drawn
 
 
 @_jit
@@ -293,21 +231,34 @@ def _mix(fine: Any, fine_weight: Any, coarse: Any, coarse_weight: Any) -> Any:
 
 
 @_jit
-def _octaves(made_of: Any, r: Any, width: Any) -> Any:
-    """Row r of both octaves, each followed by its weights, (width,) int16: what `_mix` makes the grain field of."""
-    rows, fine_y, coarse, odd, weights, lines = made_of
+def _octaves(field: Any, row: Any, width: Any) -> Any:
+    """What `_mix` makes the grain field of a row of: both octaves, each followed by its weights, (width,) int16.
+
+    And the noise samples of the row, uint8, for dither. field: see `_Room.field`. Rows come in order, and some may be
+    left out.
+    """
+    fine, coarse, summed, weights, lines, frame, drawn = field
+    across = coarse[2].shape[1]
     # Never in place, nor out of one array into another part of it: LLVM would not dare to use vectors.
-    fine, blend, enlarged = lines[0][:width], lines[1][: coarse.shape[1]], lines[2][:width]
-    if rows.shape[0] == 0:
-        fine[:] = I16(0)
+    out, blend, enlarged = lines[0][:width], lines[1][:across], lines[2][:width]
+    drawn[0] = _advance(fine, frame, lines[0][: width + 2 * (fine[3].shape[0] - 1)], drawn[0], row)
+    samples = fine[1][row & (fine[1].shape[0] - 1), fine[6] + max(fine[3].shape[0] - 1, 0) :]
+    if fine[4].shape[0] == 0:
+        out[:] = I16(0)
         enlarged[:] = I16(0)
-    else:
-        near = (r + odd) // 2 + 1
-        far = near + 1 if (r + odd) % 2 else near - 1
-        _blend(coarse[near], coarse[far], blend)
-        _enlarge(blend, enlarged)
-        _filter_column(rows, r + fine_y.shape[0] - 1, fine_y, fine)
-    return fine, weights[0], enlarged, weights[1]
+        return (out, weights[0], enlarged, weights[1]), samples
+    near = row // 2
+    far = near + 1 if row % 2 else near - 1
+    half = max(drawn[2], near - 1)
+    while half <= near + 1:
+        drawn[1] = _advance(coarse, frame, lines[0][: across + 2 * (coarse[3].shape[0] - 1)], drawn[1], half)
+        _filter_column(coarse[2], half, coarse[4], summed[half & 3])
+        half += 1
+    drawn[2] = half
+    _blend(summed[near & 3], summed[far & 3], blend)
+    _enlarge(blend, enlarged)
+    _filter_column(fine[2], row, fine[4], out)
+    return (out, weights[0], enlarged, weights[1]), samples
 
 
 @_jit
@@ -433,6 +384,12 @@ def _free(codes: Any, unit: Any, gains: Any, octaves: Any, samples: Any, bits: A
 
 
 @_jit
+def _copy(codes: Any, out: Any) -> None:
+    for i in range(out.shape[0]):
+        out[i] = codes[i]
+
+
+@_jit
 def _is_free(codes: Any, free: Any) -> Any:
     """Whether `_grain_codes` may have these codes."""
     low, high = _extremes(codes)
@@ -456,22 +413,24 @@ def _luma(
 ) -> None:  # fmt: skip
     """pairs: source, two codes at a time, their curve and their gains; without rows where it cannot be read so."""
     coupled, pair_curve, pair_gain = pairs
-    made_of, samples, left = grain
     top, side, relief = texture
     right = side + relief.shape[1]
     last = np.int64(curve.shape[0] - 1)
     width = source.shape[1]
     values, gains, value_pairs, gain_pairs = lines
-    for r in range(count):
-        row = first + r
+    for row in range(first, first + count):
         codes, y = source[row], row - top
+        touched = 0 <= y < relief.shape[0]
+        plain = not touched and _is_free(codes, free)
+        if plain and free[3]:
+            _copy(codes, out[row])
+            continue
         if coupled.shape[0]:
             _look_up(coupled[row], pair_gain, gain_pairs)
         else:
             _look_up(codes, gain, gains)
-        octaves, dither = _octaves(made_of, r, width), samples[r, left : left + width]
-        touched = 0 <= y < relief.shape[0]
-        if not touched and _is_free(codes, free):
+        octaves, dither = _octaves(grain, row, width)
+        if plain:
             _grain_codes(codes, gains, octaves, dither, free, store[3], out[row])
             continue
         if I32(_largest_code(codes)) <= straight[0]:
@@ -573,16 +532,18 @@ def _chroma(
     curve: Any, straight: Any, free: Any, gain: Any, both_gains: Any, texture: Any, scale: Any, shoulder: Any,
     grey: Any, store: Any, lines: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
-    (cb_made_of, cb_samples, cb_left), (cr_made_of, cr_samples, cr_left) = cb_grain, cr_grain
     top, side, cb_relief, cr_relief, relief_unit, relief_drop, relief_top = texture
     width, right = cb.shape[1], side + cb_relief.shape[1]
     cb_values, cr_values, cb_gains, cr_gains, words, sited, slopes = lines
-    for r in range(count):
-        row = first + r
+    for row in range(first, first + count):
         _sited_luma(luma, row, across, down, sited)
         touched = 0 <= row - top < cb_relief.shape[0]
         reaches = shoulder[2] > F32(0.0) and _reaches(sited, cb[row], cr[row], scale, shoulder[0])
         plain = not touched and not reaches and _is_free(cb[row], free) and _is_free(cr[row], free)
+        if plain and free[3]:
+            _copy(cb[row], cb_out[row])
+            _copy(cr[row], cr_out[row])
+            continue
         if not plain:
             _values(cb[row], curve, straight, cb_values)
             _values(cr[row], curve, straight, cr_values)
@@ -598,12 +559,12 @@ def _chroma(
             _shift(cb_values[side:right], cb_relief[row - top], relief_unit, relief_drop, relief_top)
             _shift(cr_values[side:right], cr_relief[row - top], relief_unit, relief_drop, relief_top)
         _look_up_both(sited, gain, both_gains, words, cb_gains, cr_gains)
-        octaves, dither = _octaves(cb_made_of, r, width), cb_samples[r, cb_left : cb_left + width]
+        octaves, dither = _octaves(cb_grain, row, width)
         if plain:
             _grain_codes(cb[row], cb_gains, octaves, dither, free, store[3], cb_out[row])
         else:
             _grain_row(cb_values, cb_gains, octaves, dither, store, cb_out[row])
-        octaves, dither = _octaves(cr_made_of, r, width), cr_samples[r, cr_left : cr_left + width]
+        octaves, dither = _octaves(cr_grain, row, width)
         if plain:
             _grain_codes(cr[row], cr_gains, octaves, dither, free, store[3], cr_out[row])
         else:
@@ -632,13 +593,12 @@ def _luma_float(
 ) -> None:
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
-    made_of, samples, left = grain
     top_row, side, relief = texture
-    for r in range(count):
-        values, target = source[first + r], out[first + r]
-        inside = first + r - top_row
+    for row in range(first, first + count):
+        values, target = source[row], out[row]
+        inside = row - top_row
         touched = 0 <= inside < relief.shape[0]
-        fine, fine_weight, coarse, coarse_weight = _octaves(made_of, r, values.shape[0])
+        (fine, fine_weight, coarse, coarse_weight), samples = _octaves(grain, row, values.shape[0])
         for i in range(values.shape[0]):
             y = values[i]
             if touched and side <= i < side + relief.shape[1]:
@@ -647,7 +607,7 @@ def _luma_float(
                 _roll(y, knee, curvature, strength)
                 + F32(_float_gain(gain, y) * F32(_mix(fine[i], fine_weight[i], coarse[i], coarse_weight[i])))
             )
-            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, samples[r, left + i])
+            target[i] = value if top == F32(0.0) else _store(value, offset, unit, top, samples[i])
 
 
 @_jit
@@ -655,17 +615,15 @@ def _chroma_float(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, count: Any, cb_grain: Any, cr_grain: Any,
     gain: Any, texture: Any, rgb: Any, shoulder: Any, store: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
-    (cb_made_of, cb_samples, cb_left), (cr_made_of, cr_samples, cr_left) = cb_grain, cr_grain
     top_row, side, cb_relief, cr_relief = texture
     knee, curvature, strength = shoulder[0], shoulder[1], shoulder[2]
     offset, unit, top = store[0], store[1], store[2]
     half = F32(0.5)
     height, width = luma.shape
-    for r in range(count):
-        row = first + r
+    for row in range(first, first + count):
         upper, lower = luma[row * down], luma[min(row * down + down - 1, height - 1)]
-        cb_fine, cb_fine_weight, cb_coarse, cb_coarse_weight = _octaves(cb_made_of, r, cb.shape[1])
-        cr_fine, cr_fine_weight, cr_coarse, cr_coarse_weight = _octaves(cr_made_of, r, cb.shape[1])
+        (cb_fine, cb_fine_weight, cb_coarse, cb_coarse_weight), cb_samples = _octaves(cb_grain, row, cb.shape[1])
+        (cr_fine, cr_fine_weight, cr_coarse, cr_coarse_weight), cr_samples = _octaves(cr_grain, row, cb.shape[1])
         for i in range(cb.shape[1]):
             left = i * across
             right = min(left + across - 1, width - 1)
@@ -685,12 +643,14 @@ def _chroma_float(
             )
             u = F32(u + min(max(grain_u, -room_u), room_u))
             v = F32(v + min(max(grain_v, -room_v), room_v))
-            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_samples[r, cb_left + i])
-            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_samples[r, cr_left + i])
+            cb_out[row, i] = u if top == F32(0.0) else _store(u, offset, unit, top, cb_samples[i])
+            cr_out[row, i] = v if top == F32(0.0) else _store(v, offset, unit, top, cr_samples[i])
 
 
-def _strips(height: int) -> list[tuple[int, int]]:
-    return [(first, min(STRIP, height - first)) for first in range(0, height, STRIP)]
+def _strips(height: int, count: int) -> list[tuple[int, int]]:
+    """First row and rows of so many strips that share a height, whole blocks of noise but for the last."""
+    rows = -(-height // (count * BLOCK)) * BLOCK
+    return [(first, min(rows, height - first)) for first in range(0, height, rows)]
 
 
 def _channels(tables: PassTables) -> tuple[float, float, float, float]:
@@ -700,50 +660,57 @@ def _channels(tables: PassTables) -> tuple[float, float, float, float]:
 
 
 class _Room:
-    """A thread's scratch for one plane's strip, kept from frame to frame: fresh memory costs page faults."""
+    """A thread's scratch for one plane, kept from frame to frame: fresh memory costs page faults."""
 
     def __init__(self) -> None:
-        self.words = np.empty(0, np.uint32)
-        self.rows = np.empty(0, np.int16)
-        self.lines = _lines(0)
-        self.weights = _weights(0, 0, 1)
+        self._noise: PlaneNoise | None = None
+        self._width = -1
+        self._drawn_by: tuple[Any, ...] = ()
 
-    def draw(self, noise: PlaneNoise | None, plane: int, first: int, count: int, width: int, frame: Any) -> Any:
-        """`_grain` of these rows, in views that the next call overwrites."""
-        radius = 0 if noise is None else max(len(noise.filter.fine_x), len(noise.filter.coarse_x))
-        reach = 0 if noise is None else max(len(noise.filter.fine_y), len(noise.filter.coarse_y))
-        drawn = count + 2 * reach + 2 * BLOCK
-        self._grow(drawn * ((width + 2 * radius) // BLOCK + 4), 2 * drawn * (width + 4), width + 2 * radius + 8)
-        room = self.words, self.rows, self.lines
-        if noise is None:
-            return _no_grain(first, count, width, frame, U32(plane), self._weigh(0, 0, width), room)
-        f = noise.filter
-        return _grain(
-            first, count, width, frame, noise.fine_key, noise.coarse_key, f.fine_x, f.fine_y, f.coarse_x, f.coarse_y,
-            self._weigh(f.fine_weight, f.coarse_weight, width), room,
-        )  # fmt: skip
+    def field(self, noise: PlaneNoise | None, plane: int, width: int, frame: Any) -> tuple[Any, ...]:
+        """What `_octaves` draws a plane's noise by, from any row on; an earlier one is not to be used after it.
 
-    def _weigh(self, fine: int, coarse: int, width: int) -> Any:
-        if tuple(row[0] for row in self.weights) != (fine, coarse) or self.weights[0].size != width:
-            self.weights = _weights(fine, coarse, width)
-        return self.weights
+        noise: None where only dither wants any.
+        """
+        if noise is not self._noise or width != self._width:
+            self._noise, self._width = noise, width
+            self._drawn_by = _without_grain(U32(plane), width) if noise is None else _with_grain(noise, width)
+        return *self._drawn_by, frame, np.full(3, _BEFORE_ALL)
 
-    def _grow(self, words: int, rows: int, lines: int) -> None:
-        if self.words.size < words:
-            self.words = np.empty(words, np.uint32)
-        if self.rows.size < rows:
-            self.rows = np.empty(rows, np.int16)
-        if self.lines[0].size < lines:
-            self.lines = _lines(lines)
+
+def _with_grain(noise: PlaneNoise, width: int) -> tuple[Any, ...]:
+    f, half = noise.filter, width // 2 + 2
+    fine = _octave(noise.fine_key, f.fine_x, f.fine_y, 0, width)
+    coarse = _octave(noise.coarse_key, f.coarse_x, f.coarse_y, -1, half)
+    weights = np.full(width, f.fine_weight, np.int16), np.full(width, f.coarse_weight, np.int16)  # see `_upper`
+    reach = 2 * max(len(f.fine_x), len(f.coarse_x))
+    return fine, coarse, np.empty((4, half), np.int16), weights, _lines(width + reach + 4)
+
+
+def _without_grain(key: Any, width: int) -> tuple[Any, ...]:
+    nothing = np.empty(0, np.int16)
+    fine, coarse = _octave(key, nothing, nothing, 0, width), _octave(key, nothing, nothing, 0, 0)
+    weights = np.zeros(width, np.int16), np.zeros(width, np.int16)
+    return fine, coarse, np.empty((4, 0), np.int16), weights, _lines(width)
+
+
+def _octave(key: Any, along: Any, down: Any, left: int, width: int) -> tuple[Any, ...]:
+    """An octave of columns left..left + width, as `_advance` takes it.
+
+    Words of noise (kept, groups) uint32 and the same as samples, uint8; rows (kept, width) int16, filtered; taps along
+    rows and down columns; the first group's number, the first sample in it that is wanted, and the noise's key. Row y
+    lies at y % kept, a power of two: as many as a filtered column reaches over, and the block that is drawn ahead.
+    """
+    radius, reach = max(len(along) - 1, 0), max(len(down) - 1, 0)
+    group, edge = divmod(left - radius, BLOCK)
+    kept = 1 << (2 * reach + BLOCK - 1).bit_length()
+    words = np.empty((kept, -(-(edge + width + 2 * radius) // BLOCK)), np.uint32)
+    rows = np.empty((kept if len(down) else 0, width), np.int16)
+    return words, words.view(np.uint8), rows, along, down, U32(group & 0xFFFFFFFF), edge, key
 
 
 def _lines(size: int) -> tuple[Any, Any, Any]:
     return np.empty(size, np.int16), np.empty(size, np.int16), np.empty(size, np.int16)
-
-
-def _weights(fine: int, coarse: int, width: int) -> tuple[Any, Any]:
-    """Both weights at every sample of a row: see `_upper`."""
-    return np.full(width, fine, np.int16), np.full(width, coarse, np.int16)
 
 
 class _Rooms(threading.local):
@@ -796,9 +763,10 @@ class CpuBackend:
         out: tuple[Plane, ...] = tuple(np.empty(p.shape, dtype) for p in frame.planes)
         held = U32((frame.index // tables.hold) & 0xFFFFFFFF)
         relief = texture or NO_TEXTURE
-        jobs = [(self._luma, strip) for strip in _strips(out[0].shape[0])]
+        strips = 1 if self.workers == 1 else STRIPS_EACH * self.workers
+        jobs = [(self._luma, strip) for strip in _strips(out[0].shape[0], strips)]
         if len(out) == 3:
-            jobs += [(self._chroma, strip) for strip in _strips(out[1].shape[0])]
+            jobs += [(self._chroma, strip) for strip in _strips(out[1].shape[0], strips)]
         planes = tuple(frame.planes)
         for done in [self._pool.submit(job, planes, tables, relief, held, *strip, out) for job, strip in jobs]:
             done.result()
@@ -811,7 +779,7 @@ class CpuBackend:
         source, target = tables.source, tables.target
         noise = tables.noise[0] if tables.noise else None
         width = planes[0].shape[1]
-        grain = self._rooms.of_plane[0].draw(noise, 0, first, count, width, frame)
+        grain = self._rooms.of_plane[0].field(noise, 0, width, frame)
         relief = (texture.top, texture.left, texture.luma)
         if source.is_float:
             store = np.zeros(3, np.float32)
@@ -838,8 +806,7 @@ class CpuBackend:
         width = cb.shape[1]
         noises = tables.noise[1:] if tables.noise else (None, None)
         cb_grain, cr_grain = (
-            self._rooms.of_plane[plane].draw(noise, plane, first, count, width, frame)
-            for plane, noise in enumerate(noises, start=1)
+            self._rooms.of_plane[plane].field(noise, plane, width, frame) for plane, noise in enumerate(noises, start=1)
         )
         across, down = source.subsampling
         corner = (texture.top // down, texture.left // across)
@@ -886,9 +853,10 @@ def _codes(target: Color, low: int, high: int) -> Any:
     return whole(low << bits), whole(high << bits), I32(gain_shift(target.depth)), U32(bits)
 
 
-def _free_codes(free: tuple[int, int], tables: PassTables) -> tuple[Any, Any, Any]:
-    """First and last of them, and what turns them into values."""
-    return I32(free[0]), I32(free[1]), _unit(tables)
+def _free_codes(free: tuple[int, int], tables: PassTables) -> tuple[Any, Any, Any, bool]:
+    """First and last, what turns them into values, and whether they stay as they are (dither is below a code)."""
+    stay = tables.noise is None and tables.source.depth == tables.target.depth
+    return I32(free[0]), I32(free[1]), _unit(tables), stay
 
 
 def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any, Any]:
