@@ -9,7 +9,7 @@ without truncation the hash is weak and no GPU would agree with it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -158,6 +158,11 @@ class NoiseFilter:
         coarse_weight = round(unit * math.sqrt(CLUMP_ENERGY) / coarse_std)
         std = math.hypot(fine_weight * fine_std, coarse_weight * coarse_std) / (1 << MIX_SHIFT)
         return NoiseFilter(fine_x, fine_y, coarse_x, coarse_y, fine_weight, coarse_weight, std)
+
+    def times(self, amount: float) -> NoiseFilter:
+        """The filter of a field that is weaker, amount 0..1."""
+        fine, coarse = round(self.fine_weight * amount), round(self.coarse_weight * amount)
+        return replace(self, fine_weight=fine, coarse_weight=coarse, std=self.std * amount)
 
     def correlation(self, reach: int) -> npt.NDArray[np.float64]:
         """The field's autocorrelation at lags -reach..reach each way, (2 reach + 1, 2 reach + 1), rows first; 1 at 0.

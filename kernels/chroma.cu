@@ -18,14 +18,14 @@ __device__ __forceinline__ int sited_luma(int upper_left, int upper_right, int l
 }
 
 // luma: the source's, luma_width x luma_height. curve, straight, *_shift: as in luma.cu, for chroma.
-// cb_gain, cr_gain: by luma code. luma_black, luma_unit, chroma_grey, chroma_unit: what normalises codes.
+// gain: by luma code. luma_black, luma_unit, chroma_grey, chroma_unit: what normalises codes.
 // r_cr, g_cb, g_cr, b_cb, knee, curvature, strength: see shoulder.cuh; strength 0 for no highlight curve.
 // grey, low, high, relief_last: fixed-point values of the target. relief_unit: codes of the target in 1.
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
 chroma(const Source* __restrict__ luma, long long luma_pitch, int luma_width, int luma_height,
        const Source* __restrict__ cb, const Source* __restrict__ cr, long long source_pitch, Target* __restrict__ cb_target,
        Target* __restrict__ cr_target, long long target_pitch, int width, int height, const int* __restrict__ curve,
-       const int* __restrict__ cb_gain, const int* __restrict__ cr_gain, int straight, int source_shift,
+       const int* __restrict__ gain, int straight, int source_shift,
        int target_shift, float luma_black, float luma_unit, float chroma_grey, float chroma_unit, float r_cr,
        float g_cb, float g_cr, float b_cb, float knee, float curvature, float strength, int grey, int low, int high,
        const short* __restrict__ cb_relief, const short* __restrict__ cr_relief, int relief_top, int relief_left,
@@ -39,7 +39,6 @@ chroma(const Source* __restrict__ luma, long long luma_pitch, int luma_width, in
     for (int plane = 1; plane <= 2; ++plane) {
         const Grain* grain = (const Grain*)(plane == 1 ? cb_grain : cr_grain);
         Target* target = plane == 1 ? cb_target : cr_target;
-        const int* __restrict__ gain = plane == 1 ? cb_gain : cr_gain;
         const Relief texture = {plane == 1 ? cb_relief : cr_relief, relief_top, relief_left, relief_height,
                                 relief_width};
         const bool load_vectors = on_vectors(cb, source_pitch) && on_vectors(cr, source_pitch);

@@ -8,12 +8,12 @@ typedef SampleOf<TARGET_BITS>::Type Target;
 // Samples of one thread: sixteen bytes of the source.
 #define RUN 4
 
-// cb_gain, cr_gain: FLOAT_GAIN_STEPS + 1 entries over luma 0..1. The rest as in chroma.cu and luma_float.cu.
+// gain: FLOAT_GAIN_STEPS + 1 entries over luma 0..1. The rest as in chroma.cu and luma_float.cu.
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
 chroma_float(const float* __restrict__ luma, long long luma_pitch, int luma_width, int luma_height,
              const float* __restrict__ cb, const float* __restrict__ cr, long long source_pitch,
              Target* __restrict__ cb_target, Target* __restrict__ cr_target, long long target_pitch, int width,
-             int height, const float* __restrict__ cb_gain, const float* __restrict__ cr_gain, float r_cr, float g_cb,
+             int height, const float* __restrict__ gain, float r_cr, float g_cb,
              float g_cr, float b_cb, float knee, float curvature, float strength, float offset, float unit, float top,
              const short* __restrict__ cb_relief, const short* __restrict__ cr_relief, int relief_top, int relief_left,
              int relief_height, int relief_width, const int* __restrict__ cb_grain, const int* __restrict__ cr_grain,
@@ -26,7 +26,6 @@ chroma_float(const float* __restrict__ luma, long long luma_pitch, int luma_widt
     for (int plane = 1; plane <= 2; ++plane) {
         const Grain* grain = (const Grain*)(plane == 1 ? cb_grain : cr_grain);
         Target* target = plane == 1 ? cb_target : cr_target;
-        const float* __restrict__ gain = plane == 1 ? cb_gain : cr_gain;
         const Relief texture = {plane == 1 ? cb_relief : cr_relief, relief_top, relief_left, relief_height,
                                 relief_width};
         const bool load_vectors = on_vectors(cb, source_pitch) && on_vectors(cr, source_pitch);

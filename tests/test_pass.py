@@ -188,3 +188,24 @@ def test_texture_past_the_right_edge_and_past_the_last_code_is_cut_off(range_):
     assert (done[0][:, 16:] == 255).all()
     assert (done[1][:, 8:] == 255).all()
     assert np.array_equal(done[1][:, :8], planes[1][:, :8])
+
+
+@pytest.mark.parametrize("depth", [8, 10])
+def test_a_highlight_changes_nothing_of_what_is_around_it(depth):
+    # Rows and pieces without highlights go other ways through the pass than those with one.
+    color = Color(depth=depth)
+    black, white = luma_codes(depth, color.range)
+    rng = np.random.default_rng(3)
+    shadows = rng.integers(int(black), int((black + white) // 2), (96, 700)).astype(dtype_of(color))
+    lit = np.zeros(shadows.shape, bool)
+    lit[::3, rng.integers(0, 700, 32)] = True
+    lights = np.where(lit, shadows.dtype.type(white), shadows)
+    texture = relief(96, 700, color, 30, 200, 0)
+    texture.luma[:] = rng.integers(-3000, 3000, texture.luma.shape)
+    for more in ({}, {"grain": CinemaGrain(strength=3.0)}, {"texture": texture}):
+        guarded = run(neutral(shadows, color), color, guard=HighlightGuard(), **more)
+        around = run(neutral(lights, color), color, guard=HighlightGuard(), **more)
+        assert np.array_equal(guarded[0][~lit], around[0][~lit])
+        assert not more or not np.array_equal(guarded[0], shadows)
+    plain = run(neutral(shadows, color), color, guard=HighlightGuard())
+    assert np.array_equal(plain[0], shadows)

@@ -43,7 +43,7 @@ I16, I32, U16, U32, F32 = np.int16, np.int32, np.uint16, np.uint32, np.float32
 STRIPS_EACH = 2
 #: Rows drawn by one call of the hash (its four words), and columns (a word's bytes).
 BLOCK = 4
-#: Chroma samples that are looked at together for whether any of them reaches the knee.
+#: Samples that are looked at together for whether any of them reaches the knee.
 SEGMENT = 128
 _ROW_SHIFT, _ROW_HALF = I16(ROW_SHIFT), I16(1 << (ROW_SHIFT - 1))
 _COARSE_SHIFT, _COARSE_HALF = I16(COARSE_SHIFT), I16(1 << (COARSE_SHIFT - 1))
@@ -60,7 +60,7 @@ _16 = U32(16)
 _BITS_8, _BITS_10 = U32(fraction_bits(8)), U32(fraction_bits(10))
 #: Brings the shift of their gains to that of `_upper`.
 _LIFT = I16(MIX_SHIFT - gain_shift(8))
-_LUMA_BITS, _LUMA_MASK = np.int64(LUMA_ONE.bit_length() - 1), np.int64(LUMA_ONE - 1)
+_LUMA_BITS, _LUMA_MASK, _LUMA_ONE = np.int64(LUMA_ONE.bit_length() - 1), np.int64(LUMA_ONE - 1), I32(LUMA_ONE)
 _LUMA_UNIT, _CHROMA_UNIT = F32(1 / LUMA_ONE), F32(1 / CHROMA_ONE)
 CHROMA_BITS = CHROMA_ONE.bit_length() - 1
 
@@ -269,23 +269,6 @@ def _look_up(codes: Any, table: Any, out: Any) -> None:
 
 
 @_jit
-def _part(words: Any, low: Any, high: Any) -> None:
-    for i in range(words.shape[0]):
-        low[i], high[i] = I16(words[i]), I16(words[i] >> _16)
-
-
-@_jit
-def _look_up_both(codes: Any, gain: Any, both: Any, words: Any, cb: Any, cr: Any) -> None:
-    """Gains of Cb and Cr; where both fit into a word, it is looked up once."""
-    if both.shape[0]:
-        _look_up(codes, both, words)
-        _part(words, cb, cr)
-    else:
-        _look_up(codes, gain[0], cb)
-        _look_up(codes, gain[1], cr)
-
-
-@_jit
 def _extremes(codes: Any) -> Any:
     """(smallest, largest) of a row."""
     low, high = codes[0], codes[0]
@@ -319,14 +302,38 @@ def _values(codes: Any, curve: Any, straight: Any, out: Any) -> None:
 
 
 @_jit
-def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, out: Any) -> None:
-    """Curve values of codes whose distance from black is scaled by 1 + gain / LUMA_ONE, between table entries too."""
+def _move(codes: Any, gain: Any, black: Any, out: Any) -> Any:
+    """Codes whose distance from black is scaled by 1 + gain / LUMA_ONE, times LUMA_ONE; (smallest, largest) of them."""
+    low, high = I32((1 << 31) - 1), I32(0)
+    for i in range(out.shape[0]):
+        moved = I32(I32(I32(codes[i]) * _LUMA_ONE) + I32(I32(I32(codes[i]) - black) * I32(gain[i])))
+        low, high = min(low, moved), max(high, moved)
+        out[i] = moved
+    return low, high
+
+
+@_jit
+def _drop_bits(values: Any, bits: Any, out: Any) -> None:
+    bits = bits & I32(31)
+    for i in range(out.shape[0]):
+        out[i] = values[i] >> bits
+
+
+@_jit
+def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, straight: Any, moved: Any, out: Any) -> None:
+    """Curve values of codes that are moved as `_move` does, between table entries too."""
+    if I32(_largest_code(codes)) <= straight[0] and straight[2] >= 0:
+        least, most = _move(codes, gain, I32(black), moved)
+        if least >= 0 and (most >> _LUMA_BITS) < straight[0]:
+            # Between entries of a straight curve lies what its multiplier makes of all the bits.
+            _drop_bits(moved, straight[2], out)
+            return
     for i in range(out.shape[0]):
         code = np.int64(codes[i])
-        moved = (code << _LUMA_BITS) + (code - black) * np.int64(gain[i])
-        whole = min(max(moved >> _LUMA_BITS, np.int64(0)), last)
+        there = (code << _LUMA_BITS) + (code - black) * np.int64(gain[i])
+        whole = min(max(there >> _LUMA_BITS, np.int64(0)), last)
         low = np.int64(curve[whole])
-        step = (np.int64(curve[min(whole + 1, last)]) - low) * (moved & _LUMA_MASK)
+        step = (np.int64(curve[min(whole + 1, last)]) - low) * (there & _LUMA_MASK)
         out[i] = low + (step >> _LUMA_BITS)
 
 
@@ -414,10 +421,10 @@ def _luma(
     """pairs: source, two codes at a time, their curve and their gains; without rows where it cannot be read so."""
     coupled, pair_curve, pair_gain = pairs
     top, side, relief = texture
-    right = side + relief.shape[1]
+    right = min(side + relief.shape[1], source.shape[1])
     last = np.int64(curve.shape[0] - 1)
     width = source.shape[1]
-    values, gains, value_pairs, gain_pairs = lines
+    values, gains, value_pairs, gain_pairs, moved = lines
     for row in range(first, first + count):
         codes, y = source[row], row - top
         touched = 0 <= y < relief.shape[0]
@@ -433,14 +440,17 @@ def _luma(
         if plain:
             _grain_codes(codes, gains, octaves, dither, free, store[3], out[row])
             continue
-        if I32(_largest_code(codes)) <= straight[0]:
-            _widen(codes, straight[1], values)
-        elif coupled.shape[0]:
-            _look_up(coupled[row], pair_curve, value_pairs)
-        else:
-            _look_up(codes, curve, values)
+        for here in range(0, width, SEGMENT):
+            end = min(here + SEGMENT, width)
+            if not coupled.shape[0] or I32(_largest_code(codes[here:end])) <= straight[0]:
+                _values(codes[here:end], curve, straight, values[here:end])
+            else:
+                _look_up(coupled[row, here // 2 : end // 2], pair_curve, value_pairs[here // 2 : end // 2])
         if touched:
-            _textured(codes[side:right], relief[y], black, last, curve, values[side:right])
+            for here in range(side, right, SEGMENT):
+                end = min(here + SEGMENT, right)
+                gain_here = relief[y, here - side : end - side]
+                _textured(codes[here:end], gain_here, black, last, curve, straight, moved, values[here:end])
         _grain_row(values, gains, octaves, dither, store, out[row])
 
 
@@ -529,12 +539,12 @@ def _shift(values: Any, relief: Any, unit: Any, drop: Any, top: Any) -> None:
 @_jit
 def _chroma(
     luma: Any, across: Any, down: Any, cb: Any, cr: Any, first: Any, count: Any, cb_grain: Any, cr_grain: Any,
-    curve: Any, straight: Any, free: Any, gain: Any, both_gains: Any, texture: Any, scale: Any, shoulder: Any,
+    curve: Any, straight: Any, free: Any, gain: Any, pair_gain: Any, texture: Any, scale: Any, shoulder: Any,
     grey: Any, store: Any, lines: Any, cb_out: Any, cr_out: Any,
 ) -> None:  # fmt: skip
     top, side, cb_relief, cr_relief, relief_unit, relief_drop, relief_top = texture
     width, right = cb.shape[1], side + cb_relief.shape[1]
-    cb_values, cr_values, cb_gains, cr_gains, words, sited, slopes = lines
+    cb_values, cr_values, gains, gain_pairs, sited, sited_bytes, sited_pairs, slopes = lines
     for row in range(first, first + count):
         _sited_luma(luma, row, across, down, sited)
         touched = 0 <= row - top < cb_relief.shape[0]
@@ -558,17 +568,21 @@ def _chroma(
         if touched:
             _shift(cb_values[side:right], cb_relief[row - top], relief_unit, relief_drop, relief_top)
             _shift(cr_values[side:right], cr_relief[row - top], relief_unit, relief_drop, relief_top)
-        _look_up_both(sited, gain, both_gains, words, cb_gains, cr_gains)
+        if sited_pairs.shape[0]:
+            _copy(sited, sited_bytes)
+            _look_up(sited_pairs, pair_gain, gain_pairs)
+        else:
+            _look_up(sited, gain, gains)
         octaves, dither = _octaves(cb_grain, row, width)
         if plain:
-            _grain_codes(cb[row], cb_gains, octaves, dither, free, store[3], cb_out[row])
+            _grain_codes(cb[row], gains, octaves, dither, free, store[3], cb_out[row])
         else:
-            _grain_row(cb_values, cb_gains, octaves, dither, store, cb_out[row])
+            _grain_row(cb_values, gains, octaves, dither, store, cb_out[row])
         octaves, dither = _octaves(cr_grain, row, width)
         if plain:
-            _grain_codes(cr[row], cr_gains, octaves, dither, free, store[3], cr_out[row])
+            _grain_codes(cr[row], gains, octaves, dither, free, store[3], cr_out[row])
         else:
-            _grain_row(cr_values, cr_gains, octaves, dither, store, cr_out[row])
+            _grain_row(cr_values, gains, octaves, dither, store, cr_out[row])
 
 
 @_jit
@@ -636,10 +650,10 @@ def _chroma_float(
             u, v = F32(u * slope), F32(v * slope)
             room_u, room_v = max(F32(half - abs(u)), F32(0.0)), max(F32(half - abs(v)), F32(0.0))
             grain_u = F32(
-                _float_gain(gain[0], y) * F32(_mix(cb_fine[i], cb_fine_weight[i], cb_coarse[i], cb_coarse_weight[i]))
+                _float_gain(gain, y) * F32(_mix(cb_fine[i], cb_fine_weight[i], cb_coarse[i], cb_coarse_weight[i]))
             )
             grain_v = F32(
-                _float_gain(gain[1], y) * F32(_mix(cr_fine[i], cr_fine_weight[i], cr_coarse[i], cr_coarse_weight[i]))
+                _float_gain(gain, y) * F32(_mix(cr_fine[i], cr_fine_weight[i], cr_coarse[i], cr_coarse_weight[i]))
             )
             u = F32(u + min(max(grain_u, -room_u), room_u))
             v = F32(v + min(max(grain_v, -room_v), room_v))
@@ -790,7 +804,8 @@ class CpuBackend:
             return
         zero, whole = np.int64(luma_codes(source.depth, source.range)[0]), _whole(target)
         values, gains = np.empty(width, whole), np.empty(width, whole)
-        lines = values, gains, *(line[: width // 2 * 2].view(np.uint32) for line in (values, gains))
+        in_pairs = (line[: width // 2 * 2].view(np.uint32) for line in (values, gains))
+        lines = values, gains, *in_pairs, np.empty(SEGMENT, np.int32)
         _luma(
             planes[0], _in_pairs(planes[0], tables), first, count, grain, tables.luma,
             _straight(tables.luma_straight, tables), _free_codes(tables.luma_free, tables), tables.luma_gain, zero,
@@ -829,15 +844,17 @@ class CpuBackend:
         store_as = _codes(target, *chroma_limits(target))
         relief = (*corner, texture.cb, texture.cr, I32(round(spread)), I32(CHROMA_BITS - bits), I32(last << bits))
         whole = _whole(target)
+        even = width + width % 2
+        gains, sited = np.empty(even, whole), np.empty(width, np.uint16 if source.depth <= 14 else np.int32)
+        sited_bytes = np.zeros(even if luma.dtype == np.uint8 and whole == np.int16 else 0, np.uint8)
         lines = (
-            np.empty(width, whole), np.empty(width, whole), np.empty(width, whole), np.empty(width, whole),
-            np.empty(width, np.uint32), np.empty(width, np.uint16 if source.depth <= 14 else np.int32),
-            np.empty(SEGMENT, np.float32),
+            np.empty(width, whole), np.empty(width, whole), gains[:width], gains.view(np.uint32), sited,
+            sited_bytes[:width], sited_bytes.view(np.uint16), np.empty(SEGMENT, np.float32),
         )  # fmt: skip
         _chroma(
             luma, across, down, cb, cr, first, count, cb_grain, cr_grain, tables.chroma,
             _straight(tables.chroma_straight, tables), _free_codes(tables.chroma_free, tables), tables.chroma_gain,
-            tables.chroma_gain_words if is_narrow(target.depth) else _NO_WORDS, relief, scale, _shoulder(tables),
+            tables.chroma_gain_pairs if sited_bytes.size else _NO_WORDS, relief, scale, _shoulder(tables),
             I32(int(middle) << bits), store_as, lines, out[1], out[2],
         )  # fmt: skip
 
@@ -868,9 +885,10 @@ def _in_pairs(luma: Plane, tables: PassTables) -> tuple[Any, Any, Any]:
     return _NO_PAIRS
 
 
-def _straight(last: int, tables: PassTables) -> tuple[Any, Any]:
-    """Last code that the curve only multiplies, and what by."""
-    return I32(last), _unit(tables)
+def _straight(last: int, tables: PassTables) -> tuple[Any, Any, Any]:
+    """Last code that the curve only multiplies, what by, and how many bits of LUMA_ONE that leaves, -1 beyond int32."""
+    spare = LUMA_ONE.bit_length() - 1 - max(tables.straight_shift, 0)
+    return I32(last), _unit(tables), I32(spare if is_narrow(tables.target.depth) else -1)
 
 
 def _unit(tables: PassTables) -> Any:

@@ -735,10 +735,7 @@ class CudaBackend:
         luma = self._launch_of("luma", tables, whole, noises[:1])
         if planes == 1:
             return _Job(tables, luma, None)
-        gains = [upload(np.ascontiguousarray(g)) for g in tables.chroma_gain]
-        whole = dict(
-            chroma_arguments(tables), cb_grain=grains[1], cr_grain=grains[2], cb_gain=gains[0], cr_gain=gains[1]
-        )
+        whole = dict(chroma_arguments(tables), cb_grain=grains[1], cr_grain=grains[2], gain=upload(tables.chroma_gain))
         if not tables.source.is_float:
             whole["curve"] = upload(tables.chroma)
         return _Job(tables, luma, self._launch_of("chroma", tables, whole, noises[1:]))

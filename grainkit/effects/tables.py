@@ -22,6 +22,8 @@ from grainkit.noise import FIELD_LIMIT, FIELD_STD, NoiseFilter, stream_key
 I32 = npt.NDArray[np.int32]
 F32 = npt.NDArray[np.float32]
 
+Filters = tuple[NoiseFilter, NoiseFilter, NoiseFilter]
+
 #: Entries of a gain table over luma 0..1 for float planes (read with linear interpolation).
 FLOAT_GAIN_STEPS = 1024
 #: First and last code of nothing.
@@ -69,8 +71,8 @@ class PassTables:
         look-up; -1 where there is none.
     luma_free, chroma_free: first and last code between which, moreover, no grain needs to be clamped; (1, 0) for none.
     luma_gain, chroma_gain: by source luma code, grain per unit of field in fixed point << gain_shift,
-        int32; chroma (2, codes) for Cb and Cr. Float planes: normalised float32 over luma 0..1,
-        FLOAT_GAIN_STEPS + 1 entries.
+        int32. Cb and Cr share one: what one of them has less is in the weights of its noise. Float planes:
+        normalised float32 over luma 0..1, FLOAT_GAIN_STEPS + 1 entries.
     is_identity: the pass would change nothing.
     """
 
@@ -105,10 +107,9 @@ class PassTables:
         return _pairs(self.luma_gain)
 
     @cached_property
-    def chroma_gain_words(self) -> npt.NDArray[np.uint32]:
-        """Gains of Cb (low half) and Cr of a narrow target by luma code: (codes,)."""
-        cb, cr = self.chroma_gain.astype(np.uint32)
-        return np.asarray(cb | cr << 16)
+    def chroma_gain_pairs(self) -> npt.NDArray[np.uint32]:
+        """chroma_gain likewise."""
+        return _pairs(self.chroma_gain)
 
 
 def _pairs(table: I32 | F32) -> npt.NDArray[np.uint32]:
@@ -136,25 +137,21 @@ def pass_tables(
     if source.is_hdr and guard.strength:
         guard = HighlightGuard(strength=0.0)
     shoulder = Shoulder.of(guard)
-    noise = (
-        _plane_noise(source.subsampling, grain, grain.sigma_px(width, height, dpi), seed) if grain.strength else None
-    )
-    std = 1.0 if noise is None else noise[0].filter.std
-    chroma_stds = [1.0, 1.0] if noise is None else [n.filter.std for n in noise[1:]]
-    chroma_shares = grain.chroma_shares
+    noise, luma_share, chroma_share = None, 1.0, 1.0
+    if grain.strength:
+        sizes = plane_filters(source.subsampling, grain.sigma_px(width, height, dpi), grain.chroma_sizes)
+        luma_share, chroma_share, filters = _balanced(sizes, grain.chroma_shares)
+        noise = _plane_noise(filters, seed)
 
     if source.is_float:
         luma = shoulder.roll(np.linspace(0.0, 1.0, FLOAT_GAIN_STEPS + 1))
         deviation = grain.deviation(luma)
-        gains = [
-            np.asarray(deviation * s / d, np.float32)
-            for s, d in zip([1.0, *chroma_shares], [std, *chroma_stds], strict=True)
-        ]
+        amounts = [np.asarray(deviation * share, np.float32) for share in (luma_share, chroma_share)]
         empty = np.empty(0, np.int32)
         idle = shoulder.is_identity and noise is None and target.is_float
         return PassTables(
             source, target, shoulder, noise, grain.frames_held(rate),
-            empty, -1, NOT_FREE, gains[0], empty, -1, NOT_FREE, np.stack(gains[1:]), is_identity=idle,
+            empty, -1, NOT_FREE, amounts[0], empty, -1, NOT_FREE, amounts[1], is_identity=idle,
         )  # fmt: skip
 
     one = float(1 << fraction_bits(target.depth))
@@ -168,10 +165,8 @@ def pass_tables(
     chroma = _fixed(np.clip(out_grey + (codes - grey) / unit * out_unit, 0, last) * one)
     deviation = grain.deviation(luma)
     idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
-    luma_gain = _gain(deviation * (out_white - out_black) / std, target)
-    chroma_gain = np.stack(
-        [_gain(deviation * out_unit * s / d, target) for s, d in zip(chroma_shares, chroma_stds, strict=True)]
-    )
+    luma_gain = _gain(deviation * (out_white - out_black) * luma_share, target)
+    chroma_gain = _gain(deviation * out_unit * chroma_share, target)
     luma_straight, chroma_straight = (_straight(curve, source, target) for curve in (value, chroma))
     return PassTables(
         source, target, shoulder, noise, grain.frames_held(rate),
@@ -226,19 +221,23 @@ def _straight(curve: I32, source: Color, target: Color) -> int:
     return int(bent[0]) - 1 if bent.size else curve.size - 1
 
 
-def _plane_noise(
-    subsampling: tuple[int, int], grain: CinemaGrain, sigma: float, seed: int
-) -> tuple[PlaneNoise, PlaneNoise, PlaneNoise]:
+def _plane_noise(filters: Filters, seed: int) -> tuple[PlaneNoise, PlaneNoise, PlaneNoise]:
     fields = [
-        PlaneNoise(size, stream_key(seed, plane, 0), stream_key(seed, plane, 1))
-        for plane, size in enumerate(plane_filters(subsampling, sigma, grain.chroma_sizes))
+        PlaneNoise(size, stream_key(seed, plane, 0), stream_key(seed, plane, 1)) for plane, size in enumerate(filters)
     ]
     return fields[0], fields[1], fields[2]
 
 
-def plane_filters(
-    subsampling: tuple[int, int], sigma: float, chroma_sizes: tuple[float, float]
-) -> tuple[NoiseFilter, NoiseFilter, NoiseFilter]:
+def _balanced(filters: Filters, chroma_shares: tuple[float, float]) -> tuple[float, float, Filters]:
+    """What a unit of the fields of luma and of chroma counts for luma grain of one, and filters for which it does."""
+    luma, *chroma = filters
+    shares = [share / size.std for share, size in zip(chroma_shares, chroma, strict=True)]
+    most = max(shares)
+    cb, cr = (size.times(share / most) for share, size in zip(shares, chroma, strict=True)) if most else chroma
+    return 1 / luma.std, most, (luma, cb, cr)
+
+
+def plane_filters(subsampling: tuple[int, int], sigma: float, chroma_sizes: tuple[float, float]) -> Filters:
     """Filters for (Y, Cb, Cr): luma grain of sigma px; on the picture, chroma grain is as large times chroma_sizes."""
     across, down = subsampling
     cb, cr = chroma_sizes
