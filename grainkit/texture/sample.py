@@ -6,6 +6,7 @@ moves by parts of a pixel (ALGORITHMS.md 3); this one is float throughout.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,13 @@ STEP = 2
 #: A level of detail this close to a whole one is that one: half the reads.
 CLOSE = 0.12
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")
+_ONE = np.uintp(1)
+
+#: What numba builds its own string functions with, unknown to its stubs: no counting of references to arrays.
+_UNCOUNTED: Any = {"_nrt": False}
+_jit: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
+    cache=True, nogil=True, error_model="numpy", **_UNCOUNTED
+)
 
 
 @_jit
@@ -45,13 +52,14 @@ def _folded(x: Any, last: Any, low: Any) -> Any:
 @_jit
 def _probe(level: Any, x: Any, y: Any) -> Any:
     """The bilinear sample of both planes of a level at (x, y) texels."""
-    i, j = min(int(x), level.shape[1] - 2), min(int(y), level.shape[0] - 2)
+    # Unsigned: an index that might count from the end would be asked whether it does.
+    i, j = min(np.uintp(x), np.uintp(level.shape[1] - 2)), min(np.uintp(y), np.uintp(level.shape[0] - 2))
     fx, fy = x - np.float32(i), y - np.float32(j)
-    upper, lower = level[j], level[j + 1]
-    p = upper[i, 0] + fx * (upper[i + 1, 0] - upper[i, 0])
-    q = upper[i, 1] + fx * (upper[i + 1, 1] - upper[i, 1])
-    r = lower[i, 0] + fx * (lower[i + 1, 0] - lower[i, 0])
-    s = lower[i, 1] + fx * (lower[i + 1, 1] - lower[i, 1])
+    right, below = np.uintp(i + _ONE), np.uintp(j + _ONE)
+    p = level[j, i, 0] + fx * (level[j, right, 0] - level[j, i, 0])
+    q = level[j, i, 1] + fx * (level[j, right, 1] - level[j, i, 1])
+    r = level[below, i, 0] + fx * (level[below, right, 0] - level[below, i, 0])
+    s = level[below, i, 1] + fx * (level[below, right, 1] - level[below, i, 1])
     return p + fy * (r - p), q + fy * (s - q)
 
 
