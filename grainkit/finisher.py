@@ -27,7 +27,6 @@ from grainkit.frame import Frame
 from grainkit.io.base import Source, SourceInfo
 from grainkit.io.pixel_formats import rescale
 from grainkit.late import split
-from grainkit.measured_grain import measure_grain
 from grainkit.patches import with_patches
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
@@ -308,6 +307,8 @@ def finish_array(
         _refuse_patches(plan)
         frame = conformed(Frame(PlanesOfRgb(rgb, color), color, index, rgb=rgb, matte=matte), plan, finisher.backend)
         if wants_regrain(plan):
+            from grainkit.measured_grain import measure_grain
+
             plan, _ = regrained(plan, measure_grain([frame]))
         ((ready, texture),) = analysed([frame], plan)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb

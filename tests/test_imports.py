@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "io*": [*VALUES, "delivery", "io*"],
     "recipe": ["delivery", "effects", "errors", "params", "targets", "updated"],
     "source_profile": ["errors", "params", "recipe", "updated"],
-    "sidecar": ["effects", "errors", "io.pending", "params", "recipe"],
+    "sidecar": ["__version__", "effects", "errors", "io.pending", "params", "recipe"],
     "weigh": [],
     "resample": ["color", "convert", "errors", "frame", "weigh"],
     "fit": ["delivery", "errors", "io.base", "resample"],
