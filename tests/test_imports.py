@@ -70,6 +70,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "codec.shoulder": ["effects.highlight_guard"],
     "codec.trial": [
         *VALUES,
+        "analysis.faces",
         "analysis.picture",
         "backends.base",
         "codec.*",

@@ -18,7 +18,7 @@ from numba import njit
 
 from grainkit.analysis.anchor import Anchor
 from grainkit.analysis.face import BROWS, EYES, Face
-from grainkit.analysis.faces import FaceTracker
+from grainkit.analysis.faces import LOOK_SIZE, FaceTracker, StillFaces
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import estimate_light
 from grainkit.analysis.matte import SkinColour, along_edges, filled, likely_skin, skin_colour
@@ -48,8 +48,8 @@ from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
 F32 = npt.NDArray[np.float32]
 
-#: Long side of the picture that faces are looked for in, px; at least, where all known faces are large.
-LOOK_SIZE, LEAST_LOOK = 1280, 640
+#: Video: least long side of the picture that newcomers are looked for in, px, where all known faces are large.
+LEAST_LOOK = 640
 #: Video: between looks known faces are followed in a picture that shows the smallest at this width, px.
 FOLLOW_FACE = 110.0
 #: (height, width) of what people are found in; the network's own.
@@ -215,9 +215,13 @@ class _View:
 
 
 class TextureStage:
-    """Turns frames into terms for the pass. Feed it every frame of a shot in order; `moving` is False for stills."""
+    """Turns frames into terms for the pass. Feed it every frame of a shot in order; `moving` is False for stills.
 
-    def __init__(self, parameters: SkinTexture, seed: int, *, moving: bool) -> None:
+    still: the faces of the one still that it will be fed, where others ask for them too.
+    """
+
+    def __init__(self, parameters: SkinTexture, seed: int, *, moving: bool, still: StillFaces | None = None) -> None:
+        self._still = still
         self._parameters = parameters
         self._seed = seed
         self._moving = moving
@@ -262,7 +266,10 @@ class TextureStage:
 
     def _faces(self, frame: Frame) -> list[Face]:
         """Faces that have room for texture, largest first, in px of the frame."""
-        if self._tracker.looks:
+        found: Sequence[Face]
+        if self._still is not None:
+            found = self._still.faces
+        elif self._tracker.looks:
             small = rgb_of(frame, size=reduced_size(frame, self._look_size(frame)))
             found = self._tracker.track(small, small.shape[1] / frame.width)
         else:
