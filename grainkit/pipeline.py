@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -184,6 +186,7 @@ def finish(
     asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
     start = 0 if remembers(asked) else frames[0]
     with ExitStack() as stack:
+        stack.enter_context(_loading_ahead(asked, adapt))
         source = stack.enter_context(
             open_source(
                 input,
@@ -419,6 +422,27 @@ def dry_run(
             *_idle_matte(plan, mattes),
         ],
     }  # fmt: skip
+
+
+@contextmanager
+def _loading_ahead(recipe: Recipe, adapt: bool | None) -> Iterator[None]:
+    """Load what skin texture is made with in a thread, while the block opens its input: decoding needs no Python."""
+    kinds = [recipe.for_kind(kind).effects["skin_texture"] for kind in ("still", "clip")]
+    if "grainkit.texture.stage" in sys.modules or not any(each.strength for each in kinds):  # type: ignore[attr-defined]
+        yield
+        return
+    # OpenCV takes itself out of the list of modules as it is imported: nobody else may import it meanwhile.
+    from grainkit.analysis.matte import prepare
+
+    def load() -> None:
+        prepare()
+        import_module("grainkit.texture.stage")
+        if adapt or (adapt is None and recipe.adapt.still):
+            import_module("grainkit.codec.adapt")
+
+    with ThreadPoolExecutor(1, "grainkit-ahead") as pool:
+        pool.submit(load)
+        yield
 
 
 def _adapted(

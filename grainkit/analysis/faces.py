@@ -119,7 +119,7 @@ class StillFaces:
 
     def __init__(self, frame: Frame, networks: FaceNetworks | None = None) -> None:
         self._frame = frame
-        self._networks = networks or FaceNetworks()
+        self._networks = networks or FaceNetworks(ahead=True)
         self._lock = Lock()
         self._faces: tuple[Face, ...] | None = None
 

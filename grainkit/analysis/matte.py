@@ -71,6 +71,11 @@ class SkinColour:
     line: F32
 
 
+def prepare() -> None:
+    """Have OpenCV work out its tables for L*a*b*, which takes longer than all that a picture then needs of them."""
+    cv2.cvtColor(np.zeros((1, 1, 3), np.float32), cv2.COLOR_RGB2LAB)
+
+
 def filled(shape: tuple[int, int], points: F32) -> F32:
     """(h, w) float32 cover of the polygon through `points` (n, 2) px, antialiased."""
     out = np.zeros(shape, np.uint8)

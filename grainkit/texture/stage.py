@@ -7,6 +7,7 @@ statistics stay as they were measured on the first frame a face was seen in, so 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -225,7 +226,9 @@ class TextureStage:
         self._parameters = parameters
         self._seed = seed
         self._moving = moving
-        self._networks = FaceNetworks()
+        self._networks = FaceNetworks(ahead=still is None)
+        self._atlases: dict[float, Future[Atlas]] = {}
+        self._aside = ThreadPoolExecutor(1, "grainkit-atlas")
         self._shots = ShotDetector()
         self._start_shot()
 
@@ -313,6 +316,8 @@ class TextureStage:
             known.anchor = known.anchor.follow(frame, face)
             known.speed += SPEED_SHARE * (known.anchor.speed - known.speed)
         view = _View.of(frame, face, region, VIDEO_MATTE if self._moving else STILL_MATTE)
+        if known is None:
+            self._begin_atlas(view)
         colour, likely, found = known.colour if known else None, known.likely if known else None, None
         measures = self._moving and (known is None or known.frames % ENERGY_EVERY == 0)
         if frame.matte is None or measures:
@@ -334,7 +339,7 @@ class TextureStage:
         anchor = known.anchor if known else Anchor.start(frame, face) if self._moving else None
         uv, normals = self._places(face, view, anchor)
         skin = Skin(view.luma, view.rgb, matte, normals, uv, frame.color.luma_weights())
-        atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(view.face.px_per_mm))
+        atlas = known.atlas if known else self._begin_atlas(view).result()
         bias = VIDEO_BIAS if self._moving else STILL_BIAS
         # A little beyond the matte, for slopes at its edge.
         wanted = cv2.dilate((matte > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
@@ -351,6 +356,13 @@ class TextureStage:
         height, width = view.size
         whole = (region.height, region.width)
         return Layer(*(_fitted(plane[:height, :width], whole) for plane in (layer.gain, layer.cb, layer.cr)))
+
+    def _begin_atlas(self, view: _View) -> Future[Atlas]:
+        """The atlas for a face of this scale, loaded beside what goes before."""
+        texel = texel_for(view.face.px_per_mm)
+        if texel not in self._atlases:
+            self._atlases[texel] = self._aside.submit(load_atlas, self._seed, self._parameters.age, texel)
+        return self._atlases[texel]
 
     def _likely(self, view: _View, face: Face, colour: SkinColour, known: _Known | None) -> _Likely:
         """What may be skin: looked at now and then, and moved along in between."""
