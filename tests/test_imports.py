@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "regrain": ["effects.cinema_grain", "effects.film_formats", "grain_like", "measured_grain", "plan"],
     "mattes": ["errors", "frame", "io*", "resample"],
     "outputs": ["errors", "io*", "mattes", "plan", "sidecar"],
-    "codec.cambi": [],
+    "codec.cambi": ["cores"],
     "codec.predict": ["effects.cinema_grain", "noise"],
     "codec.jpeg": ["color", "frame"],
     "codec.encoder": ["color", "errors", "frame"],
