@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from grainkit.analysis.face import Face
 from grainkit.analysis.faces import StillFaces
-from grainkit.analysis.matte import skin_colour, skin_matte
+from grainkit.analysis.matte import Looked, colour_in, matte_in
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.codec.predict import TEXTURE_SIGMA
 from grainkit.codec.viewer import as_seen, brightest
@@ -87,9 +87,10 @@ def _skin(rgb: F32, person: F32, faces: Sequence[Face]) -> F32:
     """(h, w) cover 0..1 of the skin of these faces, in px of the picture: a boundary a px off changes no measure."""
     found = np.zeros(rgb.shape[:2], np.float32)
     for face in faces:
-        colour = skin_colour(rgb, face)
+        looked = Looked.at(rgb, face)
+        colour = colour_in(looked)
         if colour is not None:
-            found = np.maximum(found, skin_matte(rgb, face, colour, person))
+            found = np.maximum(found, matte_in(rgb, looked, colour, person))
     return found
 
 

@@ -22,7 +22,7 @@ from grainkit.analysis.face import BROWS, EYES, Face
 from grainkit.analysis.faces import LOOK_SIZE, FaceTracker, StillFaces
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import estimate_light
-from grainkit.analysis.matte import SkinColour, along_edges, filled, likely_skin, skin_colour
+from grainkit.analysis.matte import Looked, SkinColour, along_edges, colour_in, filled, likely_skin
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import Area, luma_of, reduced_size, rgb_of
 from grainkit.analysis.shots import ShotDetector
@@ -186,9 +186,10 @@ class _View:
         return _View(frame, region, size, small, scale, own, luma, rgb_of(frame, region.area, squares))
 
     @cached_property
-    def looked(self) -> F32:
-        """(h', w', 3) R'G'B' that skin is looked for in."""
-        return rgb_of(self.frame, self.region.area, self.small)
+    def looked(self) -> Looked:
+        """What skin is looked for in."""
+        face = self._looked_face
+        return Looked.at(rgb_of(self.frame, self.region.area, self.small), face, face.px_per_mm)
 
     @property
     def _looked_face(self) -> Face:
@@ -196,11 +197,11 @@ class _View:
 
     def colour(self) -> SkinColour | None:
         """The colour of the face's skin."""
-        return skin_colour(self.looked, self._looked_face, work_scale=self._looked_face.px_per_mm)
+        return colour_in(self.looked)
 
     def likely(self, colour: SkinColour, person: F32 | None) -> _Likely:
         """What may be skin of this colour."""
-        plane = likely_skin(self.looked, self._looked_face, colour, person)
+        plane = likely_skin(self.looked, colour, person)
         return _Likely(plane, self.region, self.frame.index)
 
     def matte(self, likely: _Likely) -> F32:
