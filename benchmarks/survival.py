@@ -37,9 +37,9 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
-from grainkit.codec.adapt import adapt, proxies_of
+from grainkit.codec.adapt import adapt
+from grainkit.codec.job import proxies_of
 from grainkit.codec.measures import CLIPPED
-from grainkit.codec.proxies import label
 from grainkit.codec.rounds import missed
 from grainkit.codec.samples import WINDOW, choose_windows, gathered
 from grainkit.codec.trial import ClipTrial, Outcome, StillTrial
@@ -50,7 +50,7 @@ from grainkit.finisher import conformed, finish_frame, plan_tables
 from grainkit.frame import Frame
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import Recipe, fingerprint, load_recipe, override, preset_names
-from grainkit.targets import Proxy
+from grainkit.targets import Proxy, label
 from samples.draw import draw
 
 MEDIA = Path(__file__).resolve().parents[2] / "shared" / "media"

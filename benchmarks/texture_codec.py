@@ -30,7 +30,7 @@ from grainkit.analysis.picture import luma_of, rgb_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.codec.measures import Measures, Moment, measure
-from grainkit.codec.proxies import clip_through, label
+from grainkit.codec.proxies import clip_through
 from grainkit.codec.regions import LEAST, Finder, Found, texture
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.convert import rgb_from_planes
@@ -38,7 +38,7 @@ from grainkit.finisher import analysed, finish_frame, plan_tables
 from grainkit.frame import Frame
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import load_recipe, override
-from grainkit.targets import Proxy
+from grainkit.targets import Proxy, label
 from grainkit.texture.term import MOST
 
 #: What each carrier is, as settings over a recipe without effects.

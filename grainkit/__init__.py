@@ -10,7 +10,6 @@ with gk.open_source("in.mp4") as source, gk.Finisher(gk.load_recipe("social/reel
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ __all__ = [
     "preset_names",
 ]
 
-__version__ = version("grainkit")
+__version__ = "0.1.0"
 
 #: Where each public name lives; imported when first used, so that `import grainkit` costs nothing.
 _HOMES = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import io
 import json
 import logging
@@ -16,11 +15,10 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-from grainkit import __version__
+from grainkit import __version__, startup
 from grainkit.errors import GrainkitError, InputError, OutputError, UserError
 from grainkit.interrupts import interrupts
 
@@ -37,23 +35,8 @@ class _Parser(argparse.ArgumentParser):
 
 def command() -> int:
     """`main` in a process of its own."""
-    _before_libraries()
+    startup.before_libraries()
     return main()
-
-
-def _before_libraries() -> None:
-    _leave_out_scipy()
-    _keep_blas_to_one_thread()
-
-
-def _leave_out_scipy() -> None:
-    """numba loads SciPy where it finds it, for linear algebra that no kernel has: a fifth of a second of a start."""
-    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
-
-
-def _keep_blas_to_one_thread() -> None:
-    """What is solved here is small: OpenBLAS' other threads would spin for longer than they work."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -271,21 +254,8 @@ def _rate(text: str) -> Fraction:
     return rate
 
 
-def _load() -> None:
-    """Load what finishes pictures. Garbage is not looked for meanwhile, nor afterwards among what stays for good: that
-    takes a tenth of a start."""
-    if "grainkit.pipeline" in sys.modules or not gc.isenabled():
-        return
-    gc.disable()
-    try:
-        import_module("grainkit.pipeline")
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
 def _finish(options: argparse.Namespace) -> int:
-    _load()
+    startup.load()
     from grainkit.series import at_once, expand_inputs, series_folder, series_output
 
     if options.output == "-" and options.json and not options.dry_run:
@@ -386,8 +356,8 @@ def _done(job: _Job) -> dict[str, Any] | _Failure:
 
 def _done_apart(job: _Job) -> _Apart:
     """The same in a process of its own: what it says is kept, and nothing that fails goes further."""
-    _before_libraries()
-    _load()
+    startup.before_libraries()
+    startup.load()
     said: list[tuple[bool, str]] = []
     done: dict[str, Any] | _Failure
     with contextlib.redirect_stdout(_Kept(said, False)), contextlib.redirect_stderr(_Kept(said, True)):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,6 @@ from grainkit.frame import Frame
 from grainkit.io.base import Source, SourceInfo
 from grainkit.io.pixel_formats import rescale
 from grainkit.late import split
-from grainkit.measured_grain import measure_grain
 from grainkit.patches import with_patches
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
@@ -35,6 +34,9 @@ from grainkit.regrain import regrained, wants_regrain
 from grainkit.resample import alpha_top, conform
 from grainkit.source_profile import NO_PROFILE, load_source
 from grainkit.texture.term import TextureTerm
+
+if TYPE_CHECKING:
+    from grainkit.analysis.faces import StillFaces
 
 F32 = npt.NDArray[np.float32]
 
@@ -239,8 +241,13 @@ def with_locked_grain(
     yield from LockedStage(grain, plan.recipe.seed, grain.sigma_px(width, height, plan.dpi)).stream(frames)
 
 
-def textured(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, TextureTerm | None]]:
-    """Conformed frames with the skin relief that the pass is to add; None where there is none."""
+def textured(
+    frames: Iterable[Frame], plan: Plan, still: StillFaces | None = None
+) -> Iterator[tuple[Frame, TextureTerm | None]]:
+    """Conformed frames with the skin relief that the pass is to add; None where there is none.
+
+    still: the faces of the plan's one still, where others ask for them too.
+    """
     parameters = plan.recipe.effects["skin_texture"]
     assert isinstance(parameters, SkinTexture)
     if parameters.strength == 0.0:
@@ -249,7 +256,7 @@ def textured(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, Textu
         return
     from grainkit.texture.stage import TextureStage
 
-    yield from TextureStage(parameters, plan.recipe.seed, moving=plan.kind != "still").stream(frames)
+    yield from TextureStage(parameters, plan.recipe.seed, moving=plan.kind != "still", still=still).stream(frames)
 
 
 def _cuda(backend: Backend | None) -> CudaBackend:
@@ -308,6 +315,8 @@ def finish_array(
         _refuse_patches(plan)
         frame = conformed(Frame(PlanesOfRgb(rgb, color), color, index, rgb=rgb, matte=matte), plan, finisher.backend)
         if wants_regrain(plan):
+            from grainkit.measured_grain import measure_grain
+
             plan, _ = regrained(plan, measure_grain([frame]))
         ((ready, texture),) = analysed([frame], plan)
         out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb

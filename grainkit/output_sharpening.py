@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from grainkit.analysis.face import Face
 from grainkit.analysis.faces import FaceTracker
-from grainkit.analysis.matte import matte_over, skin_colour
+from grainkit.analysis.matte import Looked, colour_in, matte_over
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
 from grainkit.delivery import Sharpening
@@ -61,11 +61,12 @@ def _skin(frame: Frame, face: Face) -> F32 | None:
     """(h, w) 0..1: where this face's skin is; None where it cannot be told."""
     scale = min(1.0, MATTE_SCALE / face.px_per_mm)
     size = (max(8, round(frame.height * scale)), max(8, round(frame.width * scale)))
-    looked, own = rgb_of(frame, size=size), face.scaled(size[1] / frame.width)
-    colour = skin_colour(looked, own, work_scale=own.px_per_mm)
+    own = face.scaled(size[1] / frame.width)
+    looked = Looked.at(rgb_of(frame, size=size), own, own.px_per_mm)
+    colour = colour_in(looked)
     if colour is None:
         return None
-    matte = matte_over(np.clip(luma_of(frame, size=size), 0, 1), looked, own, colour, None)
+    matte = matte_over(np.clip(luma_of(frame, size=size), 0, 1), looked, colour, None)
     return np.asarray(cv2.resize(matte, (frame.width, frame.height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 

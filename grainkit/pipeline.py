@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,22 +21,17 @@ from grainkit import sidecar
 from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
-from grainkit.carrier import CarriedGrain, carried_grain
-from grainkit.codec.adapt import Adapted
 from grainkit.codec.job import Reading, adapted, cost, patched, refuse_patches, wanted
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher, Ready, conformed
 from grainkit.frame import Frame
-from grainkit.grain_like import GrainLike
-from grainkit.grain_like import grain_like as measured_like
 from grainkit.io import open_source
 from grainkit.io.base import Sink, Source, SourceInfo, no_such_frames
 from grainkit.io.metadata import outgoing_source_type, xmp_packet
 from grainkit.io.pending import Pending, output_errors
 from grainkit.mattes import Mattes, matte_files, mattes_for
-from grainkit.measured_grain import measure_grain
 from grainkit.outputs import clear_up, input_files, new_folder, output_files, refuse_clobber, take_back
 from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
@@ -42,6 +39,11 @@ from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, prese
 from grainkit.regrain import regrained, wants_regrain
 from grainkit.resume import done_already, job_of
 from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
+
+if TYPE_CHECKING:
+    from grainkit.carrier import CarriedGrain
+    from grainkit.codec.adapt import Adapted
+    from grainkit.grain_like import GrainLike
 
 #: What the names of recipe files end in.
 RECIPE_ENDINGS = (".yaml", ".yml", SIDECAR_SUFFIX)
@@ -184,6 +186,7 @@ def finish(
     asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
     start = 0 if remembers(asked) else frames[0]
     with ExitStack() as stack:
+        stack.enter_context(_loading_ahead(asked, adapt))
         source = stack.enter_context(
             open_source(
                 input,
@@ -233,7 +236,7 @@ def finish(
         reading = Reading(input, frames, rate, allow_truncated, mattes, max_pixels)
         plan, lacking = _lacking(plan, info, reading)
         plans[0] = plan
-        carried = carried_grain(plan, None if grain_table is None else Path(grain_table))
+        carried = _carried(plan, grain_table)
         table = None
         if grain_table_out is not None and carried is not None:
             table = _pending_table(Path(grain_table_out), carried)
@@ -421,6 +424,27 @@ def dry_run(
     }  # fmt: skip
 
 
+@contextmanager
+def _loading_ahead(recipe: Recipe, adapt: bool | None) -> Iterator[None]:
+    """Load what skin texture is made with in a thread, while the block opens its input: decoding needs no Python."""
+    kinds = [recipe.for_kind(kind).effects["skin_texture"] for kind in ("still", "clip")]
+    if "grainkit.texture.stage" in sys.modules or not any(each.strength for each in kinds):  # type: ignore[attr-defined]
+        yield
+        return
+    # OpenCV takes itself out of the list of modules as it is imported: nobody else may import it meanwhile.
+    from grainkit.analysis.matte import prepare
+
+    def load() -> None:
+        prepare()
+        import_module("grainkit.texture.stage")
+        if adapt or (adapt is None and recipe.adapt.still):
+            import_module("grainkit.codec.adapt")
+
+    with ThreadPoolExecutor(1, "grainkit-ahead") as pool:
+        pool.submit(load)
+        yield
+
+
 def _adapted(
     reading: Reading, recipe: Recipe, plan: Plan, source: Source, backend: Backend, asked: bool | None,
     settings: Iterable[str], announce: Callable[[str], None] | None,
@@ -442,6 +466,8 @@ def _reference(grain_like: str | Path | None, table: str | Path | None, max_pixe
         return None
     if table is not None:
         raise RecipeError("--grain-like and --grain-table both say what the grain is; give one of them")
+    from grainkit.grain_like import grain_like as measured_like
+
     return measured_like(grain_like, max_pixels)
 
 
@@ -465,9 +491,20 @@ def _lacking(plan: Plan, info: SourceInfo, reading: Reading) -> tuple[Plan, dict
         raise InputError(
             "cinema_grain.regrain = true reads the input twice, which standard input does not allow; name a file"
         )
+    from grainkit.measured_grain import measure_grain
+
     with reading.source(0, None) as source:
         plan, measured = regrained(plan, measure_grain(conformed(frame, plan) for frame in source))
     return plan, {"regrain": measured} if measured else {}
+
+
+def _carried(plan: Plan, table: str | Path | None) -> CarriedGrain | None:
+    """The grain that goes into the stream as metadata, None for none."""
+    if table is None and not plan.carries_grain:
+        return None
+    from grainkit.carrier import carried_grain
+
+    return carried_grain(plan, None if table is None else Path(table))
 
 
 def remembers(recipe: Recipe) -> bool:

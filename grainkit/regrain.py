@@ -6,15 +6,16 @@ Independent grain adds up in energy, so what is added has the deviation sqrt(ask
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.film_formats import FILM_FORMATS
-from grainkit.grain_like import codes_by_luma, curve_points
-from grainkit.measured_grain import MeasuredGrain
 from grainkit.plan import Plan
+
+if TYPE_CHECKING:
+    from grainkit.measured_grain import MeasuredGrain
 
 #: Luma that the difference is worked out at.
 STEPS = np.linspace(0.0, 1.0, 33)
@@ -31,6 +32,8 @@ def regrained(plan: Plan, found: MeasuredGrain | None) -> tuple[Plan, dict[str, 
 
     found: what conformed frames have; None where that could not be told, and the whole grain is laid.
     """
+    from grainkit.grain_like import codes_by_luma, curve_points
+
     grain = _grain(plan)
     if found is None:
         note = "grain the picture has could not be measured, nothing is flat enough: all that is asked is added"

@@ -11,12 +11,12 @@ import platform
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
+from grainkit import __version__
 from grainkit.effects import EFFECTS
 from grainkit.errors import InputError
 from grainkit.io.pending import Pending, output_errors
@@ -64,6 +64,8 @@ def sha256_files(paths: Iterable[Path]) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that decide an output; '' for one that is not there."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     for name, package in _LIBRARIES.items():
         try:
@@ -113,7 +115,7 @@ def job_report(
     retouched = [name for name, values in applied.items() if values.get("strength") != 0 and name not in passed]
     report = {
         "grainkit": FORMAT,
-        "made_by": f"grainkit {version('grainkit')}",
+        "made_by": f"grainkit {__version__}",
         "backend": backend,
         "seed": recipe.seed,
         "source_profile": source_profile,

@@ -27,6 +27,19 @@ class Proxy:
     subsampling: str = param("4:2:0", "Chroma of the encode.", choices=("4:4:4", "4:2:2", "4:2:0"))
 
 
+def suits(proxy: Proxy, kind: str) -> bool:
+    """Whether a platform does this to a `still` or to a `clip`."""
+    return (proxy.codec == "jpeg") == (kind == "still")
+
+
+def label(proxy: Proxy) -> str:
+    """The proxy in a few words: 'jpeg q75 4:2:0', 'x264 600 kb/s in 720x1280', 'av1 crf 35'."""
+    if proxy.codec == "jpeg":
+        return f"jpeg q{proxy.quality} {proxy.subsampling}"
+    box = f" in {proxy.width or 'any'}x{proxy.height or 'any'}" if proxy.width or proxy.height else ""
+    return f"{proxy.codec} {f'{proxy.kbps} kb/s' if proxy.kbps else f'crf {proxy.crf}'}{box}"
+
+
 @dataclass(frozen=True)
 class Targets:
     """Limits that a delivery keeps after the worst of its proxies."""

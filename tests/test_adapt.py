@@ -10,7 +10,8 @@ import yaml
 from drawn import clip, numbered, still, y4m_of
 from PIL import Image
 
-from grainkit.codec.adapt import adapt, proxies_of
+from grainkit.codec.adapt import adapt
+from grainkit.codec.job import proxies_of
 from grainkit.codec.measures import Measures
 from grainkit.codec.rounds import missed
 from grainkit.codec.samples import choose_windows, gathered

@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
+import grainkit.codec.cambi
 from grainkit.codec.cambi import cambi
 
 SIZE = (480, 640)
@@ -65,6 +66,16 @@ def test_noise_and_a_single_tone_have_no_bands():
     rng = np.random.default_rng(2)
     assert cambi(luma(ramp() + rng.normal(0, 2, SIZE))) < 0.05
     assert cambi(luma(np.full(SIZE, 70.0))) == 0.0
+
+
+def test_parts_on_many_cores_give_the_same_as_the_whole(monkeypatch):
+    codes = luma(np.rint(ring() + np.random.default_rng(4).normal(0, 0.2, SIZE)))
+    found = []
+    for count in (1, 2, 3):
+        monkeypatch.setattr(grainkit.codec.cambi, "cores", lambda count=count: count)
+        found.append(cambi(codes))
+    assert found[0] > 1
+    assert found[1:] == found[:1] * 2
 
 
 def test_a_region_is_judged_alone():

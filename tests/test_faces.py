@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from skimage.data import astronaut, coffee
 
 from grainkit.analysis.face import EYE_CORNERS, mean_face
-from grainkit.analysis.faces import FaceTracker, find_faces
+from grainkit.analysis.faces import FaceTracker, StillFaces, find_faces
 from grainkit.analysis.networks import FaceNetworks
-from samples.draw import clip
+from grainkit.color import Color
+from grainkit.frame import Frame
+from samples.draw import clip, limited_420
 from tests.skin import found
 
 
@@ -44,6 +48,21 @@ def test_a_moving_face_keeps_its_number(networks):
     tracker = FaceTracker(networks)
     seen = [tracker.track(picture) for picture in clip(6, 180, 320)]
     assert [tuple(f.track for f in faces) for faces in seen] == [(0,)] * 6
+
+
+def test_the_faces_of_a_still_are_looked_for_once_by_all_who_ask(monkeypatch):
+    looks = []
+    track = FaceTracker.track
+    monkeypatch.setattr(FaceTracker, "track", lambda self, *picture: looks.append(self) or track(self, *picture))
+    (picture,) = clip(1, 1440, 1080)
+    still = StillFaces(Frame(limited_420(picture), Color()))
+    with ThreadPoolExecutor(4) as pool:
+        asked = [job.result() for job in [pool.submit(lambda: still.faces) for _ in range(4)]]
+    assert len(looks) == 1
+    assert all(faces is asked[0] for faces in asked)
+    assert still.picture.shape == (960, 1280, 3)
+    (face,), (seen,) = asked[0], find_faces(FaceNetworks(), still.picture)
+    assert face.scaled(still.scale).points == pytest.approx(seen.points, abs=1e-2)
 
 
 def test_normals_are_unit_and_the_nose_looks_at_the_camera():

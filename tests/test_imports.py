@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "io*": [*VALUES, "delivery", "io*"],
     "recipe": ["delivery", "effects", "errors", "params", "targets", "updated"],
     "source_profile": ["errors", "params", "recipe", "updated"],
-    "sidecar": ["effects", "errors", "io.pending", "params", "recipe"],
+    "sidecar": ["__version__", "effects", "errors", "io.pending", "params", "recipe"],
     "weigh": [],
     "resample": ["color", "convert", "errors", "frame", "weigh"],
     "fit": ["delivery", "errors", "io.base", "resample"],
@@ -56,7 +57,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "regrain": ["effects.cinema_grain", "effects.film_formats", "grain_like", "measured_grain", "plan"],
     "mattes": ["errors", "frame", "io*", "resample"],
     "outputs": ["errors", "io*", "mattes", "plan", "sidecar"],
-    "codec.cambi": [],
+    "codec.cambi": ["cores"],
     "codec.predict": ["effects.cinema_grain", "noise"],
     "codec.jpeg": ["color", "frame"],
     "codec.encoder": ["color", "errors", "frame"],
@@ -69,6 +70,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "codec.shoulder": ["effects.highlight_guard"],
     "codec.trial": [
         *VALUES,
+        "analysis.faces",
         "analysis.picture",
         "backends.base",
         "codec.*",
@@ -122,6 +124,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "cores": [],
     "series": ["cores", "errors", "io*", "mattes"],
     "interrupts": [],
+    "startup": [],
     "side_by_side": ["interrupts"],
     "bench": [*VALUES, "delivery", "backends*", "effects*", "io*", "texture*"],
     "selfcheck": ["backends.base", "color", "effects*", "frame", "resample", "texture.term"],
@@ -150,6 +153,7 @@ ONLY_IN: dict[str, list[str]] = {
         "locked.*",
         "analysis.*",
         "codec.cambi",
+        "startup",
     ],
 }
 
@@ -218,14 +222,35 @@ def test_the_command_starts_without_loading_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_command_leaves_scipy_out(tmp_path):
+def test_the_command_leaves_out_what_no_kernel_needs(tmp_path):
     code = (
         "import sys; from grainkit.cli import command\n"
-        "print(command(), any(name.startswith('scipy.') for name in sys.modules))"
+        "print(command(), [name for name in ('scipy', 'coverage', 'grainkit.codec.trial') if sys.modules.get(name)])"
     )
     still(tmp_path / "a.png")
-    told = [sys.executable, "-c", code, "finish", str(tmp_path / "a.png"), "--quiet"]
-    assert subprocess.run(told, capture_output=True, text=True, check=True).stdout.strip() == "0 False"
+    told = [sys.executable, "-c", code, "finish", str(tmp_path / "a.png"), "--no-adapt", "--quiet"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    done = subprocess.run(told, capture_output=True, text=True, check=True, env=clean)
+    assert done.stdout.strip() == "0 []"
+
+
+def test_what_was_compiled_is_read_without_what_compiles(tmp_path):
+    code = (
+        "import sys; from grainkit import startup\n"
+        "startup.before_libraries(); startup.load()\n"
+        "from grainkit.weigh import _cover, covers\n"
+        "taps = covers(4, 1, 0.5, 16)\n"
+        "print(taps.first.tolist(), taps.weights.tolist())\n"
+        "print(sum(_cover.stats.cache_hits.values()), 'numba.cpython.unicode' in sys.modules)"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    cold, warm = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+        for _ in range(2)
+    )
+    assert cold.splitlines()[0] == warm.splitlines()[0] == f"[2, 4, 6, 8] {[[0.5, 0.5, 0.0]] * 4}"
+    assert cold.splitlines()[1] == "0 True"
+    assert warm.splitlines()[1] == "1 False"
 
 
 def test_what_finishes_stills_does_not_load_ffmpeg():

@@ -13,6 +13,7 @@ from PIL import Image
 from skimage.data import coffee
 
 import grainkit as gk
+from grainkit.analysis.faces import StillFaces
 from grainkit.color import Color
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError
@@ -47,6 +48,16 @@ def skin(frames) -> np.ndarray:
 def terms(frames, **kwargs):
     stage = TextureStage(SkinTexture(strength=1.0), kwargs.pop("seed", 1), moving=True)
     return [stage.term(f) for f in frames]
+
+
+def test_faces_that_others_ask_for_too_are_textured_alike(frames):
+    alone, shared = (
+        TextureStage(SkinTexture(strength=1.0), 1, moving=False, still=still).term(frames[0])
+        for still in (None, StillFaces(frames[0]))
+    )
+    assert np.count_nonzero(alone.luma) > 1000
+    assert (alone.top, alone.left) == (shared.top, shared.left)
+    assert all(np.array_equal(getattr(alone, name), getattr(shared, name)) for name in ("luma", "cb", "cr"))
 
 
 def test_a_waxy_still_gets_texture_on_skin_and_nothing_elsewhere():

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
+from threading import Lock
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from grainkit.analysis.face import Face
 from grainkit.analysis.networks import Box, FaceNetworks, box_of
+from grainkit.analysis.picture import reduced_size, rgb_of
+from grainkit.frame import Frame
 
+#: Long side of the picture that newcomers are looked for in, px.
+LOOK_SIZE = 1280
 #: Frames between looks for newcomers.
 LOOK_EVERY = 12
 #: A newcomer may not cover a known face, nor be covered by it, by more than this share of the smaller.
@@ -102,6 +109,37 @@ def _back(face: Face, scale: float, left: float, top: float) -> Face:
 def find_faces(networks: FaceNetworks, picture: npt.NDArray[Any]) -> tuple[Face, ...]:
     """Faces of a single picture, largest first in number, small ones looked for too."""
     return FaceTracker(networks).track(picture)
+
+
+class StillFaces:
+    """The faces of one still, looked for once: by whoever asks first, in any thread. Others wait for that.
+
+    networks: those of the only thread that asks; its own where there are several.
+    """
+
+    def __init__(self, frame: Frame, networks: FaceNetworks | None = None) -> None:
+        self._frame = frame
+        self._networks = networks or FaceNetworks(ahead=True)
+        self._lock = Lock()
+        self._faces: tuple[Face, ...] | None = None
+
+    @cached_property
+    def picture(self) -> npt.NDArray[np.float32]:
+        """What they are looked for in: the whole still, (h, w, 3) float32 R'G'B'."""
+        return rgb_of(self._frame, size=reduced_size(self._frame, LOOK_SIZE))
+
+    @property
+    def scale(self) -> float:
+        """Px of the picture per px of the still."""
+        return float(self.picture.shape[1] / self._frame.width)
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """All of them, small ones too, in px of the still."""
+        with self._lock:
+            if self._faces is None:
+                self._faces = FaceTracker(self._networks).track(self.picture, self.scale)
+            return self._faces
 
 
 def _taken(face: Face, others: list[Face]) -> bool:

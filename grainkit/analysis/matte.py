@@ -71,6 +71,31 @@ class SkinColour:
     line: F32
 
 
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A picture as skin is looked for in it, once for its colour and for where it is.
+
+    rgb: (h, w, 3) at the working size, scale: of that. face: in its px. lab: L*a*b*. rough: (h, w) fine contrast.
+    """
+
+    rgb: F32
+    face: Face
+    scale: float
+    lab: F32
+    rough: F32
+
+    @staticmethod
+    def at(rgb: F32, face: Face, work_scale: float = WORK_SCALE) -> Looked:
+        """Of a picture (h, w, 3) float32 and a face in its px. work_scale: px per mm to work at, at most."""
+        small, own, scale = _working(rgb, face, work_scale)
+        return Looked(small, own, scale, _lab(small, own.px_per_mm), _roughness(small, own.px_per_mm))
+
+
+def prepare() -> None:
+    """Have OpenCV work out its tables for L*a*b*, which takes longer than all that a picture then needs of them."""
+    cv2.cvtColor(np.zeros((1, 1, 3), np.float32), cv2.COLOR_RGB2LAB)
+
+
 def filled(shape: tuple[int, int], points: F32) -> F32:
     """(h, w) float32 cover of the polygon through `points` (n, 2) px, antialiased."""
     out = np.zeros(shape, np.uint8)
@@ -81,13 +106,19 @@ def filled(shape: tuple[int, int], points: F32) -> F32:
 def skin_colour(rgb: F32, face: Face, *, work_scale: float = WORK_SCALE) -> SkinColour | None:
     """The colour of this face's skin in a picture (h, w, 3) float32; None where too little of it is seen.
 
-    Nose and cheeks are sampled, and as much of the forehead as agrees with them; outliers (glasses, hair,
-    shine) are dropped. What lies around the head and below it says how hair, wall and cloth look.
     work_scale: px per mm to work at, as it will be for `skin_matte`.
     """
-    rgb, face, _ = _working(rgb, face, work_scale)
-    mm, shape = face.px_per_mm, rgb.shape[:2]
-    lab, rough = _lab(rgb, mm), _roughness(rgb, mm)
+    return colour_in(Looked.at(rgb, face, work_scale))
+
+
+def colour_in(looked: Looked) -> SkinColour | None:
+    """`skin_colour` of a picture that is looked at.
+
+    Nose and cheeks are sampled, and as much of the forehead as agrees with them; outliers (glasses, hair,
+    shine) are dropped. What lies around the head and below it says how hair, wall and cloth look.
+    """
+    lab, rough, face = looked.lab, looked.rough, looked.face
+    shape = rough.shape
     points = face.points[:, :2]
     sure = filled(shape, points[list(NOSE)])
     for cheek in CHEEKS:
@@ -151,28 +182,32 @@ def skin_matte(
     person: (h, w) 0..1 matte of people, which keeps walls and wood out; None where there is none.
     work_scale: px per mm to work at; half the default is a third of the cost and does for video.
     """
-    small, own, scale = _working(rgb, face, work_scale)
-    if person is not None and scale != 1:
-        person = cv2.resize(person, small.shape[1::-1], interpolation=cv2.INTER_AREA)
-    return matte_over(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), small, own, colour, person)
+    return matte_in(rgb, Looked.at(rgb, face, work_scale), colour, person)
 
 
-def matte_over(guide: F32, small: F32, own: Face, colour: SkinColour, person: F32 | None) -> F32:
-    """`skin_matte` of a picture of which `small`, a reduced copy, is looked at.
+def matte_in(rgb: F32, looked: Looked, colour: SkinColour, person: F32 | None) -> F32:
+    """`skin_matte` of a picture that is looked at."""
+    if person is not None and looked.scale != 1:
+        person = cv2.resize(person, looked.rough.shape[::-1], interpolation=cv2.INTER_AREA)
+    return matte_over(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), looked, colour, person)
 
-    guide: (h, w) luma 0..1 of the picture, whose edges the matte follows. own: the face in px of `small`.
-    person: matte of people at the size of `small`, or None.
+
+def matte_over(guide: F32, looked: Looked, colour: SkinColour, person: F32 | None) -> F32:
+    """`skin_matte` of a picture of which a reduced copy is looked at.
+
+    guide: (h, w) luma 0..1 of the picture, whose edges the matte follows.
+    person: matte of people at the size that is looked at, or None.
     """
-    return along_edges(guide, own, likely_skin(small, own, colour, person))
+    return along_edges(guide, looked.face, likely_skin(looked, colour, person))
 
 
-def likely_skin(small: F32, own: Face, colour: SkinColour, person: F32 | None) -> F32:
+def likely_skin(looked: Looked, colour: SkinColour, person: F32 | None) -> F32:
     """(h, w) float32 0..1: what may be skin by its colour and place, features and edges aside.
 
-    small: (h, w, 3) picture, about 1 px per mm. own, person: the face, and matte of people or None, in its px.
+    looked: at about 1 px per mm. person: matte of people of its size, or None.
     """
-    mm, shape = own.px_per_mm, small.shape[:2]
-    lab = _lab(small, mm)
+    lab, own = looked.lab, looked.face
+    mm, shape = own.px_per_mm, looked.rough.shape
     cell = ((lab - _FIRST) * (1 / _CELL)).astype(np.int32)
     np.clip(cell, 0, np.array(_CELLS) - 1, out=cell)
     index = (cell[..., 0] * _CELLS[1] + cell[..., 1]) * _CELLS[2] + cell[..., 2]
@@ -188,7 +223,7 @@ def likely_skin(small: F32, own: Face, colour: SkinColour, person: F32 | None) -
     shine = _smoothstep(lab[..., 0], colour.tone, colour.tone + 8)
     near = np.maximum(near, closed * shine)
 
-    rough = _roughness(small, mm) * np.float32(1 / max(colour.roughness, _LEAST_ROUGH / 2.5))
+    rough = looked.rough * np.float32(1 / max(colour.roughness, _LEAST_ROUGH / 2.5))
     near *= head * np.clip(2 - rough / (_HAIR - (_HAIR - _FRINGE) * above), 0, 1)
     # Between strands of a fringe there is more hair than skin.
     near = near + above * (cv2.morphologyEx(near, cv2.MORPH_OPEN, _disk(3 * mm)) - near)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from threading import Lock, Thread
 from typing import Any
 
 import cv2
@@ -78,6 +79,7 @@ class _Detector:
 SHORT = _Detector("face_detection_short_range", 128, ((16, 2), (8, 6)), 0.5)
 FULL = _Detector("face_detection_full_range", 192, ((48, 1),), 0.6)
 BACK = _Detector("face_detection_back", 256, ((16, 2), (8, 6)), 0.5)
+MESH, PERSON = "face_landmark", "selfie_segmentation"
 
 
 @cache
@@ -111,18 +113,31 @@ def merged(boxes: list[Box]) -> list[Box]:
 class FaceNetworks:
     """The networks, loaded when first used. One object per thread: OpenCV's networks keep state while they run.
 
+    ahead: they are loaded in a thread, for who is going to use them soon and has other things to do first.
     Pictures are (h, w, 3) R'G'B', display encoded: uint8 0..255 or float32 0..1. Results are in their px.
     """
 
-    def __init__(self) -> None:
-        self._loaded: dict[str, Any] = {}
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._loaded: dict[str, tuple[Any, Any]] = {}
+        self._lock = Lock()
+        if ahead:
+            Thread(target=self._load_all, name="grainkit-networks").start()
+
+    def _load_all(self) -> None:
+        for name in (SHORT.name, FULL.name, BACK.name, MESH, PERSON):
+            self._network(name)
+
+    def _network(self, name: str) -> tuple[Any, Any]:
+        """A network and the names of its outputs."""
+        with self._lock:
+            if name not in self._loaded:
+                weights = np.frombuffer((files("grainkit") / "data" / f"{name}.tflite").read_bytes(), np.uint8)
+                net = cv2.dnn.readNetFromTFLite(weights)
+                self._loaded[name] = (net, net.getUnconnectedOutLayersNames())
+            return self._loaded[name]
 
     def _run(self, name: str, blob: F32) -> list[F32]:
-        if name not in self._loaded:
-            weights = np.frombuffer((files("grainkit") / "data" / f"{name}.tflite").read_bytes(), np.uint8)
-            net = cv2.dnn.readNetFromTFLite(weights)
-            self._loaded[name] = (net, net.getUnconnectedOutLayersNames())
-        net, names = self._loaded[name]
+        net, names = self._network(name)
         net.setInput(blob)
         return list(net.forward(names))
 
@@ -209,7 +224,7 @@ class FaceNetworks:
             borderMode=cv2.BORDER_CONSTANT,
         )
         blob = np.ascontiguousarray(_unit(crop).transpose(2, 0, 1)[None])
-        logit, raw = sorted(self._run("face_landmark", blob), key=lambda o: o.size)
+        logit, raw = sorted(self._run(MESH, blob), key=lambda o: o.size)
         score = float(1 / (1 + np.exp(-np.clip(logit.ravel()[0], -60, 60))))
         if not score > MESH_GATE:
             return None
@@ -222,7 +237,7 @@ class FaceNetworks:
     def person(self, rgb: npt.NDArray[Any]) -> F32:
         """(256, 256) float32 0..1: how likely each part is a person; stretch it over the whole picture."""
         small = _unit(cv2.resize(rgb, (256, 256), interpolation=cv2.INTER_AREA))
-        (matte,) = self._run("selfie_segmentation", np.ascontiguousarray(small.transpose(2, 0, 1)[None]))
+        (matte,) = self._run(PERSON, np.ascontiguousarray(small.transpose(2, 0, 1)[None]))
         return np.asarray(matte, np.float32).reshape(256, 256)
 
 

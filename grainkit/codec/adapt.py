@@ -21,12 +21,11 @@ from typing import Any
 
 from grainkit.codec.corrections import MARGIN, Steps
 from grainkit.codec.patches import Patches
-from grainkit.codec.proxies import label, suits
 from grainkit.codec.rounds import Round, missed
 from grainkit.codec.settings import Limits, Settings
 from grainkit.codec.trial import Outcome, Trial
 from grainkit.recipe import Recipe
-from grainkit.targets import Proxy, Targets
+from grainkit.targets import Targets, label
 
 #: On a clip, whose rounds take minutes, a correction that leaves more than this of what was missed is the last.
 _GAIN = 0.98
@@ -85,11 +84,6 @@ class Adapted:
             ],
             "chosen": self.chosen + 1,
         }  # fmt: skip
-
-
-def proxies_of(recipe: Recipe, kind: str) -> tuple[Proxy, ...]:
-    """The recipe's proxies for a `still` or a `clip`."""
-    return tuple(proxy for proxy in recipe.proxies if suits(proxy, kind))
 
 
 def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) -> Adapted:

@@ -10,12 +10,15 @@ Ours can pool over a part of the picture, so that backdrop and skin are judged a
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+
+from grainkit.cores import cores
 
 U16 = npt.NDArray[np.uint16]
 F32 = npt.NDArray[np.float32]
@@ -52,7 +55,7 @@ def cambi(luma: F32, region: Mask | None = None) -> float:
             image, flat = np.ascontiguousarray(image[::2, ::2]), np.ascontiguousarray(flat[::2, ::2])
             region = None if region is None else region[::2, ::2]
         image = _modes(_modes(image).T).T
-        contrast = _contrast(np.ascontiguousarray(image), flat, window, _visible_up_to())
+        contrast = _contrasts(np.ascontiguousarray(image), flat, window)
         score += weight * _pooled(contrast if region is None else contrast[region])
     return float(score / window**2)
 
@@ -107,6 +110,21 @@ def _visible_up_to() -> npt.NDArray[np.int32]:
         seen = nits[codes + step] - nits[codes] > VISIBLE * nits[codes]
         found.append(codes[seen].max(initial=0))
     return np.array(found, np.int32)
+
+
+def _contrasts(image: U16, flat: Mask, window: int) -> F32:
+    """`_contrast` of the whole picture, by parts on all cores: no pixel sees farther than half the window."""
+    height, half = len(image), window // 2
+    tall = max(-(-height // cores()), 4 * window)
+
+    def part(top: int) -> F32:
+        above, end = max(top - half, 0), min(top + tall, height)
+        rows = slice(above, min(end + half, height))
+        found: F32 = _contrast(image[rows], flat[rows], window, _visible_up_to())[top - above : end - above]
+        return found
+
+    with ThreadPoolExecutor(thread_name_prefix="grainkit-cambi") as pool:
+        return np.concatenate(list(pool.map(part, range(0, height, tall))))
 
 
 @njit(cache=True, nogil=True)

@@ -1,4 +1,7 @@
-"""Adapting as a step of a job: is it wanted and possible, what will it cost, where are the samples."""
+"""Adapting as a step of a job: is it wanted and possible, what will it cost, where are the samples.
+
+What does it is imported only where it is wanted.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grainkit.backends.base import Backend
-from grainkit.codec.adapt import Adapted, adapt, proxies_of
-from grainkit.codec.patches import Patches
-from grainkit.codec.proxies import label
-from grainkit.codec.samples import WINDOW, WINDOWS, choose_windows, gathered
-from grainkit.codec.trial import ClipTrial, StillTrial
-from grainkit.codec.viewer import platform_geometry
 from grainkit.effects.highlight_guard import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Ready
@@ -25,7 +23,11 @@ from grainkit.io.base import Source, SourceInfo
 from grainkit.mattes import Mattes
 from grainkit.plan import Plan
 from grainkit.recipe import Recipe
-from grainkit.targets import Proxy
+from grainkit.targets import Proxy, label, suits
+
+if TYPE_CHECKING:
+    from grainkit.codec.adapt import Adapted
+    from grainkit.codec.patches import Patches
 
 #: Samples of a clip that may be held, bytes: frames of the delivery's size, at up to 4 bytes a sample.
 _HELD = 450_000_000
@@ -58,6 +60,11 @@ class Reading:
     def matted(self, frames: Iterable[Frame]) -> Iterable[Frame]:
         """Frames of such a source, each with its matte."""
         return frames if self.mattes is None else self.mattes.over(frames)
+
+
+def proxies_of(recipe: Recipe, kind: str) -> tuple[Proxy, ...]:
+    """The recipe's proxies for a `still` or a `clip`."""
+    return tuple(proxy for proxy in recipe.proxies if suits(proxy, kind))
 
 
 def wanted(recipe: Recipe, plan: Plan, info: SourceInfo, asked: bool | None) -> tuple[Proxy, ...]:
@@ -101,6 +108,9 @@ def _refusal(
 
 def cost(plan: Plan, proxies: tuple[Proxy, ...], rounds: int) -> str:
     """What adapting will take, in a sentence."""
+    from grainkit.codec.samples import WINDOW, WINDOWS
+    from grainkit.codec.viewer import platform_geometry
+
     named = ", ".join(label(proxy) for proxy in proxies)
     width, height = plan.geometry.size
     is_still = plan.kind == "still"
@@ -129,12 +139,19 @@ def adapted(
 
     source: the input as it is open already. fixed: parameters that stay as they are.
     """
+    from grainkit.codec.adapt import adapt
+
     if plan.carries_grain:
         # Metadata goes past every codec that stands in for a player.
         fixed = {*fixed, "cinema_grain.strength", "cinema_grain.size"}
     if plan.kind == "still":
+        from grainkit.codec.trial import StillTrial
+
         still = StillTrial(plan, _only(source, reading), proxies, backend)
         return adapt(recipe, "still", still, fixed), still.ready
+    from grainkit.codec.samples import choose_windows, gathered
+    from grainkit.codec.trial import ClipTrial
+
     with reading.source(*reading.frames) as frames:
         windows = choose_windows(frames, _window_length(plan))
     if not windows:
@@ -169,6 +186,8 @@ def patched(reading: Reading, plan: Plan, backend: Backend, source: Source) -> t
     what of it need not be done again. source: the input as it is open already."""
     if not _asks_for_patches(plan):
         return None, None
+    from grainkit.codec.trial import StillTrial
+
     still = StillTrial(plan, _only(source, reading), proxies_of(plan.recipe, "still"), backend)
     return still.patches(plan.recipe.effects), still.ready
 
@@ -181,6 +200,8 @@ def _asks_for_patches(plan: Plan) -> bool:
 
 def _window_length(plan: Plan) -> int:
     """Frames of a window: WINDOW, or fewer where the delivery is so large that they would fill the memory."""
+    from grainkit.codec.samples import WINDOW, WINDOWS
+
     width, height = plan.geometry.size
     samples = width * height * 3 / 2 if plan.working.subsampling == (2, 2) else width * height * 3
     size = samples * (4 if plan.working.is_float else 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,10 +10,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.analysis.faces import find_faces
-from grainkit.analysis.matte import skin_colour, skin_matte
+from grainkit.analysis.face import Face
+from grainkit.analysis.faces import StillFaces
+from grainkit.analysis.matte import Looked, colour_in, matte_in
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.analysis.picture import reduced_size, rgb_of
 from grainkit.codec.predict import TEXTURE_SIGMA
 from grainkit.codec.viewer import as_seen, brightest
 from grainkit.frame import Frame
@@ -27,8 +28,6 @@ HIGHLIGHT = 0.88
 SMOOTH_CODES, SMOOTH_PX = 1.2, 8.0
 #: The ring round a contour, px from it.
 RING = (2.0, 14.0)
-#: Skin is worked out at this long side: a boundary a px off changes no measure.
-_LOOK = 1280
 #: Room round the highlights, px: what Lanczos reaches at half size, and a little.
 _MARGIN = 8
 #: A region with fewer pixels than this says nothing.
@@ -66,26 +65,33 @@ class Finder:
     def networks(self) -> FaceNetworks:
         return FaceNetworks()
 
-    def people(self, frame: Frame, matte: F32 | None = None) -> People:
+    def people(self, frame: Frame, matte: F32 | None = None, still: StillFaces | None = None) -> People:
         """People in an untreated frame.
 
         matte: (h, w) 0..1 cover of skin that is known already, of any size; it is not looked for then.
+        still: the frame's faces, where others ask for them too.
         """
-        rgb = rgb_of(frame, size=reduced_size(frame, _LOOK))
+        still = still or StillFaces(frame, self.networks)
+        rgb = still.picture
         person = cv2.resize(self.networks.person(rgb), rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        return People(self._skin(rgb, person) if matte is None else matte, np.asarray(person, np.float32))
+        if matte is None:
+            matte = _skin(rgb, person, [face.scaled(still.scale) for face in still.faces])
+        return People(matte, np.asarray(person, np.float32))
 
-    def found(self, frame: Frame, matte: F32 | None = None) -> Found:
+    def found(self, frame: Frame, matte: F32 | None = None, still: StillFaces | None = None) -> Found:
         """Skin and contour in an untreated frame; see `people`."""
-        return self.people(frame, matte).at(frame.width, frame.height)
+        return self.people(frame, matte, still).at(frame.width, frame.height)
 
-    def _skin(self, rgb: F32, person: F32) -> F32:
-        found = np.zeros(rgb.shape[:2], np.float32)
-        for face in find_faces(self.networks, rgb):
-            colour = skin_colour(rgb, face)
-            if colour is not None:
-                found = np.maximum(found, skin_matte(rgb, face, colour, person))
-        return found
+
+def _skin(rgb: F32, person: F32, faces: Sequence[Face]) -> F32:
+    """(h, w) cover 0..1 of the skin of these faces, in px of the picture: a boundary a px off changes no measure."""
+    found = np.zeros(rgb.shape[:2], np.float32)
+    for face in faces:
+        looked = Looked.at(rgb, face)
+        colour = colour_in(looked)
+        if colour is not None:
+            found = np.maximum(found, matte_in(rgb, looked, colour, person))
+    return found
 
 
 def smooth_areas(luma: F32, high: F32 | None = None) -> Mask:

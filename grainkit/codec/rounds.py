@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from grainkit.codec.measures import Measures
 from grainkit.codec.patches import Patches
-from grainkit.codec.proxies import label
 from grainkit.codec.settings import Settings
 from grainkit.codec.trial import Outcome
-from grainkit.targets import Targets
+from grainkit.targets import Targets, label
 
 #: How much more than another miss it counts that highlights are darker than they may be.
 _LIGHT = 4.0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.analysis.faces import StillFaces
 from grainkit.analysis.picture import luma_of
 from grainkit.backends.base import Backend
 from grainkit.codec.jpeg import luma_table
@@ -127,14 +128,15 @@ class StillTrial:
         before, after = split(plan)
         self._sample = conformed(frame, before)
         with ThreadPoolExecutor(1, "grainkit-relief") as pool:
-            # The relief takes as long as all else that is made ready, and neither needs the other.
-            relief = pool.submit(lambda: next(textured([self._sample], before)))
+            # The relief takes as long as all else that is made ready, and neither needs more of the other than faces.
+            still = StillFaces(self._sample)
+            relief = pool.submit(lambda: next(textured([self._sample], before, still)))
             self._frame = self._sample if after is None else brought_up(self._sample, after)
             seen = as_seen(self._frame)
             self._untreated = in_jpeg_matrix(seen)
-            self._found = (Finder().found(seen, seen.matte),)
-            self._tones = _tones([self._untreated], self._found)
             sent = self._sent(_without_effects(plan.recipe.effects), None, None)
+            self._found = (Finder().found(seen, seen.matte, still if after is None else None),)
+            self._tones = _tones([self._untreated], self._found)
             self._plain = self._outcomes(replace(sent, treated=self._untreated), None)
             _, self._term = relief.result()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.dom.minidom import Comment, Document, Element, Node, ProcessingInstruction, Text, parseString
 from xml.parsers.expat import ExpatError, ParserCreate
-from xml.sax.saxutils import escape, quoteattr
 
 from grainkit.errors import GrainkitError
 from grainkit.io.png import MAX_TEXT, Chunk, inflated
@@ -51,6 +50,9 @@ _SOURCE_TYPE, _TOOL, _SOFTWARE, _SUMMARY = "DigitalSourceType", "CreatorTool", "
 _EMPTY = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>'
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _END = '\n<?xpacket end="w"?>'
+#: What XML writes otherwise; xml.sax.saxutils would load all of urllib for it.
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_ATTRIBUTE = _IN_TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
 #: Elements nested deeper than this are no XMP.
 _MAX_DEPTH = 100
 
@@ -194,11 +196,11 @@ def _decoded(xmp: bytes) -> str:
 def _written(node: Node) -> str:
     """The node as XML. (toxml() of Python 3.11 leaves line breaks in attributes bare, and parsers make them spaces.)"""
     if isinstance(node, Element):
-        attributes = "".join(f" {name}={quoteattr(value)}" for name, value in node.attributes.items())
+        attributes = "".join(f' {name}="{value.translate(_IN_ATTRIBUTE)}"' for name, value in node.attributes.items())
         inside = "".join(_written(child) for child in node.childNodes)
         return f"<{node.tagName}{attributes}>{inside}</{node.tagName}>"
     if isinstance(node, Text):
-        return escape(node.data, {"\r": "&#13;"})
+        return node.data.translate(_IN_TEXT)
     return node.toxml() if isinstance(node, (Comment, ProcessingInstruction)) else ""
 
 

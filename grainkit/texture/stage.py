@@ -7,6 +7,7 @@ statistics stay as they were measured on the first frame a face was seen in, so 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,10 +19,10 @@ from numba import njit
 
 from grainkit.analysis.anchor import Anchor
 from grainkit.analysis.face import BROWS, EYES, Face
-from grainkit.analysis.faces import FaceTracker
+from grainkit.analysis.faces import LOOK_SIZE, FaceTracker, StillFaces
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import estimate_light
-from grainkit.analysis.matte import SkinColour, along_edges, filled, likely_skin, skin_colour
+from grainkit.analysis.matte import Looked, SkinColour, along_edges, colour_in, filled, likely_skin
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import Area, luma_of, reduced_size, rgb_of
 from grainkit.analysis.shots import ShotDetector
@@ -48,8 +49,8 @@ from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
 F32 = npt.NDArray[np.float32]
 
-#: Long side of the picture that faces are looked for in, px; at least, where all known faces are large.
-LOOK_SIZE, LEAST_LOOK = 1280, 640
+#: Video: least long side of the picture that newcomers are looked for in, px, where all known faces are large.
+LEAST_LOOK = 640
 #: Video: between looks known faces are followed in a picture that shows the smallest at this width, px.
 FOLLOW_FACE = 110.0
 #: (height, width) of what people are found in; the network's own.
@@ -185,9 +186,10 @@ class _View:
         return _View(frame, region, size, small, scale, own, luma, rgb_of(frame, region.area, squares))
 
     @cached_property
-    def looked(self) -> F32:
-        """(h', w', 3) R'G'B' that skin is looked for in."""
-        return rgb_of(self.frame, self.region.area, self.small)
+    def looked(self) -> Looked:
+        """What skin is looked for in."""
+        face = self._looked_face
+        return Looked.at(rgb_of(self.frame, self.region.area, self.small), face, face.px_per_mm)
 
     @property
     def _looked_face(self) -> Face:
@@ -195,11 +197,11 @@ class _View:
 
     def colour(self) -> SkinColour | None:
         """The colour of the face's skin."""
-        return skin_colour(self.looked, self._looked_face, work_scale=self._looked_face.px_per_mm)
+        return colour_in(self.looked)
 
     def likely(self, colour: SkinColour, person: F32 | None) -> _Likely:
         """What may be skin of this colour."""
-        plane = likely_skin(self.looked, self._looked_face, colour, person)
+        plane = likely_skin(self.looked, colour, person)
         return _Likely(plane, self.region, self.frame.index)
 
     def matte(self, likely: _Likely) -> F32:
@@ -215,13 +217,19 @@ class _View:
 
 
 class TextureStage:
-    """Turns frames into terms for the pass. Feed it every frame of a shot in order; `moving` is False for stills."""
+    """Turns frames into terms for the pass. Feed it every frame of a shot in order; `moving` is False for stills.
 
-    def __init__(self, parameters: SkinTexture, seed: int, *, moving: bool) -> None:
+    still: the faces of the one still that it will be fed, where others ask for them too.
+    """
+
+    def __init__(self, parameters: SkinTexture, seed: int, *, moving: bool, still: StillFaces | None = None) -> None:
+        self._still = still
         self._parameters = parameters
         self._seed = seed
         self._moving = moving
-        self._networks = FaceNetworks()
+        self._networks = FaceNetworks(ahead=still is None)
+        self._atlases: dict[float, Future[Atlas]] = {}
+        self._aside = ThreadPoolExecutor(1, "grainkit-atlas")
         self._shots = ShotDetector()
         self._start_shot()
 
@@ -262,7 +270,10 @@ class TextureStage:
 
     def _faces(self, frame: Frame) -> list[Face]:
         """Faces that have room for texture, largest first, in px of the frame."""
-        if self._tracker.looks:
+        found: Sequence[Face]
+        if self._still is not None:
+            found = self._still.faces
+        elif self._tracker.looks:
             small = rgb_of(frame, size=reduced_size(frame, self._look_size(frame)))
             found = self._tracker.track(small, small.shape[1] / frame.width)
         else:
@@ -306,6 +317,8 @@ class TextureStage:
             known.anchor = known.anchor.follow(frame, face)
             known.speed += SPEED_SHARE * (known.anchor.speed - known.speed)
         view = _View.of(frame, face, region, VIDEO_MATTE if self._moving else STILL_MATTE)
+        if known is None:
+            self._begin_atlas(view)
         colour, likely, found = known.colour if known else None, known.likely if known else None, None
         measures = self._moving and (known is None or known.frames % ENERGY_EVERY == 0)
         if frame.matte is None or measures:
@@ -327,7 +340,7 @@ class TextureStage:
         anchor = known.anchor if known else Anchor.start(frame, face) if self._moving else None
         uv, normals = self._places(face, view, anchor)
         skin = Skin(view.luma, view.rgb, matte, normals, uv, frame.color.luma_weights())
-        atlas = known.atlas if known else load_atlas(self._seed, self._parameters.age, texel_for(view.face.px_per_mm))
+        atlas = known.atlas if known else self._begin_atlas(view).result()
         bias = VIDEO_BIAS if self._moving else STILL_BIAS
         # A little beyond the matte, for slopes at its edge.
         wanted = cv2.dilate((matte > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
@@ -344,6 +357,13 @@ class TextureStage:
         height, width = view.size
         whole = (region.height, region.width)
         return Layer(*(_fitted(plane[:height, :width], whole) for plane in (layer.gain, layer.cb, layer.cr)))
+
+    def _begin_atlas(self, view: _View) -> Future[Atlas]:
+        """The atlas for a face of this scale, loaded beside what goes before."""
+        texel = texel_for(view.face.px_per_mm)
+        if texel not in self._atlases:
+            self._atlases[texel] = self._aside.submit(load_atlas, self._seed, self._parameters.age, texel)
+        return self._atlases[texel]
 
     def _likely(self, view: _View, face: Face, colour: SkinColour, known: _Known | None) -> _Likely:
         """What may be skin: looked at now and then, and moved along in between."""

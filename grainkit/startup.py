@@ -1,0 +1,58 @@
+"""What a process of the `grainkit` command's own does before and as libraries load, so that it begins sooner.
+
+None of it changes what is computed, and none of it is for a program that uses grainkit as a library: it is that
+program's to say what is loaded and when garbage is looked for.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+#: What numba loads where it finds it: linear algebra, and what measures its tests. No kernel needs either.
+_LEFT_OUT = ("scipy", "coverage")
+
+
+def before_libraries() -> None:
+    """To be called before numpy and numba are imported."""
+    for name in _LEFT_OUT:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    # What is solved here is small: OpenBLAS' other threads would spin for longer than they work.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def load() -> None:
+    """Load what finishes pictures. Garbage is not looked for meanwhile, nor afterwards among what stays for good: that
+    takes a tenth of a start."""
+    if "grainkit.pipeline" in sys.modules or not gc.isenabled():
+        return
+    gc.disable()
+    try:
+        import_module("grainkit.pipeline")
+        _leave_registries_to_the_compiler()
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _leave_registries_to_the_compiler() -> None:
+    """Let numba read compiled functions from its cache without all that it needs to compile one.
+
+    Before it looks into its cache it imports and registers what every function of Python and numpy compiles to: a
+    tenth of a start. Code from the cache needs its runtime alone; where there is none, the compiler registers the
+    rest for itself.
+    """
+    from numba.core import caching
+    from numba.core.runtime import nrt
+
+    def load_overload(self: Any, sig: Any, target_context: Any) -> Any:
+        nrt.rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+    cache: Any = caching.Cache
+    if hasattr(cache, "_load_overload") and hasattr(cache, "_guard_against_spurious_io_errors"):
+        cache.load_overload = load_overload
