@@ -449,6 +449,7 @@ def _fuzz(name: str, target: Target, corpus: Path, good: fuzz.Seeds, options: ar
         [
             sys.argv[0], str(corpus), str(seeds), f"-max_total_time={options.seconds}", f"-timeout={options.limit}",
             f"-rss_limit_mb={MEMORY}", f"-max_len={LONGEST}", f"-seed={options.seed}", "-print_final_stats=1",
+            "-len_control=20",
             f"-artifact_prefix={corpus.parent}/{name}-", *([f"-dict={words}"] if target.words else []),
         ],
         lambda data: outcome(target, data, good) and None,
