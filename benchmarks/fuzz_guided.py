@@ -468,7 +468,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     target, corpus = TARGETS[options.target], options.corpus or Path("out/fuzz") / options.target
     with tempfile.TemporaryDirectory() as folder:
-        good = fuzz.seeds(Path(folder))
+        room = Path(folder) / "room"  # .. is a folder of its own, too
+        room.mkdir()
+        good = fuzz.seeds(room)
         fuzz.prepare_inputs(good)
         if options.replay:
             print(dict(replay(target, options.replay, good)))
