@@ -196,7 +196,7 @@ def damaged(data: bytes, draw: random.Random) -> bytes:
     return bytes(found)
 
 
-def _checked_png(data: bytes) -> bytes:
+def checked_png(data: bytes) -> bytes:
     """The same PNG with every checksum right, as far as its chunks can be told apart."""
     out, at = bytearray(data[:8]), 8
     while at + 12 <= len(data):
@@ -221,7 +221,7 @@ def _bomb(draw: random.Random) -> bytes:
     return png.SIGNATURE + b"".join(parts)
 
 
-_WORDS = (
+HOSTILE_WORDS = (
     "grainkit: 1", "extends: social", "extends: ../../etc/passwd.yaml", "extends: /etc/passwd.yaml", "extends: x.yaml",
     "&a", "*a", "!!python/object:os.system", "{", "}", "[", "]", "- ", ": ", "? ", "| ", "> ", "'", '"', "%YAML 9",
     "---", "...", "\t", "\0", "\x85", "\u2028", "~", "null", ".inf", "-.nan", "1e999", "9" * 400, "0x7f", "1_000",
@@ -239,11 +239,11 @@ def _text(data: bytes, draw: random.Random) -> bytes:
         at = draw.randrange(len(lines))
         how = draw.randrange(6)
         if how == 0:
-            lines.insert(at, " " * draw.randrange(6) + draw.choice(_WORDS))
+            lines.insert(at, " " * draw.randrange(6) + draw.choice(HOSTILE_WORDS))
         elif how == 1:
-            lines[at] = lines[at].partition(":")[0] + ": " + draw.choice(_WORDS)
+            lines[at] = lines[at].partition(":")[0] + ": " + draw.choice(HOSTILE_WORDS)
         elif how == 2:
-            lines[at] = lines[at] + draw.choice(_WORDS)
+            lines[at] = lines[at] + draw.choice(HOSTILE_WORDS)
         elif how == 3:
             lines[at] = " " * draw.randrange(8) + lines[at].strip()
         elif how == 4:
@@ -260,7 +260,7 @@ def _read(kind: str, good: Seeds, draw: random.Random) -> None:
     """Read a damaged still or clip, as a file; Y4M as a stream too."""
     data = damaged(draw.choice(good.files[kind]), draw)
     if kind == "png":
-        data = _bomb(draw) if draw.random() < 0.02 else _checked_png(data) if draw.random() < 0.8 else data
+        data = _bomb(draw) if draw.random() < 0.02 else checked_png(data) if draw.random() < 0.8 else data
     truncated = draw.random() < 0.5
     if kind == "y4m" and draw.random() < 0.7:
         source = Y4MSource(io.BytesIO(data), allow_truncated=truncated)
@@ -279,19 +279,19 @@ def _recipe(_: str, good: Seeds, draw: random.Random) -> None:
     path.write_bytes(_text(draw.choice(good.files["recipe"]), draw))
     recipe = load_recipe(path)
     if draw.random() < 0.5:
-        override(recipe, [f"{draw.choice(_KEYS)}={draw.choice((*_WORDS, *_VALUES))}"])
+        override(recipe, [f"{draw.choice(KEYS)}={draw.choice((*HOSTILE_WORDS, *_VALUES))}"])
 
 
 def _matte(_: str, good: Seeds, draw: random.Random) -> None:
     picture, matte = good.room / "picture.png", good.room / "matte.png"
     picture.write_bytes(good.files["png"][0])
-    matte.write_bytes(_checked_png(damaged(draw.choice(good.files["matte"]), draw)))
+    matte.write_bytes(checked_png(damaged(draw.choice(good.files["matte"]), draw)))
     with open_source(picture) as source:
         mattes = mattes_for(matte, source.info, [picture])
         list(mattes.over(source))
 
 
-_KEYS = (
+KEYS = (
     "cinema_grain.strength", "cinema_grain.size", "highlight_guard.strength", "delivery.width", "delivery.fit",
     "delivery.dpi", "delivery.still.depth", "delivery.still.container", "delivery.clip.codec",
     "delivery.clip.pixel_format", "delivery.clip.options.crf", "delivery.clip.options.x264-params", "seed", "still",
@@ -302,7 +302,7 @@ _OUTPUTS = (
     "out/o.png", "out/o.jpg", "out/o.tif", "out/o.exr", "out/o.mp4", "out/o.mkv", "out/f_%03d.png", "out/", "out/new/",
     "out/o.xyz", "out/a/b/c.png", "out",
 )  # fmt: skip
-_OPTIONS = (
+OPTIONS = (
     ("--preset", ("social", "social/x", "social/reel", "video", "print/a4", "video/av1", "nonsense", "")),
     ("--seed", ("0", "4294967295", "-1", "4294967296", "x", "")),
     ("--frames", ("0:2", "1:", ":1", "2:1", "x", "99999999999:", ":")),
@@ -317,7 +317,7 @@ _OPTIONS = (
     ("--device-memory", ("1", "-1", "x")),
     ("--max-pixels", ("1", "0", "2M", "x")),
 )  # fmt: skip
-_FLAGS = (
+FLAGS = (
     "--no-adapt",
     "--pilot",
     "--allow-truncated",
@@ -330,27 +330,27 @@ _FLAGS = (
 )
 
 
-def _command(_: str, good: Seeds, draw: random.Random) -> str:
+def command_case(_: str, good: Seeds, draw: random.Random) -> str:
     """Words of the command, mostly such that something is made of them."""
     first = "finish" if draw.random() < 0.95 else draw.choice(("presets", "finsh", "--version", ""))
     inputs = ("in/a.png", "in/clip.mkv", "in/case.bin", "in/seq", "in/seq/f_%02d.png", "in", "nowhere", "-")
     words = [first, *draw.choices(inputs, (6, 5, 6, 3, 2, 1, 1, 1), k=draw.choice((1, 1, 1, 1, 2)))]
     if draw.random() < 0.9:
         words += ["-o", draw.choice(_OUTPUTS)]
-    for name, values in draw.sample(_OPTIONS, draw.choice((0, 1, 1, 2, 3))):
+    for name, values in draw.sample(OPTIONS, draw.choice((0, 1, 1, 2, 3))):
         words += [name, draw.choice(values)]
     for _ in range(draw.choice((0, 0, 1, 2))):
-        words += ["--set", f"{draw.choice(_KEYS)}={draw.choice((*_WORDS, *_VALUES))}"]
-    words += draw.sample(_FLAGS, draw.choice((0, 1, 2)))
+        words += ["--set", f"{draw.choice(KEYS)}={draw.choice((*HOSTILE_WORDS, *_VALUES))}"]
+    words += draw.sample(FLAGS, draw.choice((0, 1, 2)))
     if "--adapt" not in words and draw.random() < 0.95:
         words.append("--no-adapt")
     kind = draw.choice(("png", "jpeg", "tiff", "exr", "mp4", "mkv", "mov"))
     (good.room / "in/case.bin").write_bytes(damaged(draw.choice(good.files[kind]), draw))
     (good.room / "in/case.yaml").write_bytes(_text(draw.choice(good.files["recipe"]), draw))
-    return f"exit status {_run(words, good.room)}"
+    return f"exit status {run_words(words, good.room)}"
 
 
-def _run(words: list[str], room: Path) -> int:
+def run_words(words: list[str], room: Path) -> int:
     """Exit status of the command, run where it may write below out/ alone; Finding where it does what it must not."""
     shutil.rmtree(room / "out", ignore_errors=True)
     (room / "out").mkdir()
@@ -386,6 +386,7 @@ def prepare_inputs(good: Seeds) -> None:
     """What commands find in in/."""
     folder = good.room / "in"
     (folder / "seq").mkdir(parents=True)
+    (good.room / "out").mkdir()
     (folder / "a.png").write_bytes(good.files["png"][0])
     (folder / "grey.png").write_bytes(good.files["png"][2])
     (folder / "clip.mkv").write_bytes(good.files["mkv"][0])
@@ -400,7 +401,7 @@ CASES: dict[str, Callable[[str, Seeds, random.Random], str | None]] = {
     **dict.fromkeys(("png", "jpeg", "tiff", "webp", "exr", "mp4", "mkv", "mov", "webm", "y4m"), _read),
     "recipe": _recipe,
     "matte": _matte,
-    "command": _command,
+    "command": command_case,
 }
 
 

@@ -1,6 +1,6 @@
 """Mutation testing of the effects' maths: one small change at a time, and do the tests notice?
 
-    python -m benchmarks.mutants [MODULE ...] [--lines A:B] [--sample N] [--seed N] [--list]
+    python -m benchmarks.mutants [MODULE ...] [--lines A:B] [--sample N] [--seed N] [--skip N] [--list]
 
 Every operator, comparison, number and condition of noise, tables, cinema_grain and highlight_guard can be changed
 (annotations and the declarations of parameters excepted: tests/presets.lock holds those); N of all the changes are
@@ -235,6 +235,9 @@ def main() -> None:
     parser.add_argument("--lines", default="1:1000000", metavar="A:B", help="changes of these lines only, B included")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="of each module; 0 for all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--skip", type=int, default=0, metavar="N", help="so many of the sample: an earlier run did them"
+    )
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     arguments = parser.parse_args()
     if unknown := set(arguments.modules) - set(MODULES):
@@ -250,9 +253,9 @@ def main() -> None:
         if arguments.list:
             print(*every, sep="\n")
             continue
-        drawn = every if not arguments.sample else random.Random(arguments.seed).sample(
-            every, min(arguments.sample, len(every))
-        )  # fmt: skip
+        drawn = every
+        if arguments.sample:
+            drawn = random.Random(arguments.seed).sample(every, min(arguments.sample, len(every)))[arguments.skip :]
         tests = [f"tests/test_{name}.py" for name in MODULES[module]]
         unchanged = Mutant(module, -1, 0, 0, "", "", compiled=any(m.compiled for m in drawn))
         if noticed(unchanged, tests) != "survived" or noticed(unchanged, _DIGESTS) != "survived":

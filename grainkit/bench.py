@@ -212,10 +212,12 @@ def load(path: str | Path) -> tuple[dict[str, Any], list[Row]]:
     try:
         kept = json.loads(Path(path).read_text(encoding="utf-8"))
         rows = [Row(**{**row, "size": (int(row["size"][0]), int(row["size"][1]))}) for row in kept["rows"]]
-        return dict(kept["machine"]), rows
+        if not all(isinstance(value, int | float) for row in rows for value in (row.depth, row.ms)):
+            raise TypeError
+        return {"backend": "", **kept["machine"]}, rows
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise InputError(f"{path} is no result of `grainkit bench --json`") from error
 
 

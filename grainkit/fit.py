@@ -6,8 +6,8 @@ from fractions import Fraction
 from math import floor
 
 from grainkit.delivery import Delivery
-from grainkit.errors import RecipeError
-from grainkit.io.base import SourceInfo
+from grainkit.errors import InputError, RecipeError
+from grainkit.io.base import MAX_STILL, SourceInfo
 from grainkit.resample import Geometry
 
 
@@ -15,7 +15,8 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
     """(crop and size, pixel aspect, notes) of a source in a delivery's box.
 
     Sides are whole multiples of `step`, as chroma sampling needs. What is resized gets square pixels; what
-    is only cut keeps its pixel aspect and its samples. RecipeError for a box in mm without dpi.
+    is only cut keeps its pixel aspect and its samples. RecipeError for a box in mm without dpi,
+    InputError where the pixels of a source are so far from square that what is made of them would fill the memory.
     """
     size = (info.width, info.height)
     box, on_paper = _box(delivery)
@@ -38,6 +39,11 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
         geometry, aspect, more = _cut(size, kept, step, info.sample_aspect)
         return geometry, aspect, notes + more
     out = [_rounded(side * scale, unit, limit) for side, unit, limit in zip(kept, step, box, strict=True)]
+    if info.sample_aspect != 1 and out[0] * out[1] > MAX_STILL:
+        raise InputError(
+            f"{info.name}: its pixels are {float(info.sample_aspect):g} times as wide as high, which makes it "
+            f"{out[0]}x{out[1]} px, more than {MAX_STILL:,}; it is damaged, or set delivery.width and delivery.height"
+        )
     region = [((whole - part) / 2, (whole + part) / 2) for whole, part in zip(shown, kept, strict=True)]
     left, right = (float(x / info.sample_aspect) for x in region[0])
     top, bottom = (float(y) for y in region[1])

@@ -50,7 +50,16 @@ def test_a_person_gets_a_line_a_stage(capsys):
     assert "3.00 B/px" in lines[1]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"rows": [{}], "machine": {}}', '{"rows": 3}'])
+WORDS = {"stage": "x", "size": [16, 16], "depth": 8, "ms": "soon", "low": 1, "high": 1, "cpu_ms": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", '{"rows": [{}], "machine": {}}', '{"rows": 3}', "[" * 100_000,
+        json.dumps({"rows": [WORDS], "machine": {"backend": "cpu"}}), '{"rows": [], "machine": 3}',
+    ],
+)  # fmt: skip
 def test_another_file_is_refused(text, tmp_path):
     path = tmp_path / "x.json"
     path.write_text(text)

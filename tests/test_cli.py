@@ -161,6 +161,8 @@ def test_help_and_version(arguments, capsys):
         (["finish", "s", "--frames", "90:"], "has frames 0 to 2"),
         (["finish", "a.png", "--rate", "0"], "not a frame rate"),
         (["finish", "a.png", "--rate", "1/0"], "not a frame rate"),
+        (["finish", "a.png", "--rate", "1e99999999999"], "not a frame rate"),
+        (["finish", "a.png", "--rate", "23.9760239760239760"], "not a frame rate"),
         (["finish", "a.png", "--recipe", "gone.yaml"], "no recipe file gone.yaml"),
         (["finish", "a.png", "--recipe", "gap"], "is no recipe"),
         (["finish", "a.png", "--recipe", "a.png"], "is no recipe"),

@@ -14,7 +14,7 @@ from drawn import clip, leftovers, numbered, still
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import fuzz
+from benchmarks import fuzz, fuzz_guided
 from grainkit import cli
 from grainkit.errors import InputError, RecipeError
 from grainkit.pipeline import finish
@@ -120,6 +120,26 @@ def test_a_sample_of_damaged_input_is_read_or_refused(good, limit, kind):
         signal.setitimer(signal.ITIMER_REAL, 60)
         outcomes.add(fuzz.run_case(kind, number, good))
     assert len(outcomes) > 1  # some damage is found, and some files are still read
+
+
+@pytest.mark.parametrize("name", fuzz_guided.TARGETS)
+@pytest.mark.filterwarnings("default")
+def test_what_guided_fuzzing_starts_from_passes_without_it(good, limit, name):
+    """And a little of it damaged: what benchmarks.fuzz_guided asks of a case is asked here too."""
+    target, draw = fuzz_guided.TARGETS[name], random.Random(name)
+    signal.setitimer(signal.ITIMER_REAL, 60)
+    outcomes = []
+    for data in list(target.seeds(good))[:12]:
+        outcomes.append(fuzz_guided.outcome(target, data, good))
+        fuzz_guided.outcome(target, fuzz.damaged(data, draw), good)
+    assert outcomes.count("done") > len(outcomes) / 3  # not all: some settings cannot be, and a CMYK JPEG is refused
+
+
+def test_guided_fuzzing_without_atheris_says_how_to_get_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "atheris", None)
+    with pytest.raises(SystemExit, match="it needs atheris, which is not installed: pip install atheris"):
+        fuzz_guided.main(["table", "--corpus", str(tmp_path / "corpus")])
+    assert not (tmp_path / "corpus").exists()
 
 
 KEYS = [

@@ -193,6 +193,14 @@ def test_no_exif_makes_the_reader_fail(junk: bytes, start: bytes) -> None:
         exif.texts(block)
 
 
+def test_exif_whose_fields_share_their_bytes_is_not_copied_for_each() -> None:
+    count, size = 1000, 40_000
+    fields = b"".join(struct.pack("<HHII", tag, 7, size, 0) for tag in range(count))
+    main = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x8769, 4, 1, 26, 0)
+    assert exif.extract(main + struct.pack("<H", count) + fields + bytes(size)) is None
+    assert exif.extract(main + struct.pack("<H", 1) + fields[:12] + bytes(size)) is not None
+
+
 def test_exif_pointing_at_itself_ends() -> None:
     loop = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x8769, 4, 1, 8, 8)
     assert not exif.says_srgb(loop)

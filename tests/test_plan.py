@@ -51,6 +51,17 @@ def test_a_picture_fits_inside_the_box():
     assert notes == ""
 
 
+@pytest.mark.parametrize(
+    ("aspect", "delivery"),
+    [(Fraction(2**31 - 1), {"height": 1080}), (Fraction(1, 2**31 - 1), {"width": 1080, "upscale": True})],
+)
+def test_pixels_that_would_fill_the_memory_are_refused(aspect, delivery):
+    info = clip(16, 16, sample_aspect=aspect)
+    with pytest.raises(InputError, match=r"^shot.mp4: its pixels are .* more than 300,000,000; .* set delivery.width"):
+        sized(info, step=(2, 2), **delivery)
+    assert sized(info, step=(2, 2), width=640, height=360)[0].size <= (640, 360)
+
+
 def test_a_small_picture_is_not_enlarged_unless_told():
     geometry, _, notes = sized(still(640, 480), width=1080, height=1350)
     assert geometry.is_identity

@@ -165,7 +165,7 @@ def test_patterns_name_what_printf_names(before: str, digits: int, after: str, n
     assert found.path(number) == Path("folder") / (text % number)
 
 
-@pytest.mark.parametrize("text", ["plain.png", "%s.png", "%d_%d.png", "100%.png", "%%d.png"])
+@pytest.mark.parametrize("text", ["plain.png", "%s.png", "%d_%d.png", "100%.png", "%%d.png", f"%{'9' * 5000}d"])
 def test_what_is_no_pattern(text: str) -> None:
     assert parse_pattern(text) is None
     if "%" in text:

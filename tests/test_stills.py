@@ -504,6 +504,23 @@ def test_the_limit_of_pixels_holds_for_every_format(kind: str) -> None:
         decode_still(saved(np.zeros((10, 10, 3), np.uint8), kind), Path("x"), 99)
 
 
+EXTRA = {
+    "density": png.chunk(b"pHYs", struct.pack(">IIB", 0xFFFFFFFF, 1, 1)),
+    "gamma": png.chunk(b"gAMA", bytes([255]) * 200),
+    "exif": png.chunk(b"eXIf", exif_block()),
+}
+
+
+@pytest.mark.parametrize("container", ["png", "jpeg", "tiff"])
+def test_a_density_or_gamma_that_cannot_be_is_left_out(container: str) -> None:
+    made = png.encode(picture(8, (4, 5, 3)), None)
+    still = decode_still(made[:33] + b"".join(EXTRA.values()) + made[33:], Path("x.png"))
+    assert still.metadata.dpi is None
+    assert [note for note in still.notes if "1.09092e+08 x 0.0254 dots per inch are left out" in note]
+    delivered = encode_still(frame(still.rgb), StillDelivery(container), 0, still.metadata)
+    assert reread(delivered, container).metadata.dpi in (None, (72.0, 72.0))  # what EXIF says is kept
+
+
 def test_texts_of_a_png_unpack_to_no_more_than_one_may() -> None:
     texts = [png.chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(40 << 20))) for _ in range(20)]
     header = png.chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))

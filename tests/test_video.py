@@ -731,6 +731,7 @@ def test_subtitles_are_copied_or_noted(clip, tmp_path):
         ("00:09:59;29", 1, Fraction(30000, 1001), "00:10:00;00"),
         ("00:00:00;00", 107892, Fraction(30000, 1001), "01:00:00;00"),
         ("nonsense", 5, 25, "nonsense"),
+        ("01:00:00:00", 5, Fraction(1, 3), "01:00:00:00"),
     ],
 )
 def test_timecode_arithmetic(timecode, frames, rate, moved):

@@ -109,6 +109,18 @@ def test_missing_rate_is_25_and_noted():
     assert any("no frame rate" in note for note in info.notes)
 
 
+@pytest.mark.parametrize("rate", [b"F99999999999:1", b"F1:99999999999", b"F" + b"9" * 400 + b":1"])
+def test_a_rate_that_no_container_can_say_is_25_and_noted(rate):
+    info = Y4MSource(io.BytesIO(y4m("444", (1, 1), 8, 3).replace(b"F30000:1001", rate))).info
+    assert info.rate == 25
+    assert any("no frame rate" in note for note in info.notes)
+
+
+def test_an_aspect_that_no_container_can_say_is_square():
+    info = Y4MSource(io.BytesIO(y4m("444", (1, 1), 8, 3).replace(b"A4:3", b"A1:99999999999"))).info
+    assert info.sample_aspect == 1
+
+
 def test_a_range_of_frames_keeps_absolute_numbers():
     data = y4m("420jpeg", (2, 2), 8, 3, frames=6)
     every = list(Y4MSource(io.BytesIO(data)))

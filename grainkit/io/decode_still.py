@@ -51,6 +51,8 @@ _DAMAGE = (
 _BYTES_PER_PIXEL = 16
 #: Half of what Pillow reads at most.
 _PILLOW_PIXELS = Image.MAX_IMAGE_PIXELS or 0
+#: Dots per inch: what JPEG can say.
+MAX_DPI = 65535
 _UNDECLARED = ("primaries", "transfer")
 
 
@@ -119,7 +121,16 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
         still = replace(
             still, notes=(f"named {path.suffix or 'without an ending'} but holds a {container.upper()}", *still.notes)
         )
-    return still
+    return _plausible_dpi(still)
+
+
+def _plausible_dpi(still: Still) -> Still:
+    """Without a density that no container could be given, nor any grain be sized by."""
+    dpi = still.metadata.dpi
+    if dpi is None or all(1 <= d <= MAX_DPI for d in dpi):
+        return still
+    note = f"its {dpi[0]:g} x {dpi[1]:g} dots per inch are left out; 1 to {MAX_DPI} are possible"
+    return replace(still, metadata=replace(still.metadata, dpi=None), notes=(*still.notes, note))
 
 
 def _check_size(width: int, height: int, limit: int, samples: int = 4) -> None:
@@ -173,7 +184,7 @@ def _decode_png(data: bytes, limit: int) -> Still:
     for kind, body in parts:
         if kind == b"cICP" and len(body) == 4:
             color = _coded_color(color, body)
-        if kind == b"gAMA" and color.assumed and body != struct.pack(">I", 45455):
+        if kind == b"gAMA" and len(body) == 4 and color.assumed and body != struct.pack(">I", 45455):
             notes.append(f"its gAMA of {int.from_bytes(body) / 100000:g} is taken for sRGB")
     still = Still(rgb, alpha, color, "png", metadata, tuple(notes))
     return _upright(still, exif_block.orientation(metadata.exif or b""))

@@ -87,7 +87,8 @@ def describing(exif: bytes, size: tuple[int, int], dpi: tuple[float, float] | No
 
 
 def extract(tiff: bytes) -> bytes | None:
-    """An EXIF block of what a TIFF file tells of its picture; None where it tells nothing or is a BigTIFF."""
+    """An EXIF block of what a TIFF file tells of its picture; None where it tells nothing, is a BigTIFF, or
+    would tell more than it holds."""
     main = _directory(tiff)
     if main is None:
         return None
@@ -97,7 +98,9 @@ def extract(tiff: bytes) -> bytes | None:
         inside = _directory(tiff, at) if at > 0 else None
         if inside is not None and inside.fields:
             parts[pointer] = inside.fields
-    if not any(parts.values()):
+    told = [f for fields in parts.values() for f in fields.values()]
+    # Many fields may point at the same bytes: copied for each, they would fill the memory.
+    if not told or sum(f.size for f in told) > len(tiff):
         return None
     starts, end = {}, 8
     for pointer, fields in parts.items():

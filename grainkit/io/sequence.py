@@ -24,7 +24,7 @@ from grainkit.io.metadata import claimed_source_type
 from grainkit.io.pending import Pending, kept_folder, output_errors
 from grainkit.io.stills import Still, encode_still, frame_of, read_still
 
-_FIELD = re.compile(r"%(0?)(\d*)d")
+_FIELD = re.compile(r"%(0?)([0-9]{0,9})d")
 _MAX_THREADS = 4
 #: In a folder that is kept for another run: SHA-256 and name of each file that is whole, a line each.
 _DONE = ".done"

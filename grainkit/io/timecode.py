@@ -19,6 +19,8 @@ def shift_timecode(timecode: str, frames: int, rate: Fraction) -> str:
         return timecode
     hours, minutes, seconds, at = int(found[1]), int(found[2]), int(found[3]), int(found[5])
     base = round(rate)
+    if base == 0:  # less than a frame in two seconds: the numbers after the last colon count nothing
+        return timecode
     dropped = round(base / 15) if found[4] != ":" else 0
     total_minutes = 60 * hours + minutes
     count = base * (60 * total_minutes + seconds) + at - dropped * (total_minutes - total_minutes // 10)

@@ -27,6 +27,8 @@ _CHROMA = re.compile(r"(420|422|444|mono)(jpeg|mpeg2|paldv)?(?:p?(\d+))?")
 _SAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "mono": (1, 1)}
 _SITING = {"jpeg": Siting.CENTER, "mpeg2": Siting.LEFT, "paldv": Siting.TOPLEFT}
 _SITED_NAME = {Siting.CENTER: "jpeg", Siting.LEFT: "mpeg2", Siting.TOPLEFT: "paldv"}
+#: FFmpeg's ratios are of two 32-bit numbers.
+_MAX_RATIO = 2**31 - 1
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
@@ -154,7 +156,7 @@ def _parse_header(line: bytes, name: str) -> SourceInfo:
     rate = _ratio(tags.get("F", ""))
     if rate is None:
         rate = Fraction(25)
-        notes.append("no frame rate given (F tag); 25 frames per second assumed")
+        notes.append("no frame rate given (F tag), or none that can be; 25 frames per second assumed")
     if tags.get("I", "p") not in ("p", "?"):
         notes.append("interlaced; the two fields are left as they are (deinterlace first for a clean result)")
 
@@ -223,9 +225,11 @@ def _chroma(tag: str, name: str) -> tuple[str, Siting | None, int]:
 
 
 def _ratio(text: str) -> Fraction | None:
-    """'30000:1001' as a fraction; None where it is missing, 0:0 or nonsense."""
+    """'30000:1001' as a fraction; None where it is missing, 0:0, nonsense, or more than containers can say."""
     above, _, below = text.partition(":")
-    if not (above.isdecimal() and below.isdecimal() and int(above) and int(below)):
+    if not (above.isdecimal() and below.isdecimal()):
+        return None
+    if not (0 < int(above) <= _MAX_RATIO and 0 < int(below) <= _MAX_RATIO):
         return None
     return Fraction(int(above), int(below))
 
