@@ -60,7 +60,7 @@ SMALL = 2.15
 DARK_TAIL, BRIGHT_TAIL = 4.5, 1.7
 #: Share of a frame's time that a shutter is open, and the period that each band is about, px.
 SHUTTER, PERIODS = 0.5, (3.5, 7.0, 14.0, 28.0)
-#: Around skin this many px are worked on too, for blurs; whole squares.
+#: Around skin this many px are to be worked on too, for blurs; whole squares.
 MARGIN = 2 * BLOCK
 #: Rounds in which the gains of the bands are solved for.
 SWEEPS = 6
@@ -317,44 +317,8 @@ def skin_layer(
     material: the atlas, sampled. energy: per square and band, from `local_energy`.
     blur_of_motion: share of each band that motion blur leaves.
     """
-    whole = Layer(*(np.zeros(skin.matte.shape, np.float32) for _ in range(3)))
-    box = _box(skin.matte)
-    if parameters.strength == 0.0 or box is None:
-        return whole
-    top, bottom, left, right = box
-    squares = np.s_[top // BLOCK : bottom // BLOCK, left // BLOCK : right // BLOCK]
-    pixels = np.s_[top:bottom, left:right]
-    uv = Lattice(skin.uv.values, skin.uv.top - top, skin.uv.left - left, skin.uv.step)
-    # Rows in one piece, or the loops over them are not vectorised.
-    luma, rgb, matte, normals, relief, tints, energy = (
-        np.ascontiguousarray(p)
-        for p in (
-            skin.luma[pixels], skin.rgb[squares], skin.matte[pixels], skin.normals[squares],
-            material.relief[:, top:bottom, left:right], material.tints[squares], energy[squares],
-        )
-    )  # fmt: skip
-    part = Skin(luma, rgb, matte, normals, uv, skin.weights)
-    found = _layer(part, Material(relief, tints), energy, statistics, parameters, blur_of_motion)
-    for to, plane in ((whole.gain, found.gain), (whole.cb, found.cb), (whole.cr, found.cr)):
-        to[pixels] = plane
-    return whole
-
-
-def _box(matte: F32) -> tuple[int, int, int, int] | None:
-    """(top, bottom, left, right) of the squares that hold skin, with MARGIN around; None where there is none."""
-    rows, columns = (np.flatnonzero(matte.max(axis)) for axis in (1, 0))
-    if not rows.size:
-        return None
-    ends = []
-    for at, size in ((rows, matte.shape[0]), (columns, matte.shape[1])):
-        ends += [max(0, int(at[0]) - MARGIN) // BLOCK * BLOCK, min(size, (int(at[-1]) // BLOCK + 1) * BLOCK + MARGIN)]
-    return ends[0], ends[1], ends[2], ends[3]
-
-
-def _layer(
-    skin: Skin, material: Material, energy: F32, statistics: SkinStatistics, parameters: SkinTexture,
-    blur_of_motion: tuple[float, ...],
-) -> Layer:  # fmt: skip
+    if parameters.strength == 0.0:
+        return Layer(*(np.zeros(skin.matte.shape, np.float32) for _ in range(3)))
     shape = skin.matte.shape
     s = statistics.px_per_mm
     lit = _lit(skin, statistics.light, s)

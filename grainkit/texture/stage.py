@@ -43,7 +43,7 @@ from grainkit.texture.energy import (
     sharpness_of,
 )
 from grainkit.texture.given import given_matte
-from grainkit.texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, measure, motion_blur, skin_layer
+from grainkit.texture.layer import KEEP_MM, MARGIN, Layer, Skin, SkinStatistics, measure, motion_blur, skin_layer
 from grainkit.texture.sample import Material, sample
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
@@ -161,8 +161,9 @@ class _Known:
 class _View:
     """A region of a frame as one face's texture is worked out on it.
 
-    scale: px of it per px of the frame. face: in its px. luma: (h, w), sides whole multiples of BLOCK.
-    small: (height, width) that skin is looked for at. rgb: means over squares.
+    scale: px of it per px of the frame. size: (height, width) of the region in such px. small: that skin is looked
+    for at. luma: (h, w), sides whole multiples of BLOCK. rgb: means over its squares. face: in px of luma.
+    cut: (top, left) of luma in the region, px of it.
     """
 
     frame: Frame
@@ -173,6 +174,7 @@ class _View:
     face: Face
     luma: F32
     rgb: F32
+    cut: tuple[int, int] = (0, 0)
 
     @staticmethod
     def of(frame: Frame, face: Face, region: Region, matte_scale: float) -> _View:
@@ -208,6 +210,40 @@ class _View:
         """(h, w) 0..1: where skin is."""
         height, width = self.size
         return self.whole(along_edges(self.luma[:height, :width], self._looked_face, likely.plane))
+
+    def around(self, matte: F32) -> _View:
+        """The part that holds skin: whole squares, with MARGIN around for blurs. matte: over luma, of some skin."""
+        x, y, width, height = cv2.boundingRect((matte > 0).view(np.uint8))
+        (top, bottom), (left, right) = (
+            (max(0, at - MARGIN) // BLOCK * BLOCK, min(end, ((at + size - 1) // BLOCK + 1) * BLOCK + MARGIN))
+            for at, size, end in ((y, height, matte.shape[0]), (x, width, matte.shape[1]))
+        )
+        luma = np.ascontiguousarray(self.luma[top:bottom, left:right])
+        rgb = np.ascontiguousarray(self.rgb[top // BLOCK : bottom // BLOCK, left // BLOCK : right // BLOCK])
+        return replace(self, face=self.face.scaled(1.0, left, top), luma=luma, rgb=rgb, cut=(top, left))
+
+    def part(self, plane: F32) -> F32:
+        """What lies over luma of a plane over the whole region; rows in one piece, or loops over them are slow."""
+        (top, left), (height, width) = self.cut, self.luma.shape
+        return np.ascontiguousarray(plane[top : top + height, left : left + width])
+
+    def over(self, field: Lattice) -> Lattice:
+        """A field over the frame, over luma."""
+        top, left = self.cut
+        return field.scaled(self.scale, self.region.left, self.region.top).scaled(1.0, left, top)
+
+    def laid(self, layer: Layer) -> tuple[Region, Layer]:
+        """A layer (of luma) in px of the frame, and where."""
+        (top, left), (height, width) = self.cut, self.size
+        planes = [p[: height - top, : width - left] for p in (layer.gain, layer.cb, layer.cr)]
+        rows, columns = planes[0].shape
+        region = self.region
+        if self.scale == 1:
+            return Region(region.top + top, region.left + left, rows, columns), Layer(*planes)
+        whole = [np.zeros(self.size, np.float32) for _ in planes]
+        for to, plane in zip(whole, planes, strict=True):
+            to[top : top + rows, left : left + columns] = plane
+        return region, Layer(*(_fitted(plane, (region.height, region.width)) for plane in whole))
 
     def whole(self, matte: F32) -> F32:
         """A matte (of `size`) over the whole of `luma`, nothing in the padding."""
@@ -261,9 +297,10 @@ class TextureStage:
         layers, lights = [], []
         for face in faces:
             region = Region.around(face, frame, VIDEO_REACH if self._moving else STILL_REACH)
-            layer = None if region is None else self._layer(frame, face, region, faces)
-            if region is not None and layer is not None:
-                layers.append((region, layer if share == 1 else layer.scaled(share)))
+            laid = None if region is None else self._layer(frame, face, region, faces)
+            if laid is not None:
+                place, layer = laid
+                layers.append((place, layer if share == 1 else layer.scaled(share)))
                 lights.append(self._known[face.track].statistics.light)
         self._frames += 1
         return replace(_term(layers, frame), light=lights[0]) if layers else None
@@ -310,7 +347,7 @@ class TextureStage:
         size = (max(8, round(height * scale)), max(8, round(width * scale)))
         return self._tracker.track(rgb_of(frame, (top, left, height, width), size), size[1] / width, left, top)
 
-    def _layer(self, frame: Frame, face: Face, region: Region, faces: Sequence[Face]) -> Layer | None:
+    def _layer(self, frame: Frame, face: Face, region: Region, faces: Sequence[Face]) -> tuple[Region, Layer] | None:
         known = self._known.get(face.track)
         if known is not None and known.anchor is not None:
             # Followed where none of it is to be textured too: what comes back gets the pores it had.
@@ -338,6 +375,8 @@ class TextureStage:
         if float(matte.max()) < 0.2:
             return None
         anchor = known.anchor if known else Anchor.start(frame, face) if self._moving else None
+        view = view.around(matte)
+        matte = view.part(matte)
         uv, normals = self._places(face, view, anchor)
         skin = Skin(view.luma, view.rgb, matte, normals, uv, frame.color.luma_weights())
         atlas = known.atlas if known else self._begin_atlas(view).result()
@@ -346,17 +385,14 @@ class TextureStage:
         wanted = cv2.dilate((matte > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         material = sample(atlas, uv, wanted, bias, self._parameters.detail_scale)
         # What a user's matte holds besides skin says nothing of what the skin lacks.
-        sure = skin if found is None else replace(skin, matte=_shared(matte, found))
+        sure = skin if found is None else replace(skin, matte=_shared(matte, view.part(found)))
         if known is None:
             statistics = self._measured(sure, material, view)
             renewed = EnergyMap(float(np.exp(-ENERGY_EVERY / ENERGY_FRAMES)))
             known = self._known[face.track] = _Known(colour, statistics, atlas, anchor, renewed, likely)
         energy, share = self._texture_there(sure, known, view)
         known.frames += 1
-        layer = skin_layer(skin, material, energy, known.statistics, self._parameters, share)
-        height, width = view.size
-        whole = (region.height, region.width)
-        return Layer(*(_fitted(plane[:height, :width], whole) for plane in (layer.gain, layer.cb, layer.cr)))
+        return view.laid(skin_layer(skin, material, energy, known.statistics, self._parameters, share))
 
     def _begin_atlas(self, view: _View) -> Future[Atlas]:
         """The atlas for a face of this scale, loaded beside what goes before."""
@@ -380,7 +416,7 @@ class TextureStage:
         """Atlas coordinates over the view, and normals (h, w, 3) of its squares."""
         squares = view.rgb.shape[:2]
         if anchor is not None:
-            uv = anchor.uv().scaled(view.scale, view.region.left, view.region.top)
+            uv = view.over(anchor.uv())
             return uv, normals_at(uv.on_squares(squares, BLOCK), face.rotation)
         uv, field = uv_and_normals(view.face, *view.luma.shape)
         normals = field.on_squares(squares, BLOCK)
@@ -413,7 +449,7 @@ def _bared(matte: F32, anchor: Anchor, view: _View) -> F32:
     """A matte without what passes in front of the face: texture goes with the skin."""
     if not anchor.cover.veil.any():
         return matte
-    veil = anchor.veil().scaled(view.scale, view.region.left, view.region.top)
+    veil = view.over(anchor.veil())
     small = veil.on_squares(view.rgb.shape, BLOCK)[..., 0]
     whole = cv2.resize(small, matte.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(matte * (1 - np.clip(whole, 0, 1)), np.float32)
