@@ -28,6 +28,8 @@ HIGHLIGHT = 0.88
 SMOOTH_CODES, SMOOTH_PX = 1.2, 8.0
 #: The ring round a contour, px from it.
 RING = (2.0, 14.0)
+#: px per mm at which the skin that measures are taken on is worked out: a boundary a px off changes none of them.
+WORK_MM = 1.0
 #: Room round the highlights, px: what Lanczos reaches at half size, and a little.
 _MARGIN = 8
 #: A region with fewer pixels than this says nothing.
@@ -87,7 +89,7 @@ def _skin(rgb: F32, person: F32, faces: Sequence[Face]) -> F32:
     """(h, w) cover 0..1 of the skin of these faces, in px of the picture: a boundary a px off changes no measure."""
     found = np.zeros(rgb.shape[:2], np.float32)
     for face in faces:
-        looked = Looked.at(rgb, face)
+        looked = Looked.at(rgb, face, WORK_MM)
         colour = colour_in(looked)
         if colour is not None:
             found = np.maximum(found, matte_in(rgb, looked, colour, person))
