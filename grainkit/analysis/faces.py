@@ -119,7 +119,7 @@ class StillFaces:
 
     def __init__(self, frame: Frame, networks: FaceNetworks | None = None) -> None:
         self._frame = frame
-        self._networks = networks or FaceNetworks(ahead=True)
+        self.networks = networks or FaceNetworks()
         self._lock = Lock()
         self._faces: tuple[Face, ...] | None = None
 
@@ -138,7 +138,7 @@ class StillFaces:
         """All of them, small ones too, in px of the still."""
         with self._lock:
             if self._faces is None:
-                self._faces = FaceTracker(self._networks).track(self.picture, self.scale)
+                self._faces = FaceTracker(self.networks).track(self.picture, self.scale)
             return self._faces
 
 

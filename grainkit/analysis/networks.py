@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -113,15 +115,22 @@ def merged(boxes: list[Box]) -> list[Box]:
 class FaceNetworks:
     """The networks, loaded when first used. One object per thread: OpenCV's networks keep state while they run.
 
-    ahead: they are loaded in a thread, for who is going to use them soon and has other things to do first.
     Pictures are (h, w, 3) R'G'B', display encoded: uint8 0..255 or float32 0..1. Results are in their px.
     """
 
-    def __init__(self, *, ahead: bool = False) -> None:
+    def __init__(self) -> None:
         self._loaded: dict[str, tuple[Any, Any]] = {}
         self._lock = Lock()
-        if ahead:
-            Thread(target=self._load_all, name="grainkit-networks").start()
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """A block that is going to use them, and has other things to do first: they are loaded in a thread."""
+        thread = Thread(target=self._load_all, name="grainkit-networks")
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
 
     def _load_all(self) -> None:
         for name in (SHORT.name, FULL.name, BACK.name, MESH, PERSON):

@@ -127,9 +127,9 @@ class StillTrial:
         self._plan, self._backend, self._delivery = plan, backend, plan.still
         before, after = split(plan)
         self._sample = conformed(frame, before)
-        with ThreadPoolExecutor(1, "grainkit-relief") as pool:
+        still = StillFaces(self._sample)
+        with still.networks.ahead(), ThreadPoolExecutor(1, "grainkit-relief") as pool:
             # The relief takes as long as all else that is made ready, and neither needs more of the other than faces.
-            still = StillFaces(self._sample)
             relief = pool.submit(lambda: next(textured([self._sample], before, still)))
             self._frame = self._sample if after is None else brought_up(self._sample, after)
             seen = as_seen(self._frame)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -263,7 +264,7 @@ class TextureStage:
         self._parameters = parameters
         self._seed = seed
         self._moving = moving
-        self._networks = FaceNetworks(ahead=still is None)
+        self._networks = FaceNetworks()
         self._atlases: dict[float, Future[Atlas]] = {}
         self._aside = ThreadPoolExecutor(1, "grainkit-atlas")
         self._shots = ShotDetector()
@@ -278,8 +279,9 @@ class TextureStage:
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, TextureTerm | None]]:
         """Each frame with its term, None where there is no skin to texture."""
-        for frame in frames:
-            yield frame, self.term(frame)
+        with self._networks.ahead() if self._still is None else nullcontext():
+            for frame in frames:
+                yield frame, self.term(frame)
 
     def term(self, frame: Frame) -> TextureTerm | None:
         """The term of the next frame."""
