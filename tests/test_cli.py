@@ -321,7 +321,8 @@ def test_an_interrupt_leaves_nothing(folder, signals):
         assert leftovers(folder)
         for number in signals:
             process.send_signal(number)
-        assert process.wait(30) == 128 + signals[0]
+        # Of signals that come at once, the system says which is the first.
+        assert process.wait(30) in {128 + number for number in signals}
         assert process.stderr.read().decode() == "grainkit: interrupted; nothing unfinished was left behind\n"
     assert names() == ["c.nut"]
 
