@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 MEDIA = Path(__file__).resolve().parents[2] / "shared" / "media"
+
+
+def pytest_configure() -> None:
+    """A shell has what it runs in the background ignore Ctrl-C, which commands that tests start would inherit."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -230,6 +230,61 @@ def test_tiff_that_is_refused(data: bytes, reason: str) -> None:
         reread(data, "tiff")
 
 
+@pytest.mark.parametrize(
+    ("samples", "options", "note"),
+    [
+        (np.full((4, 5, 3), 0.1), {}, "64-bit float samples rounded"),
+        (picture(8, (4, 5, 4)), {"extrasamples": ["assocalpha"]}, "multiplied by alpha already"),
+        (picture(8, (4, 5, 4)), {"extrasamples": ["unspecified"]}, "unnamed extra channel is taken for alpha"),
+        (
+            picture(8, (4, 5, 5)),
+            {"extrasamples": ["unassalpha", "unspecified"], "planarconfig": "contig"},
+            "1 further channels are left out",
+        ),
+    ],
+)
+def test_what_of_a_tiff_is_not_as_it_was_is_said(samples: Any, options: dict[str, Any], note: str) -> None:
+    still = reread(tiff(samples, photometric="rgb", **options), "tiff")
+    np.testing.assert_array_equal(still.rgb, samples[..., :3].astype(still.rgb.dtype))
+    assert [n for n in still.notes if note in n]
+
+
+def test_grey_tiff_in_a_compression_of_others() -> None:
+    grey = picture(8, (9, 14))
+    np.testing.assert_array_equal(reread(saved(grey, "TIFF", compression="tiff_lzw"), "tiff").rgb, grey)
+    room = io.BytesIO()
+    Image.fromarray(grey).convert("LA").save(room, "TIFF", compression="tiff_lzw")
+    with pytest.raises(InputError, match="grey with alpha in this compression"):
+        reread(room.getvalue(), "tiff")
+
+
+def exr(channels: dict[str, Any], **header: Any) -> bytes:
+    room = io.BytesIO()
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, **header}
+    OpenEXR.File(header, channels).write(room)
+    return room.getvalue()
+
+
+def test_exr_that_is_refused_or_of_which_something_is_said() -> None:
+    plane = picture(32, (6, 5))
+    with pytest.raises(InputError, match="has the channels Q, Z; needed are R, G, B or Y"):
+        reread(exr({"Q": plane, "Z": plane}), "exr")
+    with pytest.raises(InputError, match="a Y channel that is not full-size half or float"):
+        reread(exr({"Y": np.zeros((6, 5), np.uint32)}), "exr")
+    window = (np.array([0, 0], np.int32), np.array([9, 9], np.int32))
+    assert (
+        "its data window is taken as the whole picture" in reread(exr({"Y": plane}, displayWindow=window), "exr").notes
+    )
+
+
+def test_a_png_of_another_gamma_is_taken_for_srgb_and_said() -> None:
+    made = png.encode(picture(8, (4, 5, 3)), None)
+    extra = png.chunk(b"gAMA", struct.pack(">I", 100000))
+    assert "its gAMA of 1 is taken for sRGB" in decode_still(made[:33] + extra + made[33:], Path("x.png")).notes
+    unknown = png.chunk(b"cICP", bytes((250, 251, 0, 1)))
+    assert decode_still(made[:33] + unknown + made[33:], Path("x.png")).color.transfer is Transfer.SRGB
+
+
 def test_half_and_grey_exr() -> None:
     half = picture(32, (6, 5)).astype(np.float16)
     for channels in ({"Y": half}, {"R": half, "G": half, "B": half, "A": half, "Z": half}):
@@ -485,6 +540,11 @@ def animated(kind: str) -> bytes:
         (b"not a picture at all, just words", "no picture that grainkit knows"),
         (b"GIF89a" + bytes(30), "holds GIF"),
         (b"\0\0\0\x20ftypavif" + bytes(30), "holds AVIF"),
+        (b"\xff\x0a" + bytes(30), "holds JPEG XL"),
+        (b"\0\0\0\x0cjP  " + bytes(30), "holds JPEG 2000"),
+        (b"8BPS" + bytes(30), "holds a Photoshop document"),
+        (b"BM" + bytes(30), "holds BMP"),
+        (png.SIGNATURE + png.chunk(b"IEND", b""), "its header is missing"),
         (headed(0, 5), "0x5 px"),
         (headed(1 << 20, 1 << 20), "300,000,000 pixels"),
         (animated("PNG"), "animated PNG"),
