@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from grainkit.color import Color, Range, Siting, luma_codes
 from grainkit.effects.cinema_grain import CURVES, CinemaGrain
-from grainkit.effects.tables import plane_filters
+from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.effects.tables import chroma_limits, fraction_bits, gain_shift, pass_tables, plane_filters
 from grainkit.errors import RecipeError
-from grainkit.noise import NoiseFilter, autocorrelation
+from grainkit.noise import FIELD_LIMIT, NoiseFilter, autocorrelation
 from tests.passes import at_depth, dtype_of, neutral, peak_correlation, run
 
 HD = (1920, 1080)
@@ -273,3 +274,26 @@ def test_chroma_grain_is_as_large_on_the_picture_as_its_sizes_say(subsampling):
         expected = NoiseFilter.of_size(sigma / x, sigma / y)
         for name in ("fine_x", "fine_y", "coarse_x", "coarse_y"):
             np.testing.assert_array_equal(getattr(shape, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("strength", [0.5, 6.0, 24.0])
+@pytest.mark.parametrize("depth", [8, 10])
+def test_codes_called_free_are_those_whose_grain_no_end_is_near(depth, strength):
+    color = Color(depth=depth)
+    tables = pass_tables(
+        HighlightGuard(), CinemaGrain(strength=strength), source=color, target=color, width=1920, height=1080, seed=1
+    )
+    bits, shift = fraction_bits(depth), gain_shift(depth)
+    most = tables.chroma_gain.max()
+    for curve, straight, gain, free, ends in (
+        (tables.luma, tables.luma_straight, tables.luma_gain, tables.luma_free, (0, (1 << depth) - 1)),
+        (tables.chroma, tables.chroma_straight, most, tables.chroma_free, chroma_limits(color)),
+    ):
+        codes = np.arange(1 << depth)
+        lowest, highest = curve + ((-FIELD_LIMIT * gain) >> shift), curve + ((FIELD_LIMIT * gain) >> shift)
+        fits = (codes <= straight) & (lowest >= ends[0] << bits) & (highest <= ends[1] << bits)
+        first, last = free
+        assert first <= 1 << depth - 1 <= last
+        assert fits[first : last + 1].all()
+        assert first == 0 or not fits[first - 1]
+        assert last == codes[-1] or not fits[last + 1]
