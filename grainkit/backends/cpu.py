@@ -323,7 +323,7 @@ def _drop_bits(values: Any, bits: Any, out: Any) -> None:
 def _textured(codes: Any, gain: Any, black: Any, last: Any, curve: Any, straight: Any, moved: Any, out: Any) -> None:
     """Curve values of codes that are moved as `_move` does, between table entries too."""
     if I32(_largest_code(codes)) <= straight[0] and straight[2] >= 0:
-        least, most = _move(codes, gain, I32(black), moved)
+        least, most = _move(codes, gain, I32(black), moved[: codes.shape[0]])
         if least >= 0 and (most >> _LUMA_BITS) < straight[0]:
             # Between entries of a straight curve lies what its multiplier makes of all the bits.
             _drop_bits(moved, straight[2], out)
