@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,3 +213,15 @@ def test_a_highlight_changes_nothing_of_what_is_around_it(depth):
         assert not more or not np.array_equal(guarded[0], shadows)
     plain = run(neutral(shadows, color), color, guard=HighlightGuard())
     assert np.array_equal(plain[0], shadows)
+
+
+def test_no_index_leaves_its_array():
+    # Compiled code does not look; as plain Python numpy does.
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-p", "tests.unjitted", "-p", "no:cacheprovider", "-W",
+        "ignore::RuntimeWarning", "tests/test_pass.py", "-k", "smallest or past_the_right or 8-subsampling0",
+    ]  # fmt: skip
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    root = Path(__file__).parents[1]
+    found = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
