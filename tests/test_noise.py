@@ -7,8 +7,12 @@ import pytest
 from numba import njit
 
 from grainkit.noise import (
+    CLUMP_ENERGY,
     COARSE_ONE,
+    COARSE_SHIFT,
     FIELD_STD,
+    MIX_SHIFT,
+    ROW_SHIFT,
     WHITE_STD,
     NoiseFilter,
     autocorrelation,
@@ -131,3 +135,21 @@ def test_clumps_are_wider_than_the_grain_by_their_ratio():
     shape = NoiseFilter.of_size(2.0, 1.0)
     np.testing.assert_array_equal(shape.coarse_x, gaussian_taps(2.0 * 2.2 / 2, COARSE_ONE))
     np.testing.assert_array_equal(shape.coarse_y, gaussian_taps(1.0 * 2.2 / 2, COARSE_ONE))
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 2.3])
+def test_clumps_have_their_share_of_the_energy(sigma):
+    shape = NoiseFilter.of_size(sigma, 1.5 * sigma)
+    energy = 1.0
+    for half in (shape.coarse_x, shape.coarse_y):
+        full = np.pad(np.concatenate([half[:0:-1], half]).astype(float), 1)
+        # Enlarged twofold, each place is 3 of the nearer sample and 1 of the farther.
+        energy *= float(np.sum((3 * full + np.roll(full, 1)) ** 2))
+    deviation = WHITE_STD * np.sqrt(energy) / (1 << ROW_SHIFT) / (1 << COARSE_SHIFT)
+    share = (shape.coarse_weight * deviation / (FIELD_STD << MIX_SHIFT)) ** 2
+    assert share == pytest.approx(CLUMP_ENERGY, rel=2e-3)
+
+
+@pytest.mark.parametrize(("sigma", "radius"), [(0.3, 1), (0.73, 1), (0.75, 2), (1.1, 2), (1.12, 3)])
+def test_filters_end_where_their_reach_does(sigma, radius):
+    assert len(gaussian_taps(sigma)) == radius + 1
