@@ -290,6 +290,9 @@ def test_codes_called_free_are_those_whose_grain_no_end_is_near(depth, strength)
         (tables.chroma, tables.chroma_straight, most, tables.chroma_free, chroma_limits(color)),
     ):
         codes = np.arange(1 << depth)
+        bent = curve != codes << tables.straight_shift
+        assert not bent[: straight + 1].any()
+        assert straight == codes[-1] or bent[straight + 1]
         lowest, highest = curve + ((-FIELD_LIMIT * gain) >> shift), curve + ((FIELD_LIMIT * gain) >> shift)
         fits = (codes <= straight) & (lowest >= ends[0] << bits) & (highest <= ends[1] << bits)
         first, last = free
