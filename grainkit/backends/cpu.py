@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.backends.base import Done, Pending, with_rgb
 from grainkit.color import Color, chroma_codes, luma_codes
@@ -36,6 +34,7 @@ from grainkit.frame import Frame, Plane
 from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, noise_words, white
 from grainkit.resample import Geometry, conform
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
+from grainkit.uncounted import uncounted
 
 I16, I32, U16, U32, F32 = np.int16, np.int32, np.uint16, np.uint32, np.float32
 
@@ -64,14 +63,9 @@ _LUMA_BITS, _LUMA_MASK, _LUMA_ONE = np.int64(LUMA_ONE.bit_length() - 1), np.int6
 _LUMA_UNIT, _CHROMA_UNIT = F32(1 / LUMA_ONE), F32(1 / CHROMA_ONE)
 CHROMA_BITS = CHROMA_ONE.bit_length() - 1
 
-_Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
-#: What numba builds its own string functions with, unknown to its stubs: no counting of references to arrays.
-_UNCOUNTED: Any = {"_nrt": False}
-#: Nothing here owns arrays: counting references to every row of every plane, on lines of cache that all threads share,
-#: would cost as much as the work.
-_jit: _Compiler = njit(cache=True, nogil=True, error_model="numpy", **_UNCOUNTED)
+_jit = uncounted()
 #: For loops that shift by what only the caller knows: with a constant, LLVM keeps the lanes as narrow as the samples.
-_jit_inline: _Compiler = njit(cache=True, nogil=True, error_model="numpy", inline="always", **_UNCOUNTED)
+_jit_inline = uncounted(inline="always")
 
 
 @_jit
@@ -238,12 +232,14 @@ def _octaves(field: Any, row: Any, width: Any) -> Any:
     left out.
     """
     fine, coarse, summed, weights, lines, frame, drawn = field
-    across = coarse[2].shape[1]
+    _, dither, rows, along, down, _, edge, _ = fine
+    _, _, coarse_rows, coarse_along, coarse_down, _, _, _ = coarse
+    across = coarse_rows.shape[1]
     # Never in place, nor out of one array into another part of it: LLVM would not dare to use vectors.
     out, blend, enlarged = lines[0][:width], lines[1][:across], lines[2][:width]
-    drawn[0] = _advance(fine, frame, lines[0][: width + 2 * (fine[3].shape[0] - 1)], drawn[0], row)
-    samples = fine[1][row & (fine[1].shape[0] - 1), fine[6] + max(fine[3].shape[0] - 1, 0) :]
-    if fine[4].shape[0] == 0:
+    drawn[0] = _advance(fine, frame, lines[0][: width + 2 * (along.shape[0] - 1)], drawn[0], row)
+    samples = dither[row & (dither.shape[0] - 1), edge + max(along.shape[0] - 1, 0) :]
+    if down.shape[0] == 0:
         out[:] = I16(0)
         enlarged[:] = I16(0)
         return (out, weights[0], enlarged, weights[1]), samples
@@ -251,13 +247,13 @@ def _octaves(field: Any, row: Any, width: Any) -> Any:
     far = near + 1 if row % 2 else near - 1
     half = max(drawn[2], near - 1)
     while half <= near + 1:
-        drawn[1] = _advance(coarse, frame, lines[0][: across + 2 * (coarse[3].shape[0] - 1)], drawn[1], half)
-        _filter_column(coarse[2], half, coarse[4], summed[half & 3])
+        drawn[1] = _advance(coarse, frame, lines[0][: across + 2 * (coarse_along.shape[0] - 1)], drawn[1], half)
+        _filter_column(coarse_rows, half, coarse_down, summed[half & 3])
         half += 1
     drawn[2] = half
     _blend(summed[near & 3], summed[far & 3], blend)
     _enlarge(blend, enlarged)
-    _filter_column(fine[2], row, fine[4], out)
+    _filter_column(rows, row, down, out)
     return (out, weights[0], enlarged, weights[1]), samples
 
 
@@ -697,8 +693,8 @@ def _with_grain(noise: PlaneNoise, width: int) -> tuple[Any, ...]:
     fine = _octave(noise.fine_key, f.fine_x, f.fine_y, 0, width)
     coarse = _octave(noise.coarse_key, f.coarse_x, f.coarse_y, -1, half)
     weights = np.full(width, f.fine_weight, np.int16), np.full(width, f.coarse_weight, np.int16)  # see `_upper`
-    reach = 2 * max(len(f.fine_x), len(f.coarse_x))
-    return fine, coarse, np.empty((4, half), np.int16), weights, _lines(width + reach + 4)
+    lines = _lines(max(width, half) + 2 * max(len(f.fine_x), len(f.coarse_x)))
+    return fine, coarse, np.empty((4, half), np.int16), weights, lines
 
 
 def _without_grain(key: Any, width: int) -> tuple[Any, ...]:

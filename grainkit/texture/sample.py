@@ -6,17 +6,16 @@ moves by parts of a pixel (ALGORITHMS.md 3); this one is float throughout.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.analysis.lattice import Lattice
 from grainkit.texture.atlas import PLAIN_FROM, TINT_TEXEL, Atlas
 from grainkit.texture.blocks import BLOCK
+from grainkit.uncounted import uncounted
 
 F32 = npt.NDArray[np.float32]
 
@@ -29,11 +28,7 @@ CLOSE = 0.12
 
 _ONE = np.uintp(1)
 
-#: What numba builds its own string functions with, unknown to its stubs: no counting of references to arrays.
-_UNCOUNTED: Any = {"_nrt": False}
-_jit: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
-    cache=True, nogil=True, error_model="numpy", **_UNCOUNTED
-)
+_jit = uncounted()
 
 
 @_jit
