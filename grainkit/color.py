@@ -108,7 +108,8 @@ class Color:
     matrix, primaries, transfer: H.273 code points. `matrix` is never UNSPECIFIED: readers settle it.
     range: limited or full. Float planes are always normalised, whatever this says about the source.
     siting: where subsampled chroma sits (LEFT for MPEG-2 and later video, CENTER for JPEG).
-    depth: bits per sample, 8..16, or 32 for float planes.
+    depth: bits per sample, 8..16, or 32 for float. Of R'G'B' it is the samples' own; planes made of them are float32
+        at any depth, which `levels` knows and `is_float` does not.
     subsampling: luma samples per chroma sample (horizontal, vertical): (2, 2), (2, 1) or (1, 1).
     is_rgb: the source is R'G'B'; its planes are a 4:4:4 float view of it and go back to R'G'B'.
     assumed: names of the fields above that the file left out and convention filled in.
@@ -131,8 +132,19 @@ class Color:
 
     @property
     def is_float(self) -> bool:
-        """True where planes hold normalised float32."""
+        """True where the source's own samples are float."""
         return self.depth == 32
+
+    def levels(self) -> tuple[tuple[float, float], ...]:
+        """For planes Y', Cb and Cr of a frame of this colour: (number of 0, how much more 1 is), as they are stored.
+
+        (0, 1) where planes are normalised float32: those of float sources, and those made of R'G'B' of any depth.
+        """
+        if self.is_float or self.is_rgb:
+            return ((0.0, 1.0),) * 3
+        black, white = luma_codes(self.depth, self.range)
+        grey, unit = chroma_codes(self.depth, self.range)
+        return ((black, white - black), (grey, unit), (grey, unit))
 
     def luma_weights(self) -> tuple[float, float, float]:
         """(Kr, Kg, Kb) of the matrix; they sum to 1."""

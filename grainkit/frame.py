@@ -44,7 +44,8 @@ class Frame:
     """One picture as planar Y'CbCr at its own chroma sampling. Planes are never written in place.
 
     planes: (Y',) or (Y', Cb, Cr). All uint8 (depth 8), uint16 (9..16 bits, in the low bits) or
-        float32 normalised (Y' 0..1, Cb and Cr -0.5..0.5; values outside are kept).
+        float32 normalised (Y' 0..1, Cb and Cr -0.5..0.5; values outside are kept). Those of stills and other R'G'B'
+        are float32 whatever `color.depth` says of the samples they were made from; `levels` tells how to read them.
         Chroma planes are ceil(width / subsampling) wide and ceil(height / subsampling) high.
     color: what the numbers mean.
     index: absolute number of the frame in its source, from 0; what grain is seeded by.
@@ -72,6 +73,14 @@ class Frame:
     @property
     def width(self) -> int:
         return int((self.planes[0] if self.rgb is None else self.rgb).shape[1])
+
+    @property
+    def levels(self) -> tuple[tuple[float, float], ...]:
+        """For Y', Cb and Cr: (number of 0, how much more 1 is) in the planes as they are stored.
+
+        `(plane - zero) / one` is Y' 0..1 and Cb, Cr -0.5..0.5 for any frame; see `Color.levels`.
+        """
+        return self.color.levels()
 
     @property
     def seconds(self) -> float | None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.color import Color, Siting, chroma_codes, luma_codes
+from grainkit.color import Color, Siting
 from grainkit.convert import PlanesOfRgb
 from grainkit.frame import Frame, Plane
 from grainkit.weigh import Taps, lanczos, weighed
@@ -74,11 +74,7 @@ def normalised(plane: Plane, black: float, span: float) -> F32:
 
 def levels(color: Color) -> tuple[tuple[float, float], ...]:
     """Per plane the code of 0 and the codes of 1, for `normalised`; (0, 1) where planes are normalised already."""
-    if color.is_float or color.is_rgb:
-        return ((0.0, 1.0),) * 3
-    black, white = luma_codes(color.depth, color.range)
-    grey, unit = chroma_codes(color.depth, color.range)
-    return ((black, white - black), (grey, unit), (grey, unit))
+    return color.levels()
 
 
 def to_float(frame: Frame) -> tuple[F32, ...]:

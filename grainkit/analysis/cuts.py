@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.color import chroma_codes, luma_codes
 from grainkit.frame import Frame
 
 F32 = npt.NDArray[np.float32]
@@ -46,14 +45,12 @@ def distance(a: tuple[F32, F32], b: tuple[F32, F32]) -> float:
 
 def described(frame: Frame) -> tuple[F32, F32]:
     """What frames are compared by: (histograms of all planes, small luma picture 0..1)."""
-    color = frame.color
-    black, white = (0.0, 1.0) if color.is_float else luma_codes(color.depth, color.range)
-    grey, unit = (0.0, 1.0) if color.is_float else chroma_codes(color.depth, color.range)
+    (black, span), (grey, unit), _ = frame.levels
     # Every few rows and columns say as much as all of them.
     step = max(1, min(frame.height, frame.width) // FEWEST)
     sparse = [np.ascontiguousarray(plane[::step, ::step]) for plane in frame.planes]
     small = [cv2.resize(p, THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32) for p in sparse]
-    luma = (small[0] - np.float32(black)) / np.float32(white - black)
+    luma = (small[0] - np.float32(black)) / np.float32(span)
     planes = [luma, *((p - np.float32(grey)) / np.float32(unit) + np.float32(0.5) for p in small[1:])]
     parts = [np.histogram(p, bins=n, range=(0, 1))[0] / p.size for p, n in zip(planes, BINS, strict=False)]
     return np.concatenate(parts).astype(np.float32), luma

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from grainkit.color import chroma_codes, luma_codes
 from grainkit.frame import Frame, Plane
 from grainkit.weigh import covers, weighed
 
@@ -26,10 +25,7 @@ def luma_of(frame: Frame, area: Area | None = None, size: tuple[int, int] | None
     """
     top, left, height, width = area or (0, 0, frame.height, frame.width)
     plane = _resized(frame.planes[0], (top, left, height, width), size or (height, width))
-    if frame.color.is_float:
-        return plane
-    black, white = luma_codes(frame.color.depth, frame.color.range)
-    return (plane - np.float32(black)) * np.float32(1 / (white - black))
+    return _normalised(plane, *frame.levels[0])
 
 
 def luma_shrunk(frame: Frame, scale: float, top: int, left: int, height: int, width: int) -> F32:
@@ -39,17 +35,19 @@ def luma_shrunk(frame: Frame, scale: float, top: int, left: int, height: int, wi
     """
     plane = frame.planes[0]
     out = weighed(plane, covers(height, top, scale, plane.shape[0]), covers(width, left, scale, plane.shape[1]))
-    if frame.color.is_float:
-        return out
-    black, white = luma_codes(frame.color.depth, frame.color.range)
-    return (out - np.float32(black)) * np.float32(1 / (white - black))
+    return _normalised(out, *frame.levels[0])
+
+
+def _normalised(plane: F32, zero: float, one: float) -> F32:
+    if (zero, one) == (0.0, 1.0):
+        return plane
+    return (plane - np.float32(zero)) * np.float32(1 / one)
 
 
 def chroma_cells(frame: Frame, scale: float, top: int, left: int, height: int, width: int) -> tuple[F32, F32]:
     """Cb and Cr, -0.5..0.5, of a rectangle of the frame reduced by `scale` (far below 1)."""
-    color = frame.color
-    zero, unit = (0.0, 1.0) if color.is_float else chroma_codes(color.depth, color.range)
-    across, down = color.subsampling
+    zero, unit = frame.levels[1]
+    across, down = frame.color.subsampling
     cb, cr = (
         weighed(
             plane,
@@ -75,9 +73,8 @@ def rgb_of(frame: Frame, area: Area | None = None, size: tuple[int, int] | None 
     across, down = frame.color.subsampling
     first, begin = top // down, left // across
     under = (first, begin, -(-(top + height) // down) - first, -(-(left + width) // across) - begin)
-    black, white = (0.0, 1.0) if frame.color.is_float else luma_codes(frame.color.depth, frame.color.range)
-    zero, unit = (0.0, 1.0) if frame.color.is_float else chroma_codes(frame.color.depth, frame.color.range)
-    scales = np.array([black, 1 / (white - black), zero, 1 / unit], np.float32)
+    (black, span), (zero, unit), _ = frame.levels
+    scales = np.array([black, 1 / span, zero, 1 / unit], np.float32)
     cb, cr = (_resized(plane, under, shape) for plane in frame.planes[1:])
     out = np.empty((*shape, 3), np.float32)
     _rgb(y, cb, cr, scales, _terms(frame.color.luma_weights()), out)

@@ -119,7 +119,7 @@ class LockedStage:
         """Luma codes, and the gain per unit of tile by code: in LUMA_ONE, with _GAIN_BITS below it."""
         plane = frame.planes[0][:]
         color = frame.color
-        if color.is_float:
+        if color.is_float or color.is_rgb:
             black, white, count = 0.0, float(_STEPS - 1), _STEPS
             # NaN is nothing above 0.
             plane = np.where(plane > 0, np.minimum(plane, 1), 0) * np.float32(_STEPS - 1)
