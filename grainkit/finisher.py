@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +25,7 @@ from grainkit.effects.skin_texture import SkinTexture
 from grainkit.effects.tables import PassTables, pass_tables
 from grainkit.errors import InputError, RecipeError
 from grainkit.frame import Frame
+from grainkit.grain_key import pixels_digest
 from grainkit.io.base import Source, SourceInfo
 from grainkit.io.pixel_formats import rescale
 from grainkit.late import split
@@ -87,6 +89,8 @@ class Finisher:
             same.
         """
         plan = self._plan or own_format_plan(info, self.recipe)
+        if info.kind == "still" and plan.pixels is None:
+            plan, frames = _of_own_grain(plan, frames, self.backend)
         if self._gain is None:
             _refuse_patches(plan)
         since = first if since is None else since
@@ -142,6 +146,22 @@ class Finisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _of_own_grain(plan: Plan, frames: Iterable[Frame], backend: Backend) -> tuple[Plan, Iterable[Frame]]:
+    """The plan of a still whose source did not say what its grain is drawn by, and the frames."""
+    found = iter(frames)
+    first = next(found, None)
+    if first is None:
+        return plan, found
+    if first.rgb is not None:
+        plan = replace(plan, pixels=_digest(first.rgb, backend))
+    return plan, chain([first], found)
+
+
+def _digest(rgb: RGB, backend: Backend) -> int:
+    """A picture's digest, wherever it lies: the hash runs on the host."""
+    return pixels_digest(_cuda(backend).to_host(rgb) if on_card(rgb) else rgb)
 
 
 def _refuse_patches(plan: Plan) -> None:
@@ -202,7 +222,7 @@ def plan_tables(plan: Plan) -> PassTables:
     share = 0.0 if plan.carries_grain else grain.fresh if plan.locks_grain else 1.0
     return pass_tables(
         effects["highlight_guard"], replace(grain, strength=share * grain.strength),  # type: ignore[arg-type]
-        source=plan.working, target=plan.target, width=width, height=height, seed=plan.recipe.seed, dpi=plan.dpi,
+        source=plan.working, target=plan.target, width=width, height=height, seed=plan.grain_seed, dpi=plan.dpi,
         rate=plan.rate,
     )  # fmt: skip
 
@@ -275,12 +295,12 @@ def finish_frame(
 
 def _samples(plan: Plan) -> RgbSamples | None:
     """The R'G'B' that this plan delivers, None where it delivers planes."""
-    return RgbSamples(np.dtype(_TYPES[plan.rgb_depth]), plan.recipe.seed) if plan.rgb_depth else None
+    return RgbSamples(np.dtype(_TYPES[plan.rgb_depth]), plan.grain_seed) if plan.rgb_depth else None
 
 
 def finish_array(
     rgb: RGB, *, preset: str | Recipe = "social", source_profile: str = NO_PROFILE, seed: int | None = None,
-    settings: tuple[str, ...] = (), backend: str | Backend = "auto", index: int = 0,
+    settings: tuple[str, ...] = (), backend: str | Backend = "auto", index: int | None = None,
     matte: npt.NDArray[np.float32] | None = None,
 ) -> RGB:  # fmt: skip
     """The effects of a preset on one picture in memory; size and type stay.
@@ -289,13 +309,15 @@ def finish_array(
         array of any library that speaks DLPack or __cuda_array_interface__: then so does the result, a CuPy array.
     source_profile: where the picture comes from (flux, photo, ...), which goes over a preset that is named.
     seed: replaces the recipe's. settings: overrides such as 'cinema_grain.strength=1'.
-    index: the frame's number, which grain is drawn by.
+    index: the frame's number, where the picture is one of a clip: grain is then drawn by it, as in clips. Left out,
+        the picture is a still and its grain is drawn by its pixels, so that no two have the same.
     matte: (H, W) float32 0..1, where skin may be textured instead of where it is found.
     Raises InputError for another shape or type.
     """
     profile = load_source(source_profile)
     recipe = preset if isinstance(preset, Recipe) else load_recipe(preset, None if profile is None else profile.over)
     recipe = override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
+    number = index or 0
     with Finisher(recipe, backend) as finisher:
         there = on_card(rgb)
         if there:
@@ -309,11 +331,13 @@ def finish_array(
             raise InputError(f"a matte for this picture is float32 {size}, not {matte.dtype} {tuple(matte.shape)}")
         color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
         info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
+        if index is None:
+            info = replace(info, pixels=_digest(rgb, finisher.backend))
         if not there:
             rgb = rgb if rgb.flags.c_contiguous else rgb.copy()
         plan = own_format_plan(info, recipe)
         _refuse_patches(plan)
-        frame = conformed(Frame(PlanesOfRgb(rgb, color), color, index, rgb=rgb, matte=matte), plan, finisher.backend)
+        frame = conformed(Frame(PlanesOfRgb(rgb, color), color, number, rgb=rgb, matte=matte), plan, finisher.backend)
         if wants_regrain(plan):
             from grainkit.measured_grain import measure_grain
 

@@ -13,6 +13,7 @@ from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.film_formats import FILM_FORMATS
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.fit import fitted
+from grainkit.grain_key import grain_seed
 from grainkit.io.base import SourceInfo
 from grainkit.io.formats import SUFFIXES
 from grainkit.io.pending import output_errors
@@ -58,6 +59,7 @@ class Plan:
     dpi: dots per inch for sizes in mm and for the file, 0 where unknown.
     rate: mean frames per second, None for a still. sample_aspect: pixel aspect ratio of what is delivered.
     notes: what the plan does that nobody asked for, a sentence each.
+    pixels: digest of a still's pixels, None for all else; see `grainkit.grain_key`.
     """
 
     recipe: Recipe
@@ -75,6 +77,13 @@ class Plan:
     rate: Fraction | None
     sample_aspect: Fraction
     notes: tuple[str, ...] = ()
+    pixels: int | None = None
+
+    @property
+    def grain_seed(self) -> int:
+        """What grain and the dither under it are drawn by: a still's own seed, so that no two of a series carry the
+        same (weak grain alone would leave the dither for all to share); else the recipe's seed."""
+        return grain_seed(self.recipe.seed, self.pixels)
 
     @property
     def carries_grain(self) -> bool:
@@ -115,7 +124,8 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     """
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
-    return _with_carrier(_with_film(_settled(info, recipe, side, output)))
+    plan = replace(_settled(info, recipe, side, output), pixels=info.pixels)
+    return _with_carrier(_with_film(plan))
 
 
 def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:
@@ -416,7 +426,7 @@ def own_format_plan(info: SourceInfo, recipe: Recipe) -> Plan:
     plan = Plan(
         recipe, info.kind, None, None, None, None, Geometry.same(info.width, info.height), working, working,
         color.depth if color.is_rgb else 0, info.pixel_format, _dpi(info, recipe.delivery), info.rate,
-        info.sample_aspect,
+        info.sample_aspect, pixels=info.pixels,
     )  # fmt: skip
     return _with_carrier(plan)
 

@@ -30,6 +30,7 @@ def job_of(plan: Plan, digests: Mapping[str, str], backend: str, options: Iterab
     decided = {
         "recipe": recipe, "kind": plan.kind, "pixel_format": plan.pixel_format,
         "size": plan.geometry.size, "digests": dict(digests), "backend": backend, "options": list(options),
+        "pixels": plan.pixels,
         "versions": versions(),
     }  # fmt: skip
     canonical = json.dumps(decided, sort_keys=True, separators=(",", ":"))

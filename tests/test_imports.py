@@ -15,7 +15,7 @@ from drawn import still
 
 PACKAGE = Path(__file__).resolve().parents[1] / "grainkit"
 
-VALUES = ["errors", "params", "color", "frame", "noise", "convert"]
+VALUES = ["errors", "params", "color", "frame", "noise", "convert", "grain_key"]
 #: Module (a pattern) to the grainkit modules (patterns) it may import.
 MAY_IMPORT: dict[str, list[str]] = {
     "errors": [],
@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "color": [],
     "frame": ["color"],
     "noise": [],
+    "grain_key": ["noise"],
     "convert": ["color", "errors", "frame", "noise"],
     "targets": ["params"],
     "updated": ["errors", "params"],

@@ -652,6 +652,12 @@ class CudaBackend:
         with self.card():
             return as_cupy(self._cupy, array)
 
+    def to_host(self, array: Any) -> npt.NDArray[Any]:
+        """A copy in the host's memory of an array on the card."""
+        with self.card():
+            copy: npt.NDArray[Any] = as_cupy(self._cupy, array).get()
+            return copy
+
     def _taken(self, plane: Any) -> Any:
         """An array on the card as CuPy's, its samples side by side in a row; nothing is copied otherwise."""
         array = plane.array if isinstance(plane, CardPlane) else as_cupy(self._cupy, plane)

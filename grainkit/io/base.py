@@ -46,6 +46,8 @@ class SourceInfo:
     digital_source_type: IPTC term the input claims, '' where it claims none.
     first_number: number in the file name of frame 0 of a sequence.
     notes: what was assumed or done to the input, a sentence each ("rotation of 90 degrees baked in").
+    pixels: digest of a still's pixels, which its grain is drawn by (see `grainkit.grain_key`); None where frames are
+        drawn by their numbers, or where it is not known yet.
     """
 
     name: str
@@ -66,6 +68,7 @@ class SourceInfo:
     digital_source_type: str = ""
     first_number: int = 0
     notes: tuple[str, ...] = ()
+    pixels: int | None = None
 
 
 #: Pixels that a picture may have where nobody says otherwise, of stills and of frames that come by the thousand:

@@ -11,6 +11,7 @@ from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError
 from grainkit.frame import Frame
+from grainkit.grain_key import pixels_digest
 from grainkit.io.base import MAX_STILL, SourceInfo, StillMetadata
 from grainkit.io.decode_still import Still, decode_still, read_still
 from grainkit.io.encode_still import NO_ALPHA, encode_still, lost_metadata
@@ -44,6 +45,7 @@ class StillSource:
             name=str(path), path=Path(path), kind="still", width=still.rgb.shape[1], height=still.rgb.shape[0],
             color=still.color, frames=1, has_alpha=still.alpha is not None, pixel_format=still.pixel_format,
             still=still.metadata, digital_source_type=claimed_source_type(still.metadata.xmp), notes=still.notes,
+            pixels=pixels_digest(still.rgb),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Frame]:
