@@ -12,16 +12,18 @@ import re
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeGuard
 
 from grainkit import __version__, startup
 from grainkit.errors import GrainkitError, InputError, OutputError, UserError
 from grainkit.interrupts import interrupts
+from grainkit.unforeseen import doing, in_one_line
 
 if TYPE_CHECKING:
     from grainkit.pipeline import Progress, Report
@@ -54,24 +56,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    options = argparse.Namespace(debug=False)
     try:
         options = _parser().parse_args(arguments)
-        status = int(options.run(options))
+        with doing(f"running grainkit {options.command}"):
+            status = int(options.run(options))
         if sys.stdout is not None:
             sys.stdout.flush()
         return status
-    except GrainkitError as error:
-        _settle(sys.stdout)
-        return _failed(str(error), error.exit_status)
-    except BrokenPipeError:
-        _silence(sys.stdout)
-        return _failed("the program that reads the output stopped early", 1)
-    except MemoryError:
-        return _failed(_NO_MEMORY, 1)
-    except OSError as error:
-        _silence(sys.stdout)
-        place = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{place}{error.strerror or error}", 1)
+    except Exception as error:
+        (_silence if _of_the_system(error) else _settle)(sys.stdout)
+        if options.debug:
+            _show(error)
+        if isinstance(error, BrokenPipeError):
+            return _failed("the program that reads the output stopped early", 1)
+        failure = _failure_of(error)
+        return _failed(failure.message, failure.exit_status)
+
+
+def _failure_of(error: Exception, input: str = "") -> _Failure:
+    """What is told of an error, whatever it is. input: the one of a series that it failed."""
+    if isinstance(error, GrainkitError):
+        return _Failure(str(error), error.exit_status)
+    place = f"{input}: " if input else ""
+    if isinstance(error, MemoryError):
+        return _Failure(f"{place}{_NO_MEMORY}", 1)
+    if _of_the_system(error):
+        return _Failure(f"{f'{error.filename}: ' if error.filename else place}{error.strerror}", 1)
+    return _Failure(in_one_line(error), 1)
+
+
+def _of_the_system(error: Exception) -> TypeGuard[OSError]:
+    """Whether the operating system refused, which its own words say; libraries raise OSError for much besides."""
+    return isinstance(error, OSError) and error.errno is not None and type(error).__module__ == "builtins"
+
+
+def _show(error: Exception) -> None:
+    """The traceback, for --debug."""
+    with contextlib.suppress(OSError):
+        traceback.print_exception(error, file=sys.stderr)
 
 
 def _failed(message: str, status: int) -> int:
@@ -105,7 +128,9 @@ def _parser() -> argparse.ArgumentParser:
         "grainkit", description="The finishing step that AI pictures lack: grain and highlights for what follows."
     )
     parser.add_argument("--version", action="version", version=f"grainkit {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(
+        title="commands", dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+    )
 
     finish = commands.add_parser("finish", help="finish clips, stills or sequences by preset", epilog=_FINISH_EPILOG,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
@@ -179,6 +204,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="two results of --json side by side")
     bench.add_argument("--json", action="store_true", help="one JSON object on stdout")
     bench.set_defaults(run=_bench)
+
+    for each in commands.choices.values():
+        each.add_argument("--debug", action="store_true", help="show where an error comes from, for a report")
     return parser
 
 
@@ -264,7 +292,8 @@ def _finish(options: argparse.Namespace) -> int:
         raise OutputError("--json and -o - both want standard output; leave one out")
     inputs = expand_inputs(options.input, options.matte)
     if len(inputs) == 1 and inputs == options.input:
-        report = _finish_one(inputs[0], options.output, options, "")
+        with doing(f"finishing {inputs[0]}"):
+            report = _finish_one(inputs[0], options.output, options, "")
         if options.json:
             print(json.dumps(report))
         return 0
@@ -349,26 +378,27 @@ def _ended(input: str, code: int | None) -> str:
     )
 
 
-def _done(job: _Job) -> dict[str, Any] | _Failure:
+def _done(job: _Job, *, apart: bool = False) -> dict[str, Any] | _Failure:
+    """What came of a job; apart: in a process of its own, whose standard output is kept."""
     try:
-        return _finish_one(job.input, job.output, job.options, job.label)
-    except GrainkitError as error:
-        return _Failure(str(error), error.exit_status)
+        with doing(f"finishing {job.input}"):
+            startup.load()
+            return _finish_one(job.input, job.output, job.options, job.label)
+    except Exception as error:
+        # Where standard output takes no more, nothing can be told of the rest either.
+        if _of_the_system(error) and not error.filename and not apart:
+            raise
+        if job.options.debug:
+            _show(error)
+        return _failure_of(error, job.input)
 
 
 def _done_apart(job: _Job) -> _Apart:
     """The same in a process of its own: what it says is kept, and nothing that fails goes further."""
     startup.before_libraries()
-    startup.load()
     said: list[tuple[bool, str]] = []
-    done: dict[str, Any] | _Failure
     with contextlib.redirect_stdout(_Kept(said, False)), contextlib.redirect_stderr(_Kept(said, True)):
-        try:
-            done = _done(job)
-        except MemoryError:
-            done = _Failure(f"{job.input}: {_NO_MEMORY}", 1)
-        except OSError as error:
-            done = _Failure(f"{error.filename or job.input}: {error.strerror or error}", 1)
+        done = _done(job, apart=True)
     return _Apart(done, tuple(said))
 
 

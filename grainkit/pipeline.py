@@ -39,6 +39,7 @@ from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, prese
 from grainkit.regrain import regrained, wants_regrain
 from grainkit.resume import done_already, job_of
 from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
+from grainkit.unforeseen import doing, noted
 
 if TYPE_CHECKING:
     from grainkit.carrier import CarriedGrain
@@ -303,7 +304,7 @@ def finish(
             chosen_because=getattr(opened, "chosen_because", ""), kept=kept,
         )  # fmt: skip
         if plan.output is None:
-            with output_errors("standard output"):
+            with doing("writing standard output"), output_errors("standard output"):
                 written[0].sink.commit()
         else:
             told = _told(report, plan, asked, info, identity, mattes, written[0].light, found, options)
@@ -592,14 +593,19 @@ def _write(
 
     with (
         Finisher(plan.recipe, backend, plan=plan, gain=gain, ready=ready) as finisher,
-        Overlapped(source, QUEUE_DEPTH, patience) as decoded,
+        Overlapped(noted(source, f"reading {info.name}"), QUEUE_DEPTH, patience) as decoded,
         Overlapped(
-            finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0], since), QUEUE_DEPTH, patience
+            noted(
+                finisher.frames(counted(_matted(decoded, mattes, plan)), info, wanted[0], since),
+                f"finishing {info.name}",
+            ),
+            QUEUE_DEPTH,
+            patience,
         ) as finished,
     ):
         try:
             for frame in finished:
-                with output_errors(place):
+                with doing(f"writing {place}"), output_errors(place):
                     if sink is None:
                         first = frame.index
                         sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout, carried, kept)
@@ -812,7 +818,7 @@ def _deliver(report: Report, plan: Plan, written: list[_Written], told: dict[str
         # Whole, but for the digest: from here on there is room for it, and leave to write it.
         _store(note, told)
         for each in written:
-            with output_errors(plan.output):
+            with doing(f"writing {plan.output}"), output_errors(plan.output):
                 each.sink.commit()
             placed += each.files
         told["output"]["sha256"] = sidecar.sha256_files(written[0].files)

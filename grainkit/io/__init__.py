@@ -13,6 +13,7 @@ from typing import BinaryIO
 from grainkit.errors import InputError
 from grainkit.io.base import MAX_MOVING, MAX_STILL, Source, no_such_frames
 from grainkit.io.formats import HEAD, foreign_still, still_format
+from grainkit.unforeseen import doing
 
 __all__ = ["open_source"]
 
@@ -30,6 +31,14 @@ def open_source(
     max_pixels: a picture of more is refused before it is decoded; None is MAX_STILL, or MAX_MOVING of a clip or pipe.
     Raises InputError for what is missing, damaged, too large or not a picture.
     """
+    with doing(f"reading {spec}"):
+        return _opened(spec, start, stop, allow_truncated, rate, stdin, hwaccel, max_pixels)
+
+
+def _opened(
+    spec: str | Path, start: int, stop: int | None, allow_truncated: bool, rate: Fraction | None,
+    stdin: BinaryIO | None, hwaccel: str, max_pixels: int | None,
+) -> Source:  # fmt: skip
     if start < 0 or (stop is not None and stop <= start):
         raise InputError(
             f"{spec}: frames {start}:{'' if stop is None else stop} are none; write --frames A:B with 0 <= A < B"
