@@ -79,9 +79,9 @@ def shown_seeds(stream: Stream) -> list[int]:
     """The grain seed of every picture in the order of showing, 0 for one without, as libdav1d exports it."""
     seeds = []
     for picture in _pictures(stream, {"export_side_data": "film_grain"}):
-        found = [bytes(d) for d in picture.side_data if "FILM_GRAIN" in str(d.type)]
+        found = picture.side_data.get("FILM_GRAIN_PARAMS")
         # AVFilmGrainParams: an enum, padding, then the seed in 64 bits.
-        seeds.append(struct.unpack_from("=i4xQ", found[0])[1] if found else 0)
+        seeds.append(struct.unpack_from("=i4xQ", bytes(found))[1] if found else 0)
     return seeds
 
 

@@ -76,6 +76,10 @@ _OWN_TO_FILE = re.compile(
     re.IGNORECASE,
 )
 _SOURCE_TYPE = re.compile(r"digitalsourcetype/(\w+)")
+#: PyAV 19 reads tags that are not UTF-8 with surrogates for the odd bytes; 18 has to be told.
+_TAGS_OF_ANY_BYTES: dict[str, Any] = (
+    {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 
 
 def probe_encoders() -> dict[str, bool]:
@@ -286,7 +290,7 @@ class VideoSource:
         aspect = _fraction(stream.sample_aspect_ratio) or Fraction(1)
         if self._turn.transposed:
             width, height, aspect = height, width, 1 / aspect
-        metadata = dict(self._container.metadata)
+        metadata = _text(self._container.metadata)
         claimed = _SOURCE_TYPE.search(metadata.pop("xmp", ""))
         if timecode := _timecode(self._container):
             metadata["timecode"] = timecode
@@ -338,7 +342,10 @@ def _open_input(path: Path, hwaccel: str = "") -> InputContainer:
         # The prefix keeps FFmpeg from taking a colon in a name for a protocol.
         options = {"export_xmp": "1", "format_whitelist": ",".join(DEMUXERS)}
         name = f"file:{path}"
-        return av.open(name, "r", container_options=options, metadata_errors="replace", hwaccel=accelerator)
+        opened: InputContainer = av.open(
+            name, "r", container_options=options, hwaccel=accelerator, **_TAGS_OF_ANY_BYTES
+        )
+        return opened
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the name") from error
     except PermissionError as error:
@@ -412,17 +419,14 @@ def _plane_bytes(picture: av.VideoFrame) -> list[pixel_formats.Bytes]:
 
 def _orientation(picture: av.VideoFrame) -> tuple[Orientation, str]:
     """How to turn the picture, and the sentence that says so."""
-    for data in picture.side_data:
-        if data.type == av.sidedata.sidedata.Type.DISPLAYMATRIX:  # type: ignore[attr-defined]
-            matrix = _bytes_of(data).view(np.int32)[:9].tolist()
-            turn = from_display_matrix(matrix)
-            if turn is None:
-                return (
-                    Orientation(),
-                    f"rotation of {picture.rotation} degrees ignored (only quarter turns are baked in)",
-                )
-            return turn, "" if turn.is_upright else f"{turn.describe()} baked in"
-    return Orientation(), ""
+    kept: Any = picture.side_data  # a mapping by name in every version, which the stubs of some do not say
+    data = kept.get("DISPLAYMATRIX")
+    if data is None:
+        return Orientation(), ""
+    turn = from_display_matrix(_bytes_of(data).view(np.int32)[:9].tolist())
+    if turn is None:
+        return Orientation(), f"rotation of {picture.rotation} degrees ignored (only quarter turns are baked in)"
+    return turn, "" if turn.is_upright else f"{turn.describe()} baked in"
 
 
 def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat) -> tuple[Color, str]:
@@ -511,7 +515,16 @@ def _family(
 def _timecode(container: InputContainer) -> str:
     """Start timecode of the clip, wherever its container keeps it, or ''."""
     places = [stream.metadata for stream in container.streams if stream.type in ("video", "data")]
-    return next((str(place["timecode"]) for place in [container.metadata, *places] if "timecode" in place), "")
+    return next((_as_text(place["timecode"]) for place in [container.metadata, *places] if "timecode" in place), "")
+
+
+def _text(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Tags as text that can be written anywhere: what is not UTF-8 in them becomes U+FFFD."""
+    return {_as_text(key): _as_text(value) for key, value in metadata.items()}
+
+
+def _as_text(tag: str) -> str:
+    return tag.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _fraction(value: Any) -> Fraction | None:
@@ -872,7 +885,8 @@ class _Passengers:
             if self._end is not None:
                 last = min(last, round((self._end - self.begin) / base))
             if last > max(first, 0):
-                kept.append({**chapter, "time_base": base, "start": max(first, 0), "end": last})
+                tags = _text(chapter["metadata"])
+                kept.append({**chapter, "time_base": base, "start": max(first, 0), "end": last, "metadata": tags})
         return kept
 
     def starts_off_zero(self) -> bool:
@@ -951,7 +965,7 @@ def _add_audio(output: OutputContainer, stream: Any, container: str) -> Any:
 
 
 def _content_tags(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in metadata.items() if not _OWN_TO_FILE.fullmatch(key)}
+    return {key: value for key, value in _text(metadata).items() if not _OWN_TO_FILE.fullmatch(key)}
 
 
 def _containers_for(codec: str) -> list[str]:
