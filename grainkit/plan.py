@@ -12,6 +12,7 @@ from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, Sharpening, 
 from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.film_formats import FILM_FORMATS
 from grainkit.errors import InputError, OutputError, RecipeError
+from grainkit.fields import refuse_mixed_fields
 from grainkit.fit import fitted
 from grainkit.io.base import SourceInfo
 from grainkit.io.formats import SUFFIXES
@@ -115,7 +116,9 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     """
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
-    return _with_carrier(_with_film(_settled(info, recipe, side, output)))
+    plan = _with_carrier(_with_film(_settled(info, recipe, side, output)))
+    refuse_mixed_fields(info, plan.kind, plan.clip.codec if plan.clip else "", plan.geometry, plan.target)
+    return plan
 
 
 def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:

@@ -41,6 +41,8 @@ class SourceInfo:
     frames: number of frames where it is known without decoding, else None. An estimate for clips.
     rate: mean frames per second; None for a still. time_base: unit of the frames' pts.
     sample_aspect: pixel aspect ratio. has_alpha, has_audio: as named.
+    field_order: tff or bff (the top or the bottom field is shown first) where frames are interlaced, mixed where each
+        says for itself, '' where they are progressive.
     pixel_format: FFmpeg's name of the source's own samples (rgb24, yuv420p10le, ...), for reports.
     metadata: container metadata (clips). still: a still's own metadata.
     digital_source_type: IPTC term the input claims, '' where it claims none.
@@ -60,6 +62,7 @@ class SourceInfo:
     sample_aspect: Fraction = Fraction(1)
     has_alpha: bool = False
     has_audio: bool = False
+    field_order: str = ""
     pixel_format: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     still: StillMetadata = field(default_factory=StillMetadata)

@@ -40,8 +40,9 @@ from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io import cuda_decode, pixel_formats
+from grainkit.io import cuda_decode, field_order, pixel_formats
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.interlaced import DEINTERLACE, interlaced_note
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -143,6 +144,7 @@ class VideoSource:
             self._turn, turn_note = _orientation(self._first)
             if self._on_card and not self._turn.is_upright:
                 raise InputError(f"{self._name} is rotated, which --hwaccel does not do; leave it out")
+            self._order = self._stream_order()
             self._color, color_note = _color_of(self._stream, self._first, self._form)
             self.info = self._describe((color_note, turn_note))
         except BaseException:
@@ -272,7 +274,10 @@ class VideoSource:
                 f"{picture.height} {picture.format.name} at frame {index}; split it there, or make it uniform first"
             )
         color = self.info.color
-        timing = {"index": index, "pts": pts, "duration": picture.duration or None, "time_base": self._time_base}
+        timing = {
+            "index": index, "pts": pts, "duration": picture.duration or None, "time_base": self._time_base,
+            "field_order": self._order_of(picture, index),
+        }  # fmt: skip
         if self._on_card:
             return Frame(cuda_decode.woven(picture, self._form, self._path), color, **timing)  # type: ignore[arg-type]
         samples = pixel_formats.unpack(self._form, _plane_bytes(picture), *self._size)
@@ -283,6 +288,37 @@ class VideoSource:
             planes = oriented_planes(planes, self._color, self._turn) if planes else ()
         made = planes if rgb is None else PlanesOfRgb(rgb, color)
         return Frame(made, color, alpha=alpha, rgb=rgb, **timing)  # type: ignore[arg-type]
+
+    def _stream_order(self) -> str:
+        """The order of the fields, '' where there are none. InputError for such as cannot be kept in frames."""
+        assert self._first is not None
+        if self._on_card and self._first.interlaced_frame:
+            raise InputError(f"{self._name} is interlaced, which --hwaccel does not do; leave it out")
+        order = field_order.order_of(self._first, self._stream.codec_context.field_order)
+        if not order:
+            return ""
+        if self._stream.codec_context.name == "hevc":
+            # The decoder gives each field as a picture of half the height.
+            raise InputError(
+                f"{self._name}: HEVC codes its fields as pictures of their own, which are not joined here; "
+                f"{DEINTERLACE}"
+            )
+        if not self._turn.is_upright:
+            raise InputError(
+                f"{self._name} is interlaced and stored with a {self._turn.describe()}, which would mix its fields; "
+                f"{DEINTERLACE}"
+            )
+        return order
+
+    def _order_of(self, picture: av.VideoFrame, index: int) -> str:
+        """The picture's field order. What begins interlaced stays so, as its stream says of all its pictures."""
+        if not picture.interlaced_frame:
+            return self._order
+        if not self._order:
+            raise InputError(
+                f"{self._name} turns from progressive to interlaced at frame {index}; split it there, or {DEINTERLACE}"
+            )
+        return field_order.order_of(picture, 0)
 
     def _describe(self, found: tuple[str, ...]) -> SourceInfo:
         assert self._first is not None
@@ -297,8 +333,8 @@ class VideoSource:
         notes = [note for note in found if note]
         if self._first.pts is None:
             notes.append(f"no timestamps; made from {float(rate):g} frames per second")
-        if self._first.interlaced_frame:
-            notes.append("interlaced; the two fields are left as they are (deinterlace first for a clean result)")
+        if self._order:
+            notes.append(interlaced_note(self._order))
         if len(_picture_streams(self._container)) > 1:
             notes.append("several picture streams; the first is used")
         return SourceInfo(
@@ -314,6 +350,7 @@ class VideoSource:
             sample_aspect=aspect,
             has_alpha=self._form.alpha,
             has_audio=bool(self._container.streams.audio),
+            field_order=self._order,
             pixel_format=self._form.name,
             metadata=metadata,
             digital_source_type=claimed[1] if claimed else "",
@@ -587,6 +624,7 @@ class VideoSink:
         self._time_base = source.time_base or 1 / self._rate
         self._form = _delivered_format(delivery, color)
         self._alpha_top = float((1 << source.color.depth) - 1) if 8 < source.color.depth <= 16 else 0.0
+        self._fields = field_order.FieldMarker()
         self._passengers: _Passengers | None = None
         self._output: OutputContainer | None = None
         if delivery.container not in MUXERS:
@@ -750,6 +788,8 @@ class VideoSink:
         context.thread_type = "AUTO"
         context.flags |= Flags.frame_duration
         self._tag(context)
+        if self._source.field_order:
+            field_order.announce(context, self._source.field_order)
         if codec.canonical_name == "hevc" and self._is_iso:
             context.codec_tag = "hvc1"
         if self._delivery.closed_gop_seconds > 0:
@@ -812,13 +852,15 @@ class VideoSink:
         picture = av.VideoFrame(frame.width, frame.height, self._form.name)
         raw = _plane_bytes(picture)
         pixel_formats.pack(self._form, raw, Samples(tuple(frame.planes), frame.rgb, frame.alpha), self._alpha_top)
-        self._tag(picture)
         picture.time_base = self._time_base
         picture.pts = pts
         if frame.duration is not None and frame.time_base is not None:
             picture.duration = round(frame.duration * frame.time_base / self._time_base)
         else:
             picture.duration = max(1, round(1 / self._rate / self._time_base))
+        if frame.field_order:
+            picture = self._fields.marked(picture, frame.field_order)
+        self._tag(picture)
         return picture
 
     def _timestamp(self, frame: Frame) -> int:
