@@ -16,6 +16,7 @@ from grainkit.fields import refuse_mixed_fields
 from grainkit.fit import fitted
 from grainkit.io.base import SourceInfo
 from grainkit.io.formats import SUFFIXES
+from grainkit.io.hdr10 import hdr10_lost
 from grainkit.io.pending import output_errors
 from grainkit.io.pixel_formats import PixelFormat, parse
 from grainkit.params import nearest
@@ -118,7 +119,7 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     recipe = recipe.for_kind(side)
     plan = _with_carrier(_with_film(_settled(info, recipe, side, output)))
     refuse_mixed_fields(info, plan.kind, plan.clip.codec if plan.clip else "", plan.geometry, plan.target)
-    return plan
+    return replace(plan, notes=(*plan.notes, *_hdr10_note(info, plan)))
 
 
 def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:
@@ -148,6 +149,14 @@ def _with_film(plan: Plan) -> Plan:
     film = FILM_FORMATS[grain.film]
     said = f"{film.size:.2f} px at 1080, {film.gain:.2f} x the amount"
     return replace(plan, notes=(*plan.notes, f"grain as of {grain.film} film: {said} ({film.source})"))
+
+
+def _hdr10_note(info: SourceInfo, plan: Plan) -> list[str]:
+    """What of HDR10's declarations this delivery cannot hold."""
+    if info.hdr10 is None:
+        return []
+    what = {"pipe": "Y4M", "sequence": "a sequence of stills"}.get(plan.kind, plan.clip.codec if plan.clip else "")
+    return list(filter(None, [hdr10_lost(info.hdr10, what)]))
 
 
 def _with_carrier(plan: Plan) -> Plan:

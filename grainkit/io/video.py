@@ -42,6 +42,7 @@ from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import cuda_decode, field_order, pixel_formats
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
@@ -76,6 +77,8 @@ _OWN_TO_FILE = re.compile(
     r"|vendor_id|xmp|timecode",
     re.IGNORECASE,
 )
+#: HDR metadata that follows the picture from frame to frame.
+_DYNAMIC_HDR = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision", "DYNAMIC_HDR_VIVID": "HDR Vivid"}
 _SOURCE_TYPE = re.compile(r"digitalsourcetype/(\w+)")
 #: PyAV 19 reads tags that are not UTF-8 with surrogates for the odd bytes; 18 has to be told.
 _TAGS_OF_ANY_BYTES: dict[str, Any] = (
@@ -333,6 +336,8 @@ class VideoSource:
         notes = [note for note in found if note]
         if self._first.pts is None:
             notes.append(f"no timestamps; made from {float(rate):g} frames per second")
+        if changing := [name for kind, name in _DYNAMIC_HDR.items() if _side_data(self._first, kind)]:
+            notes.append(f"{' and '.join(changing)} left out: it describes each frame as it was")
         if self._order:
             notes.append(interlaced_note(self._order))
         if len(_picture_streams(self._container)) > 1:
@@ -351,6 +356,9 @@ class VideoSource:
             has_alpha=self._form.alpha,
             has_audio=bool(self._container.streams.audio),
             field_order=self._order,
+            hdr10=read_hdr10(
+                _side_data(self._first, "MASTERING_DISPLAY_METADATA"), _side_data(self._first, "CONTENT_LIGHT_LEVEL")
+            ),
             pixel_format=self._form.name,
             metadata=metadata,
             digital_source_type=claimed[1] if claimed else "",
@@ -454,11 +462,17 @@ def _plane_bytes(picture: av.VideoFrame) -> list[pixel_formats.Bytes]:
     return views
 
 
+def _side_data(picture: av.VideoFrame, kind: str) -> bytes:
+    """The side data of that name, b'' where the picture has none."""
+    kept: Any = picture.side_data  # a mapping by name in every version, which the stubs of some do not say
+    data = kept.get(kind)
+    return b"" if data is None else bytes(data)
+
+
 def _orientation(picture: av.VideoFrame) -> tuple[Orientation, str]:
     """How to turn the picture, and the sentence that says so."""
-    kept: Any = picture.side_data  # a mapping by name in every version, which the stubs of some do not say
-    data = kept.get("DISPLAYMATRIX")
-    if data is None:
+    data = _side_data(picture, "DISPLAYMATRIX")
+    if not data:
         return Orientation(), ""
     turn = from_display_matrix(_bytes_of(data).view(np.int32)[:9].tolist())
     if turn is None:
@@ -795,7 +809,7 @@ class VideoSink:
         if self._delivery.closed_gop_seconds > 0:
             context.gop_size = max(1, round(self._rate * Fraction(self._delivery.closed_gop_seconds)))
             context.flags |= Flags.closed_gop
-        context.options = _encoder_options(self._delivery, self._color, self._form)
+        context.options = _encoder_options(self._delivery, self._color, self._form, self._source)
         return stream
 
     def _tag(self, target: Any) -> None:
@@ -1050,7 +1064,7 @@ def _delivered_format(delivery: ClipDelivery, color: Color) -> PixelFormat:
     return form
 
 
-def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat) -> dict[str, str]:
+def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat, source: SourceInfo) -> dict[str, str]:
     options = dict(delivery.options)
     if delivery.profile:
         options["profile"] = delivery.profile
@@ -1064,6 +1078,8 @@ def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat) ->
         key = delivery.codec.removeprefix("lib") + "-params"
         # The user's own come last, and the last one wins.
         options[key] = ":".join([*own, *filter(None, [options.get(key, "")])])
+    if source.hdr10 is not None:
+        options = with_parameters(options, *encoder_parameters(source.hdr10, delivery.codec))
     if delivery.codec == "libsvtav1":
         # It talks on stderr and takes no other word: 1 is errors only.
         os.environ.setdefault("SVT_LOG", "1")

@@ -28,8 +28,8 @@ _CHROMA = re.compile(r"(420|422|444|mono)(jpeg|mpeg2|paldv)?(?:p?(\d+))?")
 _SAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "mono": (1, 1)}
 _SITING = {"jpeg": Siting.CENTER, "mpeg2": Siting.LEFT, "paldv": Siting.TOPLEFT}
 _SITED_NAME = {Siting.CENTER: "jpeg", Siting.LEFT: "mpeg2", Siting.TOPLEFT: "paldv"}
-#: The header's I tag to a field order. Where that is mixed, the I tag of a FRAME line says how it is shown, and how it and
-#: its chroma are sampled. Fields that are shown again (T, B, 2, 3) have no place in frames of one length.
+#: The header's I tag to a field order. Where that is mixed, the I tag of a FRAME line says how it is shown, and how
+#: it and its chroma are sampled. Fields that are shown again (T, B, 2, 3) have no place in frames of one length.
 _ORDERS = {"t": "tff", "b": "bff", "m": "mixed"}
 _INTERLACING = {"": "p", **{order: tag for tag, order in _ORDERS.items()}}
 _FRAME_ORDERS = {"1pp": "", "tii": "tff", "bii": "bff"}
