@@ -42,6 +42,7 @@ from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import cuda_decode, field_order, pixel_formats
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.container_tags import as_written, plan_tags
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
@@ -329,7 +330,7 @@ class VideoSource:
         aspect = _fraction(stream.sample_aspect_ratio) or Fraction(1)
         if self._turn.transposed:
             width, height, aspect = height, width, 1 / aspect
-        metadata = _text(self._container.metadata)
+        metadata = as_written(_text(self._container.metadata))
         claimed = _SOURCE_TYPE.search(metadata.pop("xmp", ""))
         if timecode := _timecode(self._container):
             metadata["timecode"] = timecode
@@ -565,8 +566,9 @@ def _family(
 
 def _timecode(container: InputContainer) -> str:
     """Start timecode of the clip, wherever its container keeps it, or ''."""
-    places = [stream.metadata for stream in container.streams if stream.type in ("video", "data")]
-    return next((_as_text(place["timecode"]) for place in [container.metadata, *places] if "timecode" in place), "")
+    streams = [stream.metadata for stream in container.streams if stream.type in ("video", "data")]
+    places = [as_written(_text(place)) for place in (container.metadata, *streams)]
+    return next((place["timecode"] for place in places if "timecode" in place), "")
 
 
 def _text(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -640,6 +642,8 @@ class VideoSink:
         self._alpha_top = float((1 << source.color.depth) - 1) if 8 < source.color.depth <= 16 else 0.0
         self._fields = field_order.FieldMarker()
         self._passengers: _Passengers | None = None
+        self._named_keys = False
+        self._left_out: list[str] = []
         self._output: OutputContainer | None = None
         if delivery.container not in MUXERS:
             raise OutputError(f"container '{delivery.container}' is not known; it is one of {', '.join(MUXERS)}")
@@ -657,7 +661,7 @@ class VideoSink:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the source was left out, a sentence each."""
-        return () if self._passengers is None else tuple(self._passengers.notes)
+        return (*self._left_out, *(() if self._passengers is None else self._passengers.notes))
 
     def write(self, frame: Frame) -> None:
         """Encode one frame, already in the delivered depth, sampling and size."""
@@ -824,8 +828,15 @@ class VideoSink:
         self, output: OutputContainer, start: float, end: float | None, metadata: Mapping[str, str]
     ) -> None:
         """Audio, subtitles, chapters and tags of the source."""
-        tags = {key: value for key, value in self._source.metadata.items() if not _OWN_TO_FILE.fullmatch(key)}
-        output.metadata.update({**tags, **metadata})
+        told = {**dict(self._source.still.text), **self._source.metadata, **metadata}
+        tags = plan_tags(
+            MUXERS[self._delivery.container],
+            {key: value for key, value in told.items() if not _OWN_TO_FILE.fullmatch(key)},
+        )
+        output.metadata.update(tags.kept)
+        self._named_keys = tags.named_keys
+        if tags.lost:
+            self._left_out.append(f"tags left out: {', '.join(tags.lost)}: {self._delivery.container} cannot hold them")
         self._shift = round(Fraction(start) / self._time_base)
         if self._source.path is None or self._source.kind != "clip":
             return
@@ -843,7 +854,7 @@ class VideoSink:
         """Muxer options are settled here, because only now is it known where every track starts."""
         if self._is_iso:
             flags = "+faststart+negative_cts_offsets"
-            if self._delivery.container == "mov" and any(key.startswith("com.") for key in output.metadata):
+            if self._named_keys:
                 flags += "+use_metadata_tags"
             output.container_options["movflags"] = flags
             output.container_options["video_track_timescale"] = str(self._time_base.denominator)
@@ -923,6 +934,8 @@ class _Passengers:
                     self._boarded[stream.index] = _copied(output, stream)
                 else:
                     self.notes.append(f"subtitles ({stream.name}) left out: {delivery.container} cannot hold them")
+            elif stream.disposition & av.stream.Disposition.attached_pic:
+                self.notes.append("cover picture left out: it shows the clip as it was")
             elif stream.type in ("data", "attachment") and "timecode" not in stream.metadata:
                 self.notes.append(f"{stream.type} stream {stream.index} left out")
         chapters = self._chapters()
@@ -1021,7 +1034,7 @@ def _add_audio(output: OutputContainer, stream: Any, container: str) -> Any:
 
 
 def _content_tags(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in _text(metadata).items() if not _OWN_TO_FILE.fullmatch(key)}
+    return {key: value for key, value in as_written(_text(metadata)).items() if not _OWN_TO_FILE.fullmatch(key)}
 
 
 def _containers_for(codec: str) -> list[str]:
