@@ -53,6 +53,7 @@ class Frame:
     alpha: (height, width) plane kept aside, uint8, uint16 or float32, in the source's full scale.
     rgb: the (height, width, 3) samples that the planes were made from, when the source is R'G'B'
         and the geometry is still its own: a pixel that no effect touches goes back to these bits.
+    field_order: tff or bff where the lines are of two moments (the top or the bottom field is shown first), else ''.
     matte: (height, width) float32 0..1, where skin may be textured, as the user says; None: as analysis finds it.
     """
 
@@ -65,6 +66,7 @@ class Frame:
     alpha: Plane | None = None
     rgb: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32] | None = None
     matte: npt.NDArray[np.float32] | None = None
+    field_order: str = ""
 
     @property
     def height(self) -> int:

@@ -661,7 +661,8 @@ def _open_sink(
         from grainkit.io.y4m import Y4MSink
 
         stream = stdout or sys.stdout.buffer
-        return Y4MSink(stream, plan.target, width, height, plan.rate or Fraction(25), plan.sample_aspect)
+        rate = plan.rate or Fraction(25)
+        return Y4MSink(stream, plan.target, width, height, rate, plan.sample_aspect, info.field_order)
     assert plan.output is not None
     xmp = xmp_packet(
         digital_source_type=source_type, software="grainkit",

@@ -12,10 +12,12 @@ from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, Sharpening, 
 from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.film_formats import FILM_FORMATS
 from grainkit.errors import InputError, OutputError, RecipeError
+from grainkit.fields import refuse_mixed_fields
 from grainkit.fit import fitted
 from grainkit.grain_key import grain_seed
 from grainkit.io.base import SourceInfo
 from grainkit.io.formats import SUFFIXES
+from grainkit.io.hdr10 import hdr10_lost
 from grainkit.io.pending import output_errors
 from grainkit.io.pixel_formats import PixelFormat, parse
 from grainkit.params import nearest
@@ -125,7 +127,9 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
     plan = replace(_settled(info, recipe, side, output), pixels=info.pixels)
-    return _with_carrier(_with_film(plan))
+    plan = _with_carrier(_with_film(plan))
+    refuse_mixed_fields(info, plan.kind, plan.clip.codec if plan.clip else "", plan.geometry, plan.target)
+    return replace(plan, notes=(*plan.notes, *_hdr10_note(info, plan)))
 
 
 def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:
@@ -155,6 +159,14 @@ def _with_film(plan: Plan) -> Plan:
     film = FILM_FORMATS[grain.film]
     said = f"{film.size:.2f} px at 1080, {film.gain:.2f} x the amount"
     return replace(plan, notes=(*plan.notes, f"grain as of {grain.film} film: {said} ({film.source})"))
+
+
+def _hdr10_note(info: SourceInfo, plan: Plan) -> list[str]:
+    """What of HDR10's declarations this delivery cannot hold."""
+    if info.hdr10 is None:
+        return []
+    what = {"pipe": "Y4M", "sequence": "a sequence of stills"}.get(plan.kind, plan.clip.codec if plan.clip else "")
+    return list(filter(None, [hdr10_lost(info.hdr10, what)]))
 
 
 def _with_carrier(plan: Plan) -> Plan:

@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import av
+import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from grainkit.color import Color
+from grainkit.frame import Frame
 from grainkit.io import pixel_formats
+from grainkit.io.base import SourceInfo
+
+#: A build of FFmpeg other than PyAV's, for another's word.
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 Planes = list[npt.NDArray[Any]]
 
@@ -148,3 +155,39 @@ def y4m_of(path: Path) -> bytes:
 def leftovers(folder: Path) -> list[Path]:
     """Files under construction anywhere below a folder."""
     return [p for p in folder.rglob("*") if ".grainkit-part-" in p.name]
+
+
+def moving_fields(pixel_format: str, order: str, count: int = 3) -> list[Any]:
+    """Interlaced frames of 64x64 at 25 per second: a square that moves on between the two fields."""
+    form = pixel_formats.parse(pixel_format)
+    assert form is not None
+    color = Color(depth=form.depth, subsampling=form.subsampling)
+    across, down = pixel_formats.chroma_size(form, 64, 64)
+    unit = 1 << (form.depth - 8)
+    frames = []
+    for number in range(count):
+        luma = np.full((64, 64), 40 * unit, form.native)
+        for field in (0, 1):
+            left = 4 * (2 * number + (field if order == "tff" else 1 - field))
+            luma[16 + field : 48 : 2, left : left + 16] = 200 * unit
+        chroma = np.full((down, across), 128 * unit, form.native)
+        chroma[1::2] += np.asarray(20 * unit, form.native)
+        frames.append(Frame((luma, chroma, chroma), color, number, number, 1, Fraction(1, 25), field_order=order))
+    return frames
+
+
+def sink_of(path: Path, frames: list[Any], delivery: Any, **more: Any) -> Path:
+    """A clip of these frames, as grainkit writes it. more: of its `SourceInfo`."""
+    from grainkit.io.video import VideoSink
+
+    first = frames[0]
+    told = {"rate": Fraction(25), "field_order": first.field_order, "time_base": first.time_base, **more}
+    source = SourceInfo("drawn", None, "sequence", first.width, first.height, first.color, **told)
+    sink = VideoSink(path, delivery=delivery, color=first.color, width=first.width, height=first.height, source=source)
+    try:
+        for frame in frames:
+            sink.write(frame)
+        sink.commit()
+    finally:
+        sink.abort()
+    return path

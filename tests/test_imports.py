@@ -49,8 +49,19 @@ MAY_IMPORT: dict[str, list[str]] = {
     "uncounted": [],
     "weigh": [],
     "resample": ["color", "convert", "errors", "frame", "weigh"],
+    "fields": ["color", "errors", "io.base", "io.interlaced", "resample"],
     "fit": ["delivery", "errors", "io.base", "resample"],
-    "plan": [*VALUES, "delivery", "effects.cinema_grain", "effects.film_formats", "fit", "io.*", "recipe", "resample"],
+    "plan": [
+        *VALUES,
+        "delivery",
+        "effects.cinema_grain",
+        "effects.film_formats",
+        "fields",
+        "fit",
+        "io.*",
+        "recipe",
+        "resample",
+    ],
     "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
     "patches": ["effects.highlight_guard", "frame", "texture.term"],
     "late": ["effects*", "plan", "resample"],
@@ -138,7 +149,7 @@ MAY_IMPORT: dict[str, list[str]] = {
 }
 #: Library to the modules (patterns) that may import it.
 ONLY_IN: dict[str, list[str]] = {
-    "av": ["io.video", "io.cuda_decode", "codec.encoder"],
+    "av": ["io.video", "io.container_tags", "io.cuda_decode", "io.field_order", "codec.encoder"],
     "cupy": ["backends.cuda"],
     "yaml": ["recipe"],
     "cv2": ["io.*", "analysis.*", "texture.*", "locked.*", "codec.*", "output_sharpening"],

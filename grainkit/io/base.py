@@ -12,6 +12,7 @@ from typing import Protocol, Self
 from grainkit.color import Color
 from grainkit.errors import InputError
 from grainkit.frame import Frame
+from grainkit.io.hdr10 import Hdr10
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class SourceInfo:
     frames: number of frames where it is known without decoding, else None. An estimate for clips.
     rate: mean frames per second; None for a still. time_base: unit of the frames' pts.
     sample_aspect: pixel aspect ratio. has_alpha, has_audio: as named.
+    field_order: tff or bff (the top or the bottom field is shown first) where frames are interlaced, mixed where each
+        says for itself, '' where they are progressive.
+    hdr10: what an HDR10 source declares of its grade, None for nothing.
     pixel_format: FFmpeg's name of the source's own samples (rgb24, yuv420p10le, ...), for reports.
     metadata: container metadata (clips). still: a still's own metadata.
     digital_source_type: IPTC term the input claims, '' where it claims none.
@@ -62,6 +66,8 @@ class SourceInfo:
     sample_aspect: Fraction = Fraction(1)
     has_alpha: bool = False
     has_audio: bool = False
+    field_order: str = ""
+    hdr10: Hdr10 | None = None
     pixel_format: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     still: StillMetadata = field(default_factory=StillMetadata)

@@ -40,8 +40,11 @@ from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io import cuda_decode, pixel_formats
+from grainkit.io import cuda_decode, field_order, pixel_formats
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.container_tags import as_written, plan_tags
+from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
+from grainkit.io.interlaced import DEINTERLACE, interlaced_note
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -75,6 +78,8 @@ _OWN_TO_FILE = re.compile(
     r"|vendor_id|xmp|timecode",
     re.IGNORECASE,
 )
+#: HDR metadata that follows the picture from frame to frame.
+_DYNAMIC_HDR = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision", "DYNAMIC_HDR_VIVID": "HDR Vivid"}
 _SOURCE_TYPE = re.compile(r"digitalsourcetype/(\w+)")
 #: PyAV 19 reads tags that are not UTF-8 with surrogates for the odd bytes; 18 has to be told.
 _TAGS_OF_ANY_BYTES: dict[str, Any] = (
@@ -143,6 +148,7 @@ class VideoSource:
             self._turn, turn_note = _orientation(self._first)
             if self._on_card and not self._turn.is_upright:
                 raise InputError(f"{self._name} is rotated, which --hwaccel does not do; leave it out")
+            self._order = self._stream_order()
             self._color, color_note = _color_of(self._stream, self._first, self._form)
             self.info = self._describe((color_note, turn_note))
         except BaseException:
@@ -272,7 +278,10 @@ class VideoSource:
                 f"{picture.height} {picture.format.name} at frame {index}; split it there, or make it uniform first"
             )
         color = self.info.color
-        timing = {"index": index, "pts": pts, "duration": picture.duration or None, "time_base": self._time_base}
+        timing = {
+            "index": index, "pts": pts, "duration": picture.duration or None, "time_base": self._time_base,
+            "field_order": self._order_of(picture, index),
+        }  # fmt: skip
         if self._on_card:
             return Frame(cuda_decode.woven(picture, self._form, self._path), color, **timing)  # type: ignore[arg-type]
         samples = pixel_formats.unpack(self._form, _plane_bytes(picture), *self._size)
@@ -284,21 +293,54 @@ class VideoSource:
         made = planes if rgb is None else PlanesOfRgb(rgb, color)
         return Frame(made, color, alpha=alpha, rgb=rgb, **timing)  # type: ignore[arg-type]
 
+    def _stream_order(self) -> str:
+        """The order of the fields, '' where there are none. InputError for such as cannot be kept in frames."""
+        assert self._first is not None
+        if self._on_card and self._first.interlaced_frame:
+            raise InputError(f"{self._name} is interlaced, which --hwaccel does not do; leave it out")
+        order = field_order.order_of(self._first, self._stream.codec_context.field_order)
+        if not order:
+            return ""
+        if self._stream.codec_context.name == "hevc":
+            # The decoder gives each field as a picture of half the height.
+            raise InputError(
+                f"{self._name}: HEVC codes its fields as pictures of their own, which are not joined here; "
+                f"{DEINTERLACE}"
+            )
+        if not self._turn.is_upright:
+            raise InputError(
+                f"{self._name} is interlaced and stored with a {self._turn.describe()}, which would mix its fields; "
+                f"{DEINTERLACE}"
+            )
+        return order
+
+    def _order_of(self, picture: av.VideoFrame, index: int) -> str:
+        """The picture's field order. What begins interlaced stays so, as its stream says of all its pictures."""
+        if not picture.interlaced_frame:
+            return self._order
+        if not self._order:
+            raise InputError(
+                f"{self._name} turns from progressive to interlaced at frame {index}; split it there, or {DEINTERLACE}"
+            )
+        return field_order.order_of(picture, 0)
+
     def _describe(self, found: tuple[str, ...]) -> SourceInfo:
         assert self._first is not None
         stream, rate, (width, height) = self._stream, self._rate(), self._size
         aspect = _fraction(stream.sample_aspect_ratio) or Fraction(1)
         if self._turn.transposed:
             width, height, aspect = height, width, 1 / aspect
-        metadata = _text(self._container.metadata)
+        metadata = as_written(_text(self._container.metadata))
         claimed = _SOURCE_TYPE.search(metadata.pop("xmp", ""))
         if timecode := _timecode(self._container):
             metadata["timecode"] = timecode
         notes = [note for note in found if note]
         if self._first.pts is None:
             notes.append(f"no timestamps; made from {float(rate):g} frames per second")
-        if self._first.interlaced_frame:
-            notes.append("interlaced; the two fields are left as they are (deinterlace first for a clean result)")
+        if changing := [name for kind, name in _DYNAMIC_HDR.items() if _side_data(self._first, kind)]:
+            notes.append(f"{' and '.join(changing)} left out: it describes each frame as it was")
+        if self._order:
+            notes.append(interlaced_note(self._order))
         if len(_picture_streams(self._container)) > 1:
             notes.append("several picture streams; the first is used")
         return SourceInfo(
@@ -314,6 +356,10 @@ class VideoSource:
             sample_aspect=aspect,
             has_alpha=self._form.alpha,
             has_audio=bool(self._container.streams.audio),
+            field_order=self._order,
+            hdr10=read_hdr10(
+                _side_data(self._first, "MASTERING_DISPLAY_METADATA"), _side_data(self._first, "CONTENT_LIGHT_LEVEL")
+            ),
             pixel_format=self._form.name,
             metadata=metadata,
             digital_source_type=claimed[1] if claimed else "",
@@ -417,11 +463,17 @@ def _plane_bytes(picture: av.VideoFrame) -> list[pixel_formats.Bytes]:
     return views
 
 
+def _side_data(picture: av.VideoFrame, kind: str) -> bytes:
+    """The side data of that name, b'' where the picture has none."""
+    kept: Any = picture.side_data  # a mapping by name in every version, which the stubs of some do not say
+    data = kept.get(kind)
+    return b"" if data is None else bytes(data)
+
+
 def _orientation(picture: av.VideoFrame) -> tuple[Orientation, str]:
     """How to turn the picture, and the sentence that says so."""
-    kept: Any = picture.side_data  # a mapping by name in every version, which the stubs of some do not say
-    data = kept.get("DISPLAYMATRIX")
-    if data is None:
+    data = _side_data(picture, "DISPLAYMATRIX")
+    if not data:
         return Orientation(), ""
     turn = from_display_matrix(_bytes_of(data).view(np.int32)[:9].tolist())
     if turn is None:
@@ -514,8 +566,9 @@ def _family(
 
 def _timecode(container: InputContainer) -> str:
     """Start timecode of the clip, wherever its container keeps it, or ''."""
-    places = [stream.metadata for stream in container.streams if stream.type in ("video", "data")]
-    return next((_as_text(place["timecode"]) for place in [container.metadata, *places] if "timecode" in place), "")
+    streams = [stream.metadata for stream in container.streams if stream.type in ("video", "data")]
+    places = [as_written(_text(place)) for place in (container.metadata, *streams)]
+    return next((place["timecode"] for place in places if "timecode" in place), "")
 
 
 def _text(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -587,7 +640,10 @@ class VideoSink:
         self._time_base = source.time_base or 1 / self._rate
         self._form = _delivered_format(delivery, color)
         self._alpha_top = float((1 << source.color.depth) - 1) if 8 < source.color.depth <= 16 else 0.0
+        self._fields = field_order.FieldMarker()
         self._passengers: _Passengers | None = None
+        self._named_keys = False
+        self._left_out: list[str] = []
         self._output: OutputContainer | None = None
         if delivery.container not in MUXERS:
             raise OutputError(f"container '{delivery.container}' is not known; it is one of {', '.join(MUXERS)}")
@@ -605,7 +661,7 @@ class VideoSink:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the source was left out, a sentence each."""
-        return () if self._passengers is None else tuple(self._passengers.notes)
+        return (*self._left_out, *(() if self._passengers is None else self._passengers.notes))
 
     def write(self, frame: Frame) -> None:
         """Encode one frame, already in the delivered depth, sampling and size."""
@@ -750,12 +806,14 @@ class VideoSink:
         context.thread_type = "AUTO"
         context.flags |= Flags.frame_duration
         self._tag(context)
+        if self._source.field_order:
+            field_order.announce(context, self._source.field_order)
         if codec.canonical_name == "hevc" and self._is_iso:
             context.codec_tag = "hvc1"
         if self._delivery.closed_gop_seconds > 0:
             context.gop_size = max(1, round(self._rate * Fraction(self._delivery.closed_gop_seconds)))
             context.flags |= Flags.closed_gop
-        context.options = _encoder_options(self._delivery, self._color, self._form)
+        context.options = _encoder_options(self._delivery, self._color, self._form, self._source)
         return stream
 
     def _tag(self, target: Any) -> None:
@@ -770,8 +828,15 @@ class VideoSink:
         self, output: OutputContainer, start: float, end: float | None, metadata: Mapping[str, str]
     ) -> None:
         """Audio, subtitles, chapters and tags of the source."""
-        tags = {key: value for key, value in self._source.metadata.items() if not _OWN_TO_FILE.fullmatch(key)}
-        output.metadata.update({**tags, **metadata})
+        told = {**dict(self._source.still.text), **self._source.metadata, **metadata}
+        tags = plan_tags(
+            MUXERS[self._delivery.container],
+            {key: value for key, value in told.items() if not _OWN_TO_FILE.fullmatch(key)},
+        )
+        output.metadata.update(tags.kept)
+        self._named_keys = tags.named_keys
+        if tags.lost:
+            self._left_out.append(f"tags left out: {', '.join(tags.lost)}: {self._delivery.container} cannot hold them")
         self._shift = round(Fraction(start) / self._time_base)
         if self._source.path is None or self._source.kind != "clip":
             return
@@ -789,7 +854,7 @@ class VideoSink:
         """Muxer options are settled here, because only now is it known where every track starts."""
         if self._is_iso:
             flags = "+faststart+negative_cts_offsets"
-            if self._delivery.container == "mov" and any(key.startswith("com.") for key in output.metadata):
+            if self._named_keys:
                 flags += "+use_metadata_tags"
             output.container_options["movflags"] = flags
             output.container_options["video_track_timescale"] = str(self._time_base.denominator)
@@ -812,13 +877,15 @@ class VideoSink:
         picture = av.VideoFrame(frame.width, frame.height, self._form.name)
         raw = _plane_bytes(picture)
         pixel_formats.pack(self._form, raw, Samples(tuple(frame.planes), frame.rgb, frame.alpha), self._alpha_top)
-        self._tag(picture)
         picture.time_base = self._time_base
         picture.pts = pts
         if frame.duration is not None and frame.time_base is not None:
             picture.duration = round(frame.duration * frame.time_base / self._time_base)
         else:
             picture.duration = max(1, round(1 / self._rate / self._time_base))
+        if frame.field_order:
+            picture = self._fields.marked(picture, frame.field_order)
+        self._tag(picture)
         return picture
 
     def _timestamp(self, frame: Frame) -> int:
@@ -867,6 +934,8 @@ class _Passengers:
                     self._boarded[stream.index] = _copied(output, stream)
                 else:
                     self.notes.append(f"subtitles ({stream.name}) left out: {delivery.container} cannot hold them")
+            elif stream.disposition & av.stream.Disposition.attached_pic:
+                self.notes.append("cover picture left out: it shows the clip as it was")
             elif stream.type in ("data", "attachment") and "timecode" not in stream.metadata:
                 self.notes.append(f"{stream.type} stream {stream.index} left out")
         chapters = self._chapters()
@@ -965,7 +1034,7 @@ def _add_audio(output: OutputContainer, stream: Any, container: str) -> Any:
 
 
 def _content_tags(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in _text(metadata).items() if not _OWN_TO_FILE.fullmatch(key)}
+    return {key: value for key, value in as_written(_text(metadata)).items() if not _OWN_TO_FILE.fullmatch(key)}
 
 
 def _containers_for(codec: str) -> list[str]:
@@ -1008,7 +1077,7 @@ def _delivered_format(delivery: ClipDelivery, color: Color) -> PixelFormat:
     return form
 
 
-def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat) -> dict[str, str]:
+def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat, source: SourceInfo) -> dict[str, str]:
     options = dict(delivery.options)
     if delivery.profile:
         options["profile"] = delivery.profile
@@ -1022,6 +1091,8 @@ def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat) ->
         key = delivery.codec.removeprefix("lib") + "-params"
         # The user's own come last, and the last one wins.
         options[key] = ":".join([*own, *filter(None, [options.get(key, "")])])
+    if source.hdr10 is not None:
+        options = with_parameters(options, *encoder_parameters(source.hdr10, delivery.codec))
     if delivery.codec == "libsvtav1":
         # It talks on stderr and takes no other word: 1 is errors only.
         os.environ.setdefault("SVT_LOG", "1")

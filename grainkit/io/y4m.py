@@ -1,6 +1,6 @@
 """YUV4MPEG2 streams: the pipe between tools. Byte for byte what came in where nothing was changed.
 
-The format carries size, rate, pixel aspect, chroma sampling with siting and, by a common extension,
+The format carries size, rate, pixel aspect, field order, chroma sampling with siting and, by a common extension,
 range; never matrix, primaries or transfer, which are assumed by size as for untagged clips.
 """
 
@@ -19,6 +19,7 @@ from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame, Plane
 from grainkit.io.base import MAX_MOVING, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.interlaced import interlaced_note
 
 _MAGIC = b"YUV4MPEG2"
 #: No header or frame line is longer in practice; a file that is not Y4M may have no line end at all.
@@ -27,6 +28,12 @@ _CHROMA = re.compile(r"(420|422|444|mono)(jpeg|mpeg2|paldv)?(?:p?(\d+))?")
 _SAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "mono": (1, 1)}
 _SITING = {"jpeg": Siting.CENTER, "mpeg2": Siting.LEFT, "paldv": Siting.TOPLEFT}
 _SITED_NAME = {Siting.CENTER: "jpeg", Siting.LEFT: "mpeg2", Siting.TOPLEFT: "paldv"}
+#: The header's I tag to a field order. Where that is mixed, the I tag of a FRAME line says how it is shown, and how
+#: it and its chroma are sampled. Fields that are shown again (T, B, 2, 3) have no place in frames of one length.
+_ORDERS = {"t": "tff", "b": "bff", "m": "mixed"}
+_INTERLACING = {"": "p", **{order: tag for tag, order in _ORDERS.items()}}
+_FRAME_ORDERS = {"1pp": "", "tii": "tff", "bii": "bff"}
+_FRAME_TAGS = {order: tag for tag, order in _FRAME_ORDERS.items()}
 #: FFmpeg's ratios are of two 32-bit numbers.
 _MAX_RATIO = 2**31 - 1
 _DEPTHS = (8, 9, 10, 12, 14, 16)
@@ -83,18 +90,31 @@ class Y4MSource:
                 break
             if line.split(b" ")[0] != b"FRAME":
                 raise InputError(f"{self._name}: where frame {count} should begin there is {line[:20]!r}, not FRAME")
+            order = self._order(line.decode("ascii", "replace"), count)
             planes = self._planes()
             if planes is None:
                 self._cut_off(count)
                 return
             if count >= self._start:
-                yield self._frame(planes, count)
+                yield self._frame(planes, count, order)
             count += 1
         if count <= self._start and self._stop != self._start:
             raise no_such_frames(self._name, "pipe", count, self._start, self._stop)
 
-    def _frame(self, planes: tuple[Plane, ...], index: int) -> Frame:
-        return Frame(planes, self.info.color, index, index, 1, self.info.time_base)
+    def _frame(self, planes: tuple[Plane, ...], index: int, order: str) -> Frame:
+        return Frame(planes, self.info.color, index, index, 1, self.info.time_base, field_order=order)
+
+    def _order(self, line: str, frame: int) -> str:
+        """The field order of the frame that this line begins."""
+        if self.info.field_order != "mixed":
+            return self.info.field_order
+        tag = next((word[1:] for word in line.split(" ")[1:] if word.startswith("I")), "")
+        if tag not in _FRAME_ORDERS:
+            raise InputError(
+                f"{self._name}: frame {frame} of a stream of mixed fields (Im) says I{tag}; "
+                f"{', '.join(f'I{known}' for known in _FRAME_ORDERS)} are read"
+            )
+        return _FRAME_ORDERS[tag]
 
     def _line(self, frame: int) -> bytes:
         """The next line without its end; empty at the end of the stream."""
@@ -157,8 +177,8 @@ def _parse_header(line: bytes, name: str) -> SourceInfo:
     if rate is None:
         rate = Fraction(25)
         notes.append("no frame rate given (F tag), or none that can be; 25 frames per second assumed")
-    if tags.get("I", "p") not in ("p", "?"):
-        notes.append("interlaced; the two fields are left as they are (deinterlace first for a clean result)")
+    if order := _ORDERS.get(tags.get("I", "p"), ""):
+        notes.append(interlaced_note(order))
 
     assumed = ["matrix", "primaries", "transfer"]
     range_name = extra.get("COLORRANGE", "").lower()
@@ -202,6 +222,7 @@ def _parse_header(line: bytes, name: str) -> SourceInfo:
         rate=rate,
         time_base=1 / rate,
         sample_aspect=_ratio(tags.get("A", "")) or Fraction(1),
+        field_order=order,
         pixel_format=f"gray{deep}" if sampling == "mono" else f"yuv{sampling}p{deep}",
         notes=tuple(notes),
     )
@@ -238,6 +259,7 @@ class Y4MSink:
     """Writes frames as Y4M. The stream is flushed, not closed, at commit(). BrokenPipeError goes through.
 
     color: depth 8..16, sampling, siting and range of the frames that come; one-plane frames are written as mono.
+    field_order: of the frames that come, as a source's info has it.
     Raises OutputError for frames Y4M cannot hold (float, R'G'B').
     """
 
@@ -249,6 +271,7 @@ class Y4MSink:
         height: int,
         rate: Fraction,
         sample_aspect: Fraction = Fraction(1),
+        field_order: str = "",
     ) -> None:
         if color.depth not in _DEPTHS:
             raise OutputError(f"Y4M holds {', '.join(map(str, _DEPTHS))} bits, not {color.depth}; set delivery depth")
@@ -256,9 +279,10 @@ class Y4MSink:
         self._color = color
         self._size = (height, width)
         self._tags = (
-            f"W{width} H{height} F{rate.numerator}:{rate.denominator} Ip "
-            f"A{sample_aspect.numerator}:{sample_aspect.denominator}"
+            f"W{width} H{height} F{rate.numerator}:{rate.denominator} "
+            f"I{_INTERLACING[field_order]} A{sample_aspect.numerator}:{sample_aspect.denominator}"
         )
+        self._mixed = field_order == "mixed"
         self._planes = 0
 
     def write(self, frame: Frame) -> None:
@@ -274,7 +298,8 @@ class Y4MSink:
             self._stream.write(self._header().encode("ascii"))
         if len(frame.planes) != self._planes:
             raise EncodingError(f"frame {frame.index} has {len(frame.planes)} planes, those before had {self._planes}")
-        self._stream.write(b"FRAME\n")
+        tag = f" I{_FRAME_TAGS[frame.field_order]}" if self._mixed else ""
+        self._stream.write(f"FRAME{tag}\n".encode("ascii"))
         for plane in frame.planes:
             stored = plane if plane.itemsize == 1 else plane.astype("<u2", copy=False)
             self._stream.write(np.ascontiguousarray(stored).data)
