@@ -93,6 +93,13 @@ def check_pixels(name: object, width: int, height: int, limit: int, samples: int
         raise InputError(f"{name}is {what}, more than the {limit:,} pixels allowed; {remedy}")
 
 
+def check_size(width: int, height: int, limit: int, samples: int = 4) -> None:
+    """`check_pixels` for what is no picture at all too: a side of no pixel."""
+    if width < 1 or height < 1:
+        raise InputError(f"is {width}x{height} px; a picture has at least 1x1")
+    check_pixels("", width, height, limit, samples)
+
+
 class Source(Protocol):
     """Frames, in order, one at a time. Iterate once; use as a context manager or call close()."""
 

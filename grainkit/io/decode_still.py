@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from grainkit.errors import InputError
 from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
 from grainkit.io import png
-from grainkit.io.base import MAX_STILL, StillMetadata, check_pixels
+from grainkit.io.base import MAX_STILL, StillMetadata, check_size
 from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, still_format
 from grainkit.io.metadata import XMP_KEYWORD, read_text
 from grainkit.io.orientation import Orientation
@@ -133,12 +132,6 @@ def _plausible_dpi(still: Still) -> Still:
     return replace(still, metadata=replace(still.metadata, dpi=None), notes=(*still.notes, note))
 
 
-def _check_size(width: int, height: int, limit: int, samples: int = 4) -> None:
-    if width < 1 or height < 1:
-        raise InputError(f"is {width}x{height} px; a picture has at least 1x1")
-    check_pixels("", width, height, limit, samples)
-
-
 def _color(depth: int, declared: bool) -> Color:
     return replace(SRGB_STILL, depth=depth, assumed=() if declared else _UNDECLARED)
 
@@ -174,7 +167,7 @@ def _decode_png(data: bytes, limit: int) -> Still:
     if not parts or parts[0][0] != b"IHDR":
         raise ValueError("its header is missing")
     head = png.header(parts[0][1])
-    _check_size(head.width, head.height, limit)
+    check_size(head.width, head.height, limit)
     kinds = {kind for kind, _ in parts}
     if b"acTL" in kinds:
         raise InputError("is an animated PNG; export its frames as numbered PNGs, or as a clip")
@@ -264,7 +257,7 @@ def _decode_webp(data: bytes, limit: int) -> Still:
 
 def _with_pillow(image: ImageFile.ImageFile, container: str, limit: int) -> Still:
     """Of a plugin opened directly: Image.open() would apply Pillow's own, lower limit of pixels."""
-    _check_size(*image.size, limit)
+    check_size(*image.size, limit)
     samples = np.asarray(image)
     info = image.info
     exif = exif_block.bare(info["exif"]) if info.get("exif") else None
@@ -280,133 +273,14 @@ def _with_pillow(image: ImageFile.ImageFile, container: str, limit: int) -> Stil
 
 # ----------------------------------------------------------------------------------------- TIFF
 
-#: Compressions that tifffile reads without an extra package: none, two numbers for deflate, PackBits.
-_TIFF_NATIVE = (1, 8, 32946, 32773)
-_FLOAT_PREDICTOR = 3
-_TIFF_ICC, _TIFF_XMP, _TIFF_DNG = 34675, 700, 50706
-
 
 def _decode_tiff(data: bytes, limit: int) -> Still:
-    import tifffile
+    from grainkit.io import tiff
 
-    # Its complaints about damaged tags would otherwise reach standard error beside our one line.
-    if not tifffile.logger().handlers:
-        tifffile.logger().addHandler(logging.NullHandler())
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page: Any = file.pages[0]
-        _check_size(page.imagewidth, page.imagelength, limit, page.samplesperpixel)
-        tags = {code: page.tags[code].value for code in (274, 282, 283, 296, _TIFF_ICC, _TIFF_XMP) if code in page.tags}
-        photometric = getattr(page.photometric, "name", "")
-        if _TIFF_DNG in page.tags or photometric in ("CFA", "LINEAR_RAW"):
-            raise InputError("is a camera's raw file; develop it and save it as a 16-bit TIFF")
-        if photometric not in ("RGB", "MINISBLACK", "MINISWHITE", "PALETTE", "YCBCR"):
-            raise InputError(f"is a {photometric or 'strange'} TIFF; convert it to RGB and save it again")
-        notes = [f"the first of {len(file.pages)} pages"] if len(file.pages) > 1 else []
-        samples = _tiff_samples(page, data, photometric)
-        if photometric == "PALETTE" and samples.ndim == 2:
-            samples = _tiff_palette(samples, page.colormap)
-        samples = _plain_type(samples, notes)
-        if photometric == "MINISWHITE":
-            samples = _negative(samples)
-        extra = [int(kind) for kind in page.extrasamples or ()]
-    colours = 1 if samples.ndim == 2 or samples.shape[2] < 3 else 3
-    rgb: Any = samples if samples.ndim == 2 else samples[..., 0] if colours == 1 else samples[..., :3]
-    alpha = None
-    if samples.ndim == 3 and samples.shape[2] > colours:
-        notes += _tiff_extra(extra, samples.shape[2] - colours)
-        alpha = np.ascontiguousarray(samples[..., colours])
-    metadata = StillMetadata(
-        tags.get(_TIFF_ICC) or None, exif_block.extract(data), _bytes(tags.get(_TIFF_XMP)), (), _tiff_dpi(tags)
-    )
-    color = _color(_depth(rgb), metadata.icc is not None)
-    still = Still(np.ascontiguousarray(rgb), alpha, color, "tiff", metadata, tuple(notes))
-    orientation = int(tags.get(274, 1))
-    return _upright(still, orientation if orientation in ORIENTATIONS else 1)
-
-
-def _tiff_samples(page: Any, data: bytes, photometric: str) -> npt.NDArray[Any]:
-    """(h, w) or (h, w, samples). What tifffile alone cannot unpack (LZW, JPEG) goes through OpenCV's libtiff."""
-    if photometric == "YCBCR" or page.compression not in _TIFF_NATIVE or page.predictor == _FLOAT_PREDICTOR:
-        return _through_opencv(data, page.samplesperpixel)
-    samples: npt.NDArray[Any] = page.asarray()
-    if samples.ndim == 3 and page.planarconfig == 2 and page.samplesperpixel > 1:
-        samples = np.moveaxis(samples, 0, 2)
-    if samples.ndim > 3 or samples.shape[:2] != (page.imagelength, page.imagewidth):
-        raise ValueError(f"its samples lie as {samples.shape}, not as one flat picture")
-    return samples
-
-
-def _through_opencv(data: bytes, channels: int) -> npt.NDArray[Any]:
-    import cv2
-
-    if channels == 2:
-        raise ValueError("grey with alpha in this compression is not supported")
-    try:
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:
-        raise ValueError(error.err) from error
-    if found is None:
-        raise ValueError("it is damaged, or compressed in a way that is not supported")
-    if found.ndim == 2:
-        return np.asarray(found)
-    order = (2, 1, 0, 3)[: found.shape[2]]
-    return np.ascontiguousarray(found[..., order])
-
-
-def _tiff_palette(codes: npt.NDArray[Any], table: Any) -> npt.NDArray[Any]:
-    """Colours of a TIFF palette, whose 16-bit entries repeat 8 bits unless they say otherwise."""
-    colours = np.asarray(table, np.uint16).T
-    if not (colours & 0xFF).any() or (colours % 257 == 0).all():
-        colours = (colours >> 8).astype(np.uint8)
-    found: npt.NDArray[Any] = colours[codes]
-    return found
-
-
-def _plain_type(samples: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[Any]:
-    """uint8, uint16 or float32 of whatever a TIFF held; says where bits are lost."""
-    if samples.dtype == np.bool_:
-        return samples.astype(np.uint8) * np.uint8(255)
-    if samples.dtype == np.float16:
-        return samples.astype(np.float32)
-    if samples.dtype == np.float64:
-        notes.append("64-bit float samples rounded to 32 bits")
-        return samples.astype(np.float32)
-    if samples.dtype in (np.uint8, np.uint16, np.float32):
-        return samples
-    raise InputError(f"has {samples.dtype} samples; allowed are 8 or 16 bits, or float: save it as 16-bit TIFF")
-
-
-def _negative(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    white = np.float32(1.0) if samples.dtype == np.float32 else np.iinfo(samples.dtype).max
-    inverted = samples.copy()
-    grey = inverted if inverted.ndim == 2 else inverted[..., :1]
-    np.subtract(white, grey, out=grey)
-    return inverted
-
-
-def _tiff_extra(kinds: list[int], count: int) -> list[str]:
-    notes = []
-    if kinds[:1] == [1]:
-        notes.append("its colours are multiplied by alpha already; they are taken as they are")
-    elif kinds[:1] != [2]:
-        notes.append("its unnamed extra channel is taken for alpha")
-    if count > 1:
-        notes.append(f"{count - 1} further channels are left out")
-    return notes
-
-
-def _bytes(value: Any) -> bytes | None:
-    return bytes(value) if isinstance(value, (bytes, bytearray)) and value else None
-
-
-def _tiff_dpi(tags: Mapping[int, Any]) -> tuple[float, float] | None:
-    scale = {2: 1.0, 3: 2.54}.get(int(tags.get(296, 2)))
-    if scale is None or 282 not in tags or 283 not in tags:
-        return None
-    (across, over), (down, under) = tags[282], tags[283]
-    if not (across and over and down and under) or across == over:
-        return None
-    return scale * across / over, scale * down / under
+    found = tiff.decode(data, limit)
+    metadata = StillMetadata(found.icc, found.exif, found.xmp, (), found.dpi)
+    color = _color(_depth(found.rgb), found.icc is not None)
+    return _upright(Still(found.rgb, found.alpha, color, "tiff", metadata, found.notes), found.orientation or 1)
 
 
 # ------------------------------------------------------------------------------------------ EXR
@@ -424,7 +298,7 @@ def _decode_exr(data: bytes, limit: int) -> Still:
     low, high = heading.header()["dataWindow"]
     for part in heading.parts:
         width, height = (int(b) - int(a) + 1 for a, b in zip(*part.header["dataWindow"], strict=True))
-        _check_size(width, height, limit, len(part.header["channels"]))
+        check_size(width, height, limit, len(part.header["channels"]))
     file = OpenEXR.File(io.BytesIO(data), separate_channels=True)
     if not file.parts:
         raise ValueError("its picture data is damaged or ends early")
