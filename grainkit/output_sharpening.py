@@ -17,6 +17,7 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
 from grainkit.delivery import Sharpening
 from grainkit.frame import Frame
+from grainkit.resample import alpha_top, normalised, seen_part
 from grainkit.texture.blocks import padded
 from grainkit.texture.energy import energy_of
 from grainkit.texture.layer import target
@@ -37,11 +38,25 @@ def sharpened(frame: Frame, sharpening: Sharpening) -> Frame:
     frame.matte: where skin is, in place of what is found; nothing is added there.
     """
     luma, *chroma = (np.asarray(p, np.float32) for p in frame.planes)
-    blurred = cv2.GaussianBlur(luma, (0, 0), sharpening.radius, borderType=cv2.BORDER_REFLECT_101)
+    blurred = _blurred(luma, sharpening.radius, frame)
     detail = np.asarray((luma - blurred) * np.float32(sharpening.amount), np.float32)
     share = 1 - frame.matte if frame.matte is not None else _beside_skin(frame, luma, detail)
     done = np.clip(luma + detail * share, np.fmin.reduce(luma, axis=None), np.fmax.reduce(luma, axis=None))
     return frame.with_planes((np.asarray(done, np.float32), *chroma))
+
+
+def _blurred(luma: F32, radius: float, frame: Frame) -> F32:
+    """Gaussian of luma; beside what is transparent, of what can be seen alone."""
+
+    def blur(plane: F32) -> F32:
+        return np.asarray(cv2.GaussianBlur(plane, (0, 0), radius, borderType=cv2.BORDER_REFLECT_101), np.float32)
+
+    if frame.alpha is None:
+        return blur(luma)
+    alpha = normalised(frame.alpha, 0.0, alpha_top(frame.alpha, frame.color))
+    if (alpha == np.float32(1.0)).all():
+        return blur(luma)
+    return seen_part(luma.copy(), blur(luma * alpha), blur(alpha))
 
 
 def _beside_skin(frame: Frame, luma: F32, detail: F32) -> F32:

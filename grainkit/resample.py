@@ -1,7 +1,9 @@
 """Sizes: bringing planes to the delivery's size, sampling and siting in one step each.
 
 Lanczos on float32 planes does the resampling. The region is given in sub-pixel positions, so left-sited
-chroma stays in register with luma. What only needs cutting is cut, and keeps its bits.
+chroma stays in register with luma. What only needs cutting is cut, and keeps its bits. Pictures with alpha
+are filtered premultiplied (T. Porter and T. Duff, Compositing Digital Images, 1984) and come back straight,
+so that nothing of what cannot be seen gets into what can.
 """
 
 from __future__ import annotations
@@ -16,11 +18,14 @@ import numpy.typing as npt
 from grainkit.color import Color, Siting
 from grainkit.convert import PlanesOfRgb
 from grainkit.frame import Frame, Plane
-from grainkit.weigh import Taps, lanczos, weighed
+from grainkit.weigh import Taps, covers, lanczos, weighed
 
 F32 = npt.NDArray[np.float32]
 #: Part of a plane: left, top, right, bottom in px from its top left corner.
 Region = tuple[float, float, float, float]
+
+#: Alpha from which a picture is seen: half a code of 16 bits.
+SEEN = 2.0**-17
 
 _LEFT = (Siting.LEFT, Siting.TOPLEFT, Siting.BOTTOMLEFT)
 _TOP = (Siting.TOPLEFT, Siting.TOP)
@@ -124,13 +129,49 @@ def resample(plane: F32, size: tuple[int, int], region: Region) -> F32:
     return _placed(plane, Placement((plane.shape[1], plane.shape[0]), size, region))
 
 
-def _placed(plane: F32, placement: Placement) -> F32:
+def _placed(plane: F32, placement: Placement, alpha: F32 | None = None) -> F32:
+    """alpha: of the plane's own samples, 0..1, where they are weighed by it; see `seen_part`."""
     if placement.is_identity:
         return plane
-    out = weighed(plane, *placement.taps())
+    taps = placement.taps()
+    out = weighed(plane, *taps)
+    if alpha is not None:
+        with np.errstate(invalid="ignore", over="ignore"):  # float pictures may hold what is no number
+            out = seen_part(out, weighed(np.asarray(plane * alpha, np.float32), *taps), weighed(alpha, *taps))
     # fmin and fmax pass over the NaNs that float pictures may hold.
     bounded: F32 = np.clip(out, np.fmin.reduce(plane, axis=None), np.fmax.reduce(plane, axis=None), out=out)
     return bounded
+
+
+def seen_part(plain: F32, premultiplied: F32, alpha: F32) -> F32:
+    """Straight samples of filtered premultiplied ones, twin of kernels/straight.cu.
+
+    plain: the same filtered without alpha, which stays where nothing is seen and straight samples have no value.
+    """
+    seen = alpha > np.float32(SEEN)
+    return np.asarray(np.divide(premultiplied, alpha, out=plain, where=seen), np.float32)
+
+
+def coverage(frame: Frame, places: Sequence[Placement]) -> tuple[F32 | None, ...]:
+    """For every plane the alpha of its own samples, 0..1, None for all where the picture is opaque or stays as it is."""
+    if frame.alpha is None or all(place.is_identity for place in places):
+        return (None,) * len(places)
+    alpha = normalised(frame.alpha, 0.0, alpha_top(frame.alpha, frame.color))
+    if (alpha == np.float32(1.0)).all():
+        return (None,) * len(places)
+    return (alpha, *(alpha_at_chroma(alpha, frame.color),) * 2)[: len(places)]
+
+
+def alpha_at_chroma(alpha: F32, color: Color) -> F32:
+    """Alpha (0..1, of luma's size) of chroma samples of this subsampling and siting: the mean of what each covers."""
+    if color.subsampling == (1, 1):
+        return alpha
+    height, width = alpha.shape
+    columns, rows = chroma_shape(width, height, color.subsampling)
+    across, down = color.subsampling
+    left, top = (_sited(color.siting, color.subsampling, axis) for axis in (0, 1))
+    over = covers(columns, left / across, 1 / across, width)
+    return weighed(alpha, covers(rows, top / down, 1 / down, height), over)
 
 
 def _sited(siting: Siting, subsampling: tuple[int, int], axis: int) -> float:
@@ -191,7 +232,8 @@ def conform(frame: Frame, geometry: Geometry, working: Color) -> Frame:
     if not working.is_float:
         return frame
     places = placements(frame, geometry, working)
-    planes = tuple(_placed(plane, place) for plane, place in zip(to_float(frame), places, strict=True))
+    alphas = coverage(frame, places)
+    planes = tuple(map(_placed, to_float(frame), places, alphas))
     return around(frame, planes, geometry, working)
 
 

@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
     "patches": ["effects.highlight_guard", "frame", "texture.term"],
     "late": ["effects*", "plan", "resample"],
-    "output_sharpening": ["analysis*", "delivery", "frame", "texture*"],
+    "output_sharpening": ["analysis*", "delivery", "frame", "resample", "texture*"],
     "measured_grain": ["color", "frame", "noise", "resample"],
     "grain_like": ["effects.cinema_grain", "errors", "io", "measured_grain"],
     "regrain": ["effects.cinema_grain", "effects.film_formats", "grain_like", "measured_grain", "plan"],

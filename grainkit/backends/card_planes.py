@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.errors import BackendUnavailable
+from grainkit.resample import SEEN
 from grainkit.weigh import F32, Taps
 
 #: Samples of the result that a block makes at most; fewer where their source fills more shared memory than this.
@@ -60,6 +61,35 @@ class Weigher:
             },
         )  # fmt: skip
         return out
+
+    def seen_part(
+        self, plane: Any, alpha: Any, down: Taps, across: Taps, tables: dict[str, Any], *, level: tuple[float, float],
+        out: Any,
+    ) -> None:  # fmt: skip
+        """What `grainkit.resample.seen_part` makes of a plane, between its extremes.
+
+        alpha: (h, w) float32 0..1, as the plane. out: the plane resized without it, which becomes the result.
+        """
+        (height, width), bits = plane.shape, 8 * plane.dtype.itemsize
+        product = self.cupy.empty((height, width), np.float32)
+        self._launch(
+            "premultiply", (f"-DSOURCE_BITS={bits}",), (-(-width // 128), -(-height // 8)), (32, 8), 0,
+            {
+                "source": plane, "source_pitch": pitch(plane), "black": level[0], "unit": 1.0 / level[1],
+                "alpha": alpha, "alpha_pitch": pitch(alpha), "target": product, "target_pitch": pitch(product),
+                "width": width, "height": height,
+            },
+        )  # fmt: skip
+        both = [self.weighed(each, down, across, tables, level=(0.0, 1.0)) for each in (product, alpha)]
+        height, width = out.shape
+        self._launch(
+            "straight", (), (-(-width // 128), -(-height // 8)), (32, 8), 0,
+            {
+                "plain": out, "plain_pitch": pitch(out), "premultiplied": both[0], "alpha": both[1],
+                "pitch": pitch(both[0]), "width": width, "height": height, "extent": self.extent(plane),
+                "black": level[0], "unit": 1.0 / level[1], "seen": SEEN,
+            },
+        )  # fmt: skip
 
     def extent(self, plane: Any) -> Any:
         """(2,) float32 on the card: the least and largest sample, no numbers where there is no number."""

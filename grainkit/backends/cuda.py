@@ -27,7 +27,7 @@ from grainkit.effects.tables import PassTables, PlaneNoise, chroma_limits, fract
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
 from grainkit.frame import Frame, Plane, Woven
 from grainkit.noise import stream_key
-from grainkit.resample import Geometry, Placement, around, conform, crop, levels, placements
+from grainkit.resample import SEEN, Geometry, Placement, around, conform, coverage, crop, levels, placements
 from grainkit.texture.term import TextureTerm
 
 #: How kernels are compiled: every operation rounds once, as on the CPU. CuPy adds -ftz=true by itself.
@@ -340,14 +340,20 @@ class CudaBackend:
         made_of_rgb = isinstance(frame.planes, PlanesOfRgb)
         given = [_in_rows(frame.planes.rgb)] if isinstance(frame.planes, PlanesOfRgb) else frame.planes
         layout = _Layout(tuple((p.shape[0], p.shape[1]) for p in given), given[0].dtype)
-        lane = self._lane(layout.nbytes, places, made_of_rgb)
+        alphas = coverage(frame, places)
+        # One for luma and one for both chroma planes, or one for all.
+        shares = [a for number, a in enumerate(alphas[:2]) if a is not None and (number == 0 or a is not alphas[0])]
+        beside = _Layout(tuple((a.shape[0], a.shape[1]) for a in shares), np.float32)
+        lane = self._lane(layout.nbytes, places, made_of_rgb, beside.nbytes)
         self._prepare(places)
         planes = lane.send(layout, given)
+        sent = lane.send(beside, shares) if shares else []
         origin = planes[0] if made_of_rgb else None
         with lane.stream:
             if origin is not None:
                 planes = self._of_rgb(origin, frame.color)
-            made = self._placed(planes, places, levels(frame.color))
+            told = [sent[0], *[sent[-1]] * 2] if sent else None
+            made = self._placed(planes, places, levels(frame.color), told)
         kept = origin if geometry.is_identity else None
         held = [CardPlane(p, self._weigher, lane.stream, lane=lane, origin=kept) for p in made]
         return around(frame, held, geometry, working)  # type: ignore[arg-type]
@@ -417,9 +423,10 @@ class CudaBackend:
         return [plane[:, :width] for plane in (luma, cb, cr)]
 
     def _placed(
-        self, planes: Sequence[Any], places: tuple[Placement, ...], level: Sequence[tuple[float, float]]
-    ) -> list[Any]:
-        """Float planes at the places they are wanted, on the current stream."""
+        self, planes: Sequence[Any], places: tuple[Placement, ...], level: Sequence[tuple[float, float]],
+        alphas: Sequence[Any] | None = None,
+    ) -> list[Any]:  # fmt: skip
+        """Float planes at the places they are wanted, on the current stream. alphas: as `coverage`, on the card."""
         wanted = [not place.is_identity or p.dtype != np.float32 for p, place in zip(planes, places, strict=True)]
         if not any(wanted):
             return list(planes)
@@ -433,6 +440,8 @@ class CudaBackend:
                 self._weigher.weighed(
                     plane, down, across, tables, level=unit, bounded=not place.is_identity, out=out
                 )  # fmt: skip
+                if alphas is not None and not place.is_identity:
+                    self._weigher.seen_part(plane, alphas[len(made)], down, across, tables, level=unit, out=out)
             made.append(out if want else plane)
         return made
 
@@ -451,12 +460,18 @@ class CudaBackend:
             self._taps[place] = down, across, self._weigher.tables(down, across)
         self._cupy.cuda.get_current_stream().synchronize()  # weights are there
 
-    def _lane(self, nbytes: int, places: tuple[Placement, ...], made_of_rgb: bool) -> _Lane:
-        """The lane of the next frame; as many are made as memory allows, anew only when what a frame takes changes."""
+    def _lane(self, nbytes: int, places: tuple[Placement, ...], made_of_rgb: bool, alpha: int = 0) -> _Lane:
+        """The lane of the next frame; as many are made as memory allows, anew only when what a frame takes changes.
+
+        alpha: bytes of alpha that planes are weighed by.
+        """
         floats = 4 * sum(place.size[0] * place.size[1] for place in places)
         whole = 12 * places[0].source[0] * places[0].source[1] if made_of_rgb else 0
         # Resized, finished and, for R'G'B', converted: at most floats each time; the relief is half of one.
         each = nbytes + whole + 3 * floats + floats // 2
+        if alpha:
+            # Beside alpha a plane times it, and both resized.
+            each += alpha + 4 * places[0].source[0] * places[0].source[1] + 8 * places[0].size[0] * places[0].size[1]
         if each != self._lane_bytes:
             self._settle()
             self._lanes.clear()

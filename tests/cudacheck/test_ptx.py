@@ -19,7 +19,7 @@ from tests.cudacheck.faults import faulty
 from tests.cudacheck.pictures import KINDS
 from tests.cudacheck.ptx import PtxError, PtxKernel
 from tests.cudacheck.stand_in import stand_in
-from tests.cudacheck.test_resize import assert_conforms, picture
+from tests.cudacheck.test_resize import assert_conforms, picture, see_through
 
 pytestmark = pytest.mark.skipif(bool(nvrtc.missing() or host.missing()), reason=nvrtc.missing() or host.missing())
 
@@ -95,11 +95,26 @@ def test_a_resized_picture_has_the_cpus_bits(kind, arch, install, cpu):
     assert asked["ld16 sectors"] == asked["ld16 least"] > 0
 
 
+@pytest.mark.parametrize("kind", [0, 8])
+@pytest.mark.parametrize("arch", AROUND)
+def test_a_resized_picture_with_alpha_has_the_cpus_bits(kind, arch, install, cpu):
+    install(stand_in(Executor(arch)))
+    frame = picture(kind, (40, 140))
+    top = 1.0 if frame.color.is_float else 255
+    frame = replace(frame, alpha=see_through((40, 140), top, frame.planes[0].dtype.type))
+    assert_conforms(frame, Geometry((140, 40), (70, 21), 0.0, 0.0, 140.0, 40.0), Color(depth=32), CudaBackend(), cpu)
+
+
 @pytest.mark.parametrize(
     "kernel",
     [
         *dict.fromkeys(variant(plane, job.tables()) for job in JOBS for plane in ("luma", "chroma")),
-        *((name, (f"-DSOURCE_BITS={bits}",)) for name in ("weigh", "extent", "from_rgb") for bits in (8, 16, 32)),
+        *(
+            (name, (f"-DSOURCE_BITS={bits}",))
+            for name in ("weigh", "extent", "from_rgb", "premultiply")
+            for bits in (8, 16, 32)
+        ),
+        ("straight", ()),
         *(("to_rgb", (f"-DTARGET_BITS={bits}",)) for bits in (8, 16, 32)),
         *(("part", (f"-DSAMPLE_BITS={bits}", f"-DWOVEN={count}")) for bits in (8, 16) for count in (1, 2)),
     ],

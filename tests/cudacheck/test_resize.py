@@ -125,6 +125,38 @@ def test_alpha_and_matte_are_resized_beside_them(card, cpu):
     np.testing.assert_array_equal(ours.matte, theirs.matte)
 
 
+def see_through(size: tuple[int, int], opaque: float, dtype: type) -> np.ndarray:
+    """Alpha with a solid part, an empty part and every value between."""
+    shares = np.random.default_rng(2).random(size)
+    shares[: size[0] // 3], shares[-(size[0] // 3) :, : size[1] // 2] = 1.0, 0.0
+    return (shares * opaque).astype(dtype)
+
+
+@pytest.mark.parametrize("kind", [0, 5, 8], ids=["8-bit 4:2:0", "10-bit 4:2:2", "float 4:4:4"])
+@pytest.mark.parametrize("number", [0, 1, 3, 6])
+def test_pictures_with_alpha_come_out_as_on_the_cpu(kind, number, card, cpu):
+    size, wanted, region = RESIZES[number]
+    frame = picture(kind, size)
+    dtype, top = frame.planes[0].dtype.type, 1.0 if frame.color.is_float else (1 << frame.color.depth) - 1
+    frame = replace(frame, alpha=see_through(size, top, dtype))
+    cuda = CudaBackend()
+    for working in (replace(frame.color, depth=32), Color(depth=32, siting=Siting.CENTER)):
+        card.log.clear()
+        assert_conforms(frame, geometry(size, wanted, region), working, cuda, cpu)
+        assert card.log.count("straight") == 3
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_rgb_with_alpha_is_resized_on_the_card_as_on_the_cpu(dtype, card, cpu):
+    top = 1.0 if dtype == np.float32 else np.iinfo(dtype).max
+    rgb = (np.random.default_rng(3).random((50, 70, 3)) * top).astype(dtype)
+    color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
+    frame = Frame(PlanesOfRgb(rgb, color), color, rgb=rgb, alpha=see_through((50, 70), top, dtype))
+    shape = geometry((50, 70), (41, 29), (0.0, 0.0, 70.0, 50.0))
+    assert_conforms(frame, shape, replace(color, depth=32), CudaBackend(), cpu)
+    assert card.log.count("premultiply") == 3
+
+
 def test_the_analysis_sees_the_cpus_small_pictures_and_only_those_come_down(card, cpu):
     frame = picture(0, (270, 480))
     shape = geometry((270, 480), (360, 202), (0.0, 0.0, 480.0, 270.0))

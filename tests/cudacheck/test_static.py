@@ -38,7 +38,12 @@ def test_the_table_in_the_docs_is_what_was_measured(measured):
 
 EVERY_KERNEL = [
     *dict.fromkeys(variant(plane, job.tables()) for job in KINDS for plane in ("luma", "chroma")),
-    *((name, (f"-DSOURCE_BITS={bits}",)) for name in ("from_rgb", "weigh", "extent") for bits in (8, 16, 32)),
+    *(
+        (name, (f"-DSOURCE_BITS={bits}",))
+        for name in ("from_rgb", "weigh", "extent", "premultiply")
+        for bits in (8, 16, 32)
+    ),
+    ("straight", ()),
     *(("part", (f"-DSAMPLE_BITS={bits}", f"-DWOVEN={count}")) for bits in (8, 16) for count in (1, 2)),
     *(("to_rgb", (f"-DTARGET_BITS={bits}",)) for bits in (8, 16, 32)),
 ]
