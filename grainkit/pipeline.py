@@ -37,6 +37,7 @@ from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
 from grainkit.regrain import regrained, wants_regrain
+from grainkit.replay import declared_source, other_grain
 from grainkit.resume import done_already, job_of
 from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
 from grainkit.unforeseen import doing, noted
@@ -155,7 +156,8 @@ def finish(
     output: a file, a printf pattern, a folder ending in '/', or '-' for Y4M on standard output; None writes
         NAME.PRESET.EXT beside the input.
     preset, recipe: a preset's name, or a recipe, its file or an earlier sidecar; `social` where neither is given.
-    source_profile: where the picture comes from (flux, photo, ...), auto where that is not declared.
+    source_profile: where the picture comes from (flux, photo, ...); auto is what a sidecar that is replayed declares,
+        and nothing for all else.
     settings: overrides such as 'cinema_grain.strength=1'. seed: replaces the recipe's.
     backend: auto, cpu or cuda, or one that is open already, which stays open. device_memory: bytes that a
         backend opened here may take on the card, None for most of what is free.
@@ -181,6 +183,7 @@ def finish(
     encoder fails. Output, pilot and sidecar appear together; whatever is raised, none of them is left behind.
     """
     started = time.monotonic()
+    source_profile = declared_source(source_profile, recipe)
     profile = load_source(source_profile)
     like = _reference(grain_like, grain_table, max_pixels)
     said = [*(like.settings if like else ()), *settings]
@@ -298,7 +301,7 @@ def finish(
             light=_lit(plan, written[0].light),
             notes=(
                 *source.info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
-                *_idle_matte(plan, mattes), *_no_skin(plan, written[0].light),
+                *other_grain(recipe, plan), *_idle_matte(plan, mattes), *_no_skin(plan, written[0].light),
                 *([] if found is None else [found.note()]), *written[0].notes,
             ),
             chosen_because=getattr(opened, "chosen_because", ""), kept=kept,
@@ -371,6 +374,7 @@ def dry_run(
     max_pixels: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
+    source_profile = declared_source(source_profile, recipe)
     profile = load_source(source_profile)
     like = _reference(grain_like, None, max_pixels)
     said = [*(like.settings if like else ()), *settings]
@@ -420,7 +424,7 @@ def dry_run(
         "adapt": cost(plan, proxies, asked.adapt.rounds) if proxies else "no",
         "notes": [
             *info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
-            *_idle_matte(plan, mattes),
+            *other_grain(recipe, plan), *_idle_matte(plan, mattes),
         ],
     }  # fmt: skip
 
@@ -768,8 +772,9 @@ def _options(
     part = [] if frames == (0, None) else ["--frames", f"{first}:{'' if end is None else end}"]
     speed = [] if rate is None else ["--rate", str(rate)]
     # Of its place the name alone is told; a folder is named as one.
-    own = [] if matte is None else ["--matte", Path(matte).name + ("/" if Path(matte).is_dir() else "")]
-    table = [] if grain_table is None else ["--grain-table", Path(grain_table).name]
+    named = sidecar.as_argument
+    own = [] if matte is None else ["--matte", named(Path(matte).name) + ("/" if Path(matte).is_dir() else "")]
+    table = [] if grain_table is None else ["--grain-table", named(Path(grain_table).name)]
     limit = [] if max_pixels is None else ["--max-pixels", str(max_pixels)]
     return [*declared, *part, *speed, *limit, *table, *(["--allow-truncated"] if allow_truncated else []), *own]
 
@@ -786,6 +791,7 @@ def _told(
         input={
             "name": Path(info.name).name, "sha256": identity.digests.get("input", ""), "kind": info.kind,
             "size": [info.width, info.height], "frames": info.frames if info.kind != "clip" else report.frames,
+            **({} if plan.pixels is None else {"pixels": f"{plan.pixels:08x}"}),
             **({} if mattes is None else {"matte_sha256": identity.digests["matte"]}),
         },
         output={

@@ -41,6 +41,11 @@ def sidecar_path(output: Path) -> Path:
     return output.with_name(name + SIDECAR_SUFFIX)
 
 
+def as_argument(name: str) -> str:
+    """A file's name as a word of the command, which no option can be taken for; '-' alone is standard input."""
+    return f"./{name}" if name.startswith("-") and name != "-" else name
+
+
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file, 64 hex digits. Raises InputError where it cannot be read."""
     try:
@@ -98,8 +103,8 @@ def job_report(
 
     recipe: as it was given, seed included. kind: still or clip, which parameters were applied.
     backend: what computed it, such as `cpu`.
-    input: name, sha256, size (width, height), kind, frames. output: name, sha256, frames, size, pixel_format.
-        Of a name that is a path the last part is kept. '-' is standard input or output.
+    input: name, sha256, size (width, height), kind, frames, and of a still its pixels' digest. output: name, sha256,
+        frames, size, pixel_format. Of a name that is a path the last part is kept. '-' is standard input or output.
     notes: what was assumed or done on the way, a sentence each.
     digital_source_type: IPTC term of the output, '' where none is claimed.
     source_profile: where the picture was declared to come from, auto for nowhere.
@@ -177,8 +182,10 @@ def _summary(report: Mapping[str, Any]) -> list[str]:
         f" Upscaled: {'yes' if touched['upscaled'] else 'no'}."
     )
     lines.append(f"Digital source type: {report['digital_source_type'] or 'undeclared'}.")
-    replay = ["--recipe", sidecar_path(Path(made["name"])).name, *report["options"]]
-    command = ["grainkit", "finish", source["name"], *replay]
+    recipe_file = sidecar_path(Path(made["name"])).name
+    command = ["grainkit", "finish", as_argument(source["name"]), "--recipe", as_argument(recipe_file)]
+    # Into a folder of its own: what it would be called beside its input is what was made before.
+    command += [*report["options"], "-o", "again/"]
     return [*lines, f"To make it again: {shlex.join(command)}"]
 
 

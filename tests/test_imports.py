@@ -133,6 +133,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         "source_profile",
         "texture*",
     ],
+    "replay": ["effects.cinema_grain", "plan", "recipe", "source_profile"],
     "resume": ["errors", "io.pending", "plan", "recipe", "sidecar"],
     "pipeline": ["*"],
     "cores": [],

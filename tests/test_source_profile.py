@@ -130,10 +130,12 @@ def test_the_sidecar_names_it_and_replays_to_the_same_bits():
     command = re.search(r"To make it again: grainkit (.*)", text)[1].split()
     assert cli.main([*command, "-o", "again.jpg", "--quiet"]) == 0
     assert Path("again.jpg").read_bytes() == Path("o.jpg").read_bytes()
-    # Without it the recipe is the same and the origin undeclared.
+    # The sidecar alone says it too, and who declares something else is heard.
     plain = gk.finish("a.png", "plain.jpg", recipe=report.sidecar)
-    assert (plain.source_profile, plain.digital_source_type) == ("auto", "")
-    assert "# Source: not declared." in Path(plain.sidecar).read_text()
+    assert (plain.source_profile, plain.digital_source_type) == ("flux", GENERATED)
+    assert Path("plain.jpg").read_bytes() == Path("o.jpg").read_bytes()
+    other = gk.finish("a.png", "other.jpg", recipe=report.sidecar, source_profile="photo")
+    assert (other.source_profile, other.digital_source_type) == ("photo", "algorithmicallyEnhanced")
 
 
 @pytest.mark.parametrize(
