@@ -8,7 +8,6 @@ import io
 import json
 import logging
 import os
-import re
 import signal
 import sys
 import time
@@ -246,13 +245,13 @@ def _frames(text: str) -> tuple[int, int | None]:
 
 
 def _rate(text: str) -> Fraction:
+    from grainkit.arguments import as_rate
+
     try:
-        # Nine places say every rate there is; a power of ten such as 1e99999999 would take hours to write out.
-        rate = Fraction(text if re.fullmatch(r"\d{1,9}(/\d{1,9}|\.\d{1,6})?", text, re.ASCII) else "0")
-    except ZeroDivisionError:
-        rate = Fraction(0)
-    if not 0 < rate <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a frame rate, such as 25 or 30000/1001 (0 to 1000 fps)")
+        rate = as_rate(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    assert rate is not None
     return rate
 
 

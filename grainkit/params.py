@@ -52,8 +52,8 @@ def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
 
 
 def shown(value: object) -> str:
-    """`value` for a message: its repr, cut to what a line can hold."""
-    text = repr(value)
+    """`value` for a message: its repr in one line, cut to what that can hold."""
+    text = " ".join(line.strip() for line in repr(value).splitlines())
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
