@@ -70,8 +70,8 @@ def _scalar(value: object, key: str) -> str:
         # Single quotes keep text text: '1:0' and 'true' too.
         return "'" + value.replace("'", "''") + "'"
     raise RecipeError(
-        f"settings: {key} = {shown(value)} is of type {type(value).__name__}; a value is a number, a text, true or false "
-        "(lists go into a recipe file)"
+        f"settings: {key} = {shown(value)} is of type {type(value).__name__}; a value is a number, a text, true "
+        "or false (lists go into a recipe file)"
     )
 
 

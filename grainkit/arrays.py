@@ -68,7 +68,7 @@ def refuse_other_things(given: object) -> None:
 
 
 def pictures_of(array: Any) -> list[Picture]:
-    """The pictures in a NumPy array, or in one of the same interface on a card; nothing of it is ever written to.
+    """The pictures in a NumPy array; nothing of it is ever written to.
 
     Raises InputError for another shape, type or range, with what it is likely to be.
     """
@@ -80,10 +80,24 @@ def pictures_of(array: Any) -> list[Picture]:
     return [_picture(one) for one in batch]
 
 
+def picture_on_card(array: Any) -> Picture:
+    """The one picture in an array on a card; its samples are not looked at, which would have it wait.
+
+    InputError for anything but (height, width, 3) uint8, uint16 or float32.
+    """
+    _check_type(array)
+    _check_shape(array)
+    if len(array.shape) != 3 or array.shape[2] != 3:
+        raise InputError(
+            f"of arrays on a GPU finish_array takes (height, width, 3), not {tuple(array.shape)}; pass pictures one by "
+            "one without alpha, or bring the array to the host"
+        )
+    return Picture(array)
+
+
 def joined(array: RGB, done: Sequence[RGB]) -> RGB:
     """Finished samples in the shape and type of the array they came from, its alpha with them."""
     out: Any = array.copy()
-    # Slices of it, as the array may lie on a card.
     for whole, samples in zip(out if array.ndim == 4 else [out], done, strict=True):
         if whole.ndim == 2:
             whole[...] = samples

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from grainkit.analysis.light import Light
 from grainkit.arguments import GivenSettings, as_assignments
-from grainkit.arrays import Picture, joined, pictures_of, refuse_other_things
+from grainkit.arrays import Picture, joined, picture_on_card, pictures_of, refuse_other_things
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
@@ -290,15 +290,15 @@ def finish_array(
     rgb: (H, W, 3) uint8, uint16 or float32 (0 is black, 1.0 white), display-encoded like sRGB. Or grey, (H, W) or
         (H, W, 1); or (H, W, 4) with straight alpha, which comes back as it is. (B, H, W, 3) is a series: each picture
         is finished by itself, as it would be alone; frames of a clip, whose texture is to follow the face, go through
-        `Finisher.frames`. Any layout in memory will do. It may lie on a GPU, in an array of any library that speaks
-        DLPack or __cuda_array_interface__: then so does the result, a CuPy array.
+        `Finisher.frames`. Any layout in memory will do. An (H, W, 3) may lie on a GPU, in an array of any library
+        that speaks DLPack or __cuda_array_interface__: then so does the result, a CuPy array.
     source_profile: where the picture comes from (flux, photo, ...), which goes over a preset that is named.
     seed: replaces the recipe's. settings: overrides as for `finish`, {'cinema_grain.strength': 1.5} or
         'cinema_grain.strength=1.5' in a list.
     index: the frame's number, which grain is drawn by.
     matte: (H, W) float32 0..1, where skin may be textured instead of where it is found; (B, H, W) has one for each.
-    Raises InputError for another shape or type, for float samples that reach more than 0.1 beyond 0..1 (with what
-    they look like), and for what is no array; RecipeError for settings that are not allowed.
+    Raises InputError for another shape or type, for float samples on the host that reach more than 0.1 beyond
+    0..1 (with what they look like), and for what is no array; RecipeError for settings that are not allowed.
     """
     profile = load_source(source_profile)
     recipe = preset if isinstance(preset, Recipe) else load_recipe(preset, None if profile is None else profile.over)
@@ -307,12 +307,10 @@ def finish_array(
     if not there:
         refuse_other_things(rgb)
     with Finisher(recipe, backend) as finisher:
-        if there:
-            rgb = _cuda(finisher.backend).as_array(rgb)
-        pictures = pictures_of(rgb)
+        pictures = [picture_on_card(_cuda(finisher.backend).as_array(rgb))] if there else pictures_of(rgb)
         mattes = _mattes(matte, pictures)
         done = [_finished(one, own, finisher, index) for one, own in zip(pictures, mattes, strict=True)]
-    return joined(rgb, done)
+    return done[0] if there else joined(rgb, done)
 
 
 def _mattes(matte: npt.NDArray[np.float32] | None, pictures: list[Picture]) -> list[npt.NDArray[np.float32] | None]:

@@ -31,7 +31,7 @@ def test_rates_are_what_people_write(given, fraction):
     "given", [0, -25, 1001, float("nan"), float("inf"), True, "25fps", "1/0", "1e3", "", (24, 1), Decimal("25.5"), [25]]
 )
 def test_other_rates_are_refused(given):
-    with pytest.raises(gk.InputError, match="is not a frame rate, such as 25, 23.976 or 30000/1001"):
+    with pytest.raises(gk.InputError, match=r"is not a frame rate, such as 25, 23\.976 or 30000/1001"):
         as_rate(given)
 
 
