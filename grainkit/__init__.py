@@ -5,6 +5,9 @@ report = gk.finish("in.mp4", "out.mp4", preset="social/reel", seed=7)
 out = gk.finish_array(rgb, preset="social", seed=7)
 with gk.open_source("in.mp4") as source, gk.Finisher(gk.load_recipe("social/reel")) as finisher:
     for frame in finisher.stream(source): ...
+
+What goes wrong is a `gk.GrainkitError`; what the caller can mend is a `gk.UserError` among those: `InputError`,
+`OutputError`, `RecipeError` or `BackendUnavailable`. Each says in one line what, where, what is allowed, the remedy.
 """
 
 from __future__ import annotations
@@ -13,6 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from grainkit.errors import (
+        BackendUnavailable,
+        EncodingError,
+        GrainkitError,
+        InputError,
+        OutputError,
+        RecipeError,
+        UserError,
+    )
     from grainkit.finisher import Finisher, finish_array
     from grainkit.frame import Frame
     from grainkit.io import open_source
@@ -20,10 +32,17 @@ if TYPE_CHECKING:
     from grainkit.recipe import Recipe, load_recipe, preset_names
 
 __all__ = [
+    "BackendUnavailable",
+    "EncodingError",
     "Finisher",
     "Frame",
+    "GrainkitError",
+    "InputError",
+    "OutputError",
     "Recipe",
+    "RecipeError",
     "Report",
+    "UserError",
     "__version__",
     "finish",
     "finish_array",
@@ -36,10 +55,17 @@ __version__ = "0.1.0"
 
 #: Where each public name lives; imported when first used, so that `import grainkit` costs nothing.
 _HOMES = {
+    "BackendUnavailable": "errors",
+    "EncodingError": "errors",
     "Finisher": "finisher",
     "Frame": "frame",
+    "GrainkitError": "errors",
+    "InputError": "errors",
+    "OutputError": "errors",
     "Recipe": "recipe",
+    "RecipeError": "errors",
     "Report": "pipeline",
+    "UserError": "errors",
     "finish": "pipeline",
     "finish_array": "finisher",
     "load_recipe": "recipe",

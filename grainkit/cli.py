@@ -8,7 +8,6 @@ import io
 import json
 import logging
 import os
-import re
 import signal
 import sys
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeGuard
 
 from grainkit import __version__, startup
-from grainkit.errors import GrainkitError, InputError, OutputError, UserError
+from grainkit.errors import GrainkitError, InputError, OutputError, RecipeError, UserError
 from grainkit.interrupts import interrupts
 from grainkit.unforeseen import doing, in_one_line
 
@@ -188,8 +187,16 @@ def _parser() -> argparse.ArgumentParser:
 
     presets = commands.add_parser("presets", help="list the presets, or print one fully resolved, with its sources")
     presets.add_argument("name", nargs="?", metavar="NAME")
+    presets.add_argument("--explain", action="store_true",
+                         help="what each value of it means, and which preset and source it comes from")  # fmt: skip
     presets.add_argument("--json", action="store_true", help="one JSON object on stdout")
     presets.set_defaults(run=_presets)
+
+    params = commands.add_parser("params", help="what each parameter means: values, unit, default, source")
+    params.add_argument("name", nargs="?", metavar="EFFECT[.NAME]",
+                        help="one or some: cinema_grain, skin_texture.age, delivery.still or adapt")  # fmt: skip
+    params.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    params.set_defaults(run=_params)
 
     doctor = commands.add_parser("doctor", help="what works on this machine, and the remedy for what does not")
     doctor.add_argument("--selfcheck", action="store_true",
@@ -217,7 +224,7 @@ examples:
   grainkit finish frames/f_%05d.png -o finished/ --preset video/sequence --rate 25
   ffmpeg -i in.mov -f yuv4mpegpipe -strict -1 - | grainkit finish - -o - | ffmpeg -f yuv4mpegpipe -i - out.mkv
 
-`grainkit presets NAME` shows every parameter, its value and its source.
+`grainkit params` says what each parameter means, `grainkit presets NAME --explain` where a preset's values come from.
 """
 
 
@@ -274,13 +281,13 @@ def _frames(text: str) -> tuple[int, int | None]:
 
 
 def _rate(text: str) -> Fraction:
+    from grainkit.arguments import as_rate
+
     try:
-        # Nine places say every rate there is; a power of ten such as 1e99999999 would take hours to write out.
-        rate = Fraction(text if re.fullmatch(r"\d{1,9}(/\d{1,9}|\.\d{1,6})?", text, re.ASCII) else "0")
-    except ZeroDivisionError:
-        rate = Fraction(0)
-    if not 0 < rate <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a frame rate, such as 25 or 30000/1001 (0 to 1000 fps)")
+        rate = as_rate(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    assert rate is not None
     return rate
 
 
@@ -527,6 +534,13 @@ def _progress(label: str, *, shown: bool) -> Iterator[Progress | None]:
 def _presets(options: argparse.Namespace) -> int:
     from grainkit.recipe import load_recipe, preset_names, to_mapping, to_yaml
 
+    if options.explain:
+        from grainkit.explain import explain_mapping, explain_text
+
+        if options.name is None:
+            raise RecipeError("--explain tells of one preset; name it, such as grainkit presets social/reel --explain")
+        print(json.dumps(explain_mapping(options.name)) if options.json else explain_text(options.name))
+        return 0
     if options.name is not None:
         recipe = load_recipe(options.name)
         print(json.dumps(to_mapping(recipe)) if options.json else to_yaml(recipe).rstrip())
@@ -538,6 +552,14 @@ def _presets(options: argparse.Namespace) -> int:
     width = max(map(len, described))
     for name, description in described.items():
         print(f"{name:{width}}  {description}")
+    return 0
+
+
+def _params(options: argparse.Namespace) -> int:
+    from grainkit.explain import parameter_mapping, parameter_text, select
+
+    entries = select(options.name)
+    print(json.dumps(parameter_mapping(entries)) if options.json else parameter_text(entries))
     return 0
 
 

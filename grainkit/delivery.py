@@ -41,7 +41,7 @@ class StillDelivery:
 
     container: str = param("png", "File format.", choices=tuple(STILL_DEPTHS))
     depth: int = param(8, "Bits per sample, as the container allows; 32 is float.", low=8, high=32, unit="bits")
-    quality: int = param(95, "Quality of a jpeg or webp.", low=1, high=100)
+    quality: int = param(95, "Quality of a jpeg or webp.", low=1, high=100, unit="points")
     subsampling: str = param("4:4:4", "Chroma of a jpeg.", choices=("4:4:4", "4:2:2", "4:2:0"))
     compression: str = param("1", "png: zlib level 0 to 9; tiff: none or deflate.", choices=_COMPRESSIONS)
     max_bytes: int = param(
@@ -61,6 +61,7 @@ class StillDelivery:
     viewing_mm: float = param(
         0.0, "Distance that a print is seen from, which sharpening is sized by; 0 is its diagonal, 250 mm at least.",
         low=0.0, high=20000.0, unit="mm",
+        source="radius of the sharpening: 0.0004 px per px of viewing distance, the usual one for print",
     )  # fmt: skip
 
 
@@ -83,9 +84,17 @@ class ClipDelivery:
     """How a clip is written."""
 
     container: str = param("mp4", "File format; sequence is numbered stills, as `still` says.", choices=CLIP_CONTAINERS)
-    codec: str = param("libx264", "A PyAV encoder name; '' where the container is sequence.")
-    pixel_format: str = param("yuv420p", "An FFmpeg planar format name; '' keeps the source's.")
-    profile: str = param("", "Encoder profile; '' for none.")
+    codec: str = param(
+        "libx264", "What encodes it; '' where the container is sequence.",
+        form="the name of an encoder of FFmpeg's, such as libx264",
+    )  # fmt: skip
+    pixel_format: str = param(
+        "yuv420p", "How samples are stored; '' keeps the source's.",
+        form="the name of a pixel format of FFmpeg's, such as yuv422p10le",
+    )  # fmt: skip
+    profile: str = param(
+        "", "Profile of the stream; '' leaves it to the encoder.", form="a profile that the encoder knows, such as high"
+    )  # fmt: skip
     options: Mapping[str, str] = field(default_factory=dict, metadata={"strings": "Encoder options, all text."})
     audio: str = param("copy", "What happens to sound.", choices=("copy", "none"))
     closed_gop_seconds: float = param(

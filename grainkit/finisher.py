@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.analysis.light import Light
+from grainkit.arguments import GivenSettings, as_assignments
+from grainkit.arrays import Picture, joined, picture_on_card, pictures_of, refuse_other_things
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
@@ -300,49 +302,66 @@ def _samples(plan: Plan) -> RgbSamples | None:
 
 def finish_array(
     rgb: RGB, *, preset: str | Recipe = "social", source_profile: str = NO_PROFILE, seed: int | None = None,
-    settings: tuple[str, ...] = (), backend: str | Backend = "auto", index: int | None = None,
+    settings: GivenSettings = (), backend: str | Backend = "auto", index: int | None = None,
     matte: npt.NDArray[np.float32] | None = None,
 ) -> RGB:  # fmt: skip
-    """The effects of a preset on one picture in memory; size and type stay.
+    """The effects of a preset on pictures in memory; shape and type stay, and the array itself is never changed.
 
-    rgb: (H, W, 3) uint8, uint16 or float32 (1.0 is white), display-encoded like sRGB. It may lie on a GPU, in an
-        array of any library that speaks DLPack or __cuda_array_interface__: then so does the result, a CuPy array.
+    rgb: (H, W, 3) uint8, uint16 or float32 (0 is black, 1.0 white), display-encoded like sRGB. Or grey, (H, W) or
+        (H, W, 1); or (H, W, 4) with straight alpha, which comes back as it is. (B, H, W, 3) is a series: each picture
+        is finished by itself, as it would be alone; frames of a clip, whose texture is to follow the face, go through
+        `Finisher.frames`. Any layout in memory will do. An (H, W, 3) may lie on a GPU, in an array of any library
+        that speaks DLPack or __cuda_array_interface__: then so does the result, a CuPy array.
     source_profile: where the picture comes from (flux, photo, ...), which goes over a preset that is named.
-    seed: replaces the recipe's. settings: overrides such as 'cinema_grain.strength=1'.
+    seed: replaces the recipe's. settings: overrides as for `finish`, {'cinema_grain.strength': 1.5} or
+        'cinema_grain.strength=1.5' in a list.
     index: the frame's number, where the picture is one of a clip: grain is then drawn by it, as in clips. Left out,
         the picture is a still and its grain is drawn by its pixels, so that no two have the same.
-    matte: (H, W) float32 0..1, where skin may be textured instead of where it is found.
-    Raises InputError for another shape or type.
+    matte: (H, W) float32 0..1, where skin may be textured instead of where it is found; (B, H, W) has one for each.
+    Raises InputError for another shape or type, for float samples on the host that reach more than 0.1 beyond
+    0..1 (with what they look like), and for what is no array; RecipeError for settings that are not allowed.
     """
     profile = load_source(source_profile)
     recipe = preset if isinstance(preset, Recipe) else load_recipe(preset, None if profile is None else profile.over)
-    recipe = override(recipe, [*settings, *([] if seed is None else [f"seed={seed}"])])
-    number = index or 0
+    recipe = override(recipe, [*as_assignments(settings), *([] if seed is None else [f"seed={seed}"])])
+    there = on_card(rgb)
+    if not there:
+        refuse_other_things(rgb)
     with Finisher(recipe, backend) as finisher:
-        there = on_card(rgb)
-        if there:
-            rgb = _cuda(finisher.backend).as_array(rgb)
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype.type not in _TYPES.values() or 0 in rgb.shape:
-            raise InputError(
-                f"finish_array takes (height, width, 3) uint8, uint16 or float32, not {rgb.dtype} {tuple(rgb.shape)}"
-            )
-        size = rgb.shape[:2]
-        if matte is not None and (matte.shape != size or matte.dtype != np.float32):
-            raise InputError(f"a matte for this picture is float32 {size}, not {matte.dtype} {tuple(matte.shape)}")
-        color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
-        info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
-        if index is None:
-            info = replace(info, pixels=_digest(rgb, finisher.backend))
-        if not there:
-            rgb = rgb if rgb.flags.c_contiguous else rgb.copy()
-        plan = own_format_plan(info, recipe)
-        _refuse_patches(plan)
-        frame = conformed(Frame(PlanesOfRgb(rgb, color), color, number, rgb=rgb, matte=matte), plan, finisher.backend)
-        if wants_regrain(plan):
-            from grainkit.measured_grain import measure_grain
+        pictures = [picture_on_card(_cuda(finisher.backend).as_array(rgb))] if there else pictures_of(rgb)
+        mattes = _mattes(matte, pictures)
+        done = [_finished(one, own, finisher, index) for one, own in zip(pictures, mattes, strict=True)]
+    return done[0] if there else joined(rgb, done)
 
-            plan, _ = regrained(plan, measure_grain([frame]))
-        ((ready, texture),) = analysed([frame], plan)
-        out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
+
+def _mattes(matte: npt.NDArray[np.float32] | None, pictures: list[Picture]) -> list[npt.NDArray[np.float32] | None]:
+    """The matte of each picture."""
+    if matte is None:
+        return [None] * len(pictures)
+    size = pictures[0].size
+    if matte.dtype != np.float32 or matte.shape not in (size, (len(pictures), *size)):
+        raise InputError(f"a matte for this picture is float32 {size}, not {matte.dtype} {tuple(matte.shape)}")
+    return list(matte) if matte.ndim == 3 else [matte] * len(pictures)
+
+
+def _finished(
+    picture: Picture, matte: npt.NDArray[np.float32] | None, finisher: Finisher, index: int | None
+) -> RGB:
+    """The samples of one picture of an array, finished."""
+    rgb, recipe = picture.samples, finisher.recipe
+    color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
+    info = SourceInfo("array", None, "still", rgb.shape[1], rgb.shape[0], color, rate=Fraction(24))
+    if index is None:
+        info = replace(info, pixels=_digest(rgb, finisher.backend))
+    plan = own_format_plan(info, recipe)
+    _refuse_patches(plan)
+    frame = Frame(PlanesOfRgb(rgb, color), color, index or 0, alpha=picture.alpha, rgb=rgb, matte=matte)
+    frame = conformed(frame, plan, finisher.backend)
+    if wants_regrain(plan):
+        from grainkit.measured_grain import measure_grain
+
+        plan, _ = regrained(plan, measure_grain([frame]))
+    ((ready, texture),) = analysed([frame], plan)
+    out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
     assert out is not None
     return out

@@ -17,7 +17,8 @@ class Param:
 
     Where there are both choices and a pattern, either will do.
 
-    pattern: regular expression that the whole text matches, '' for any. form: the pattern in words.
+    pattern: regular expression that the whole text matches, '' for any. form: the pattern, or what a text is, in words.
+    source: where its default, range or form come from, '' where nothing is measured or written.
     """
 
     help: str
@@ -27,22 +28,30 @@ class Param:
     choices: tuple[str, ...] = ()
     pattern: str = ""
     form: str = ""
+    source: str = ""
 
     def allowed(self) -> str:
         """The allowed values in words, for messages and help."""
         if self.choices:
             return "one of " + ", ".join(self.choices) + (f"; or {self.form}" if self.pattern else "")
-        if self.pattern:
+        if self.pattern or self.form:
             return self.form
-        return f"{self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
+        if math.isinf(self.low) and math.isinf(self.high):
+            return "a text"
+        return f"{_number(self.low)} to {_number(self.high)}" + (f" {self.unit}" if self.unit else "")
+
+
+def _number(value: float) -> str:
+    """A bound, whole ones with all their digits."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
 
 
 def param(
     default: Any, help: str, *, low: float = -math.inf, high: float = math.inf, unit: str = "",
-    choices: tuple[str, ...] = (), pattern: str = "", form: str = "",
+    choices: tuple[str, ...] = (), pattern: str = "", form: str = "", source: str = "",
 ) -> Any:  # fmt: skip
     """A dataclass field that knows its range, unit and meaning."""
-    return field(default=default, metadata={"param": Param(help, unit, low, high, choices, pattern, form)})
+    return field(default=default, metadata={"param": Param(help, unit, low, high, choices, pattern, form, source)})
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
@@ -52,8 +61,8 @@ def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
 
 
 def shown(value: object) -> str:
-    """`value` for a message: its repr, cut to what a line can hold."""
-    text = repr(value)
+    """`value` for a message: its repr in one line, cut to what that can hold."""
+    text = " ".join(line.strip() for line in repr(value).splitlines())
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from grainkit import sidecar
 from grainkit.analysis.light import Light
+from grainkit.arguments import GivenRate, GivenSettings, as_assignments, as_frames, as_place, as_rate
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.codec.job import Reading, adapted, cost, patched, refuse_patches, wanted
@@ -103,7 +104,7 @@ class Report:
 
 
 def resolve_recipe(
-    preset: str | None, recipe: str | Path | Recipe | None, settings: Iterable[str], seed: int | None,
+    preset: str | Recipe | None, recipe: str | Path | Recipe | None, settings: Iterable[str], seed: int | None,
     *, piped: bool = False, profile: SourceProfile | None = None,
 ) -> Recipe:  # fmt: skip
     """The recipe asked for, with overrides. Nothing asked: `social`, or `video` for a pipe.
@@ -112,6 +113,7 @@ def resolve_recipe(
     """
     if preset is not None and recipe is not None:
         raise RecipeError("give a preset or a recipe, not both; a recipe can say `extends: PRESET`")
+    recipe = preset if isinstance(preset, Recipe) else recipe
     if not isinstance(recipe, Recipe):
         name = str(recipe if recipe is not None else preset or ("video" if piped else "social"))
         if not name.endswith(RECIPE_ENDINGS) and name not in preset_names() and Path(name).exists():
@@ -125,16 +127,16 @@ def finish(
     input: str | Path,
     output: str | Path | None = None,
     *,
-    preset: str | None = None,
+    preset: str | Recipe | None = None,
     recipe: str | Path | Recipe | None = None,
     source_profile: str = NO_PROFILE,
     seed: int | None = None,
-    settings: Collection[str] = (),
+    settings: GivenSettings = (),
     backend: str | Backend = "auto",
     device_memory: int | None = None,
     hwaccel: str = "",
     frames: tuple[int, int | None] = (0, None),
-    rate: Fraction | None = None,
+    rate: GivenRate | None = None,
     pilot: bool = False,
     grain_table: str | Path | None = None,
     grain_table_out: str | Path | None = None,
@@ -158,11 +160,13 @@ def finish(
     preset, recipe: a preset's name, or a recipe, its file or an earlier sidecar; `social` where neither is given.
     source_profile: where the picture comes from (flux, photo, ...); auto is what a sidecar that is replayed declares,
         and nothing for all else.
-    settings: overrides such as 'cinema_grain.strength=1'. seed: replaces the recipe's.
+    settings: overrides, as a mapping (flat or nested) such as {'cinema_grain.strength': 1.5}, or as KEY=VALUE in a
+        list. seed: replaces the recipe's.
     backend: auto, cpu or cuda, or one that is open already, which stays open. device_memory: bytes that a
         backend opened here may take on the card, None for most of what is free.
     hwaccel: 'cuda' decodes a clip on the card, for backend cuda (experimental: it has not run on a card).
-    frames: (first, end) by absolute number, end excluded. rate: of a numbered sequence, frames per second.
+    frames: (first, end) by absolute number, end excluded; None for to the last.
+    rate: of a numbered sequence, frames per second: 25, 23.976 (which is 24000/1001), '30000/1001' or a Fraction.
     pilot: a still also gets a clean 16-bit picture of its own size, without grain.
     grain_table: a film grain table (filmgrn1) that stands in for the recipe's grain where that is carried as metadata.
     grain_table_out: where to write what is carried as such a table.
@@ -183,6 +187,9 @@ def finish(
     encoder fails. Output, pilot and sidecar appear together; whatever is raised, none of them is left behind.
     """
     started = time.monotonic()
+    input, output = as_place(input, "input"), None if output is None else as_place(output, "output")
+    matte = None if matte is None else as_place(matte, "matte")
+    settings, rate, frames = as_assignments(settings), as_rate(rate), as_frames(frames)
     source_profile = declared_source(source_profile, recipe)
     profile = load_source(source_profile)
     like = _reference(grain_like, grain_table, max_pixels)
@@ -366,14 +373,16 @@ def _skipped(
 
 
 def dry_run(
-    input: str | Path, output: str | Path | None = None, *, preset: str | None = None,
+    input: str | Path, output: str | Path | None = None, *, preset: str | Recipe | None = None,
     recipe: str | Path | Recipe | None = None, source_profile: str = NO_PROFILE, seed: int | None = None,
-    settings: Iterable[str] = (), frames: tuple[int, int | None] = (0, None), rate: Fraction | None = None,
+    settings: GivenSettings = (), frames: tuple[int, int | None] = (0, None), rate: GivenRate | None = None,
     pilot: bool = False, overwrite: bool = False, allow_truncated: bool = False, matte: str | Path | None = None,
     adapt: bool | None = None, grain_like: str | Path | None = None, stdin: BinaryIO | None = None,
     max_pixels: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
+    input, output = as_place(input, "input"), None if output is None else as_place(output, "output")
+    settings, rate, frames = as_assignments(settings), as_rate(rate), as_frames(frames)
     source_profile = declared_source(source_profile, recipe)
     profile = load_source(source_profile)
     like = _reference(grain_like, None, max_pixels)

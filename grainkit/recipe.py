@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from grainkit.catalogue import MAX_SEED, SEED, catalogue, nearest_keys
 from grainkit.delivery import STILL_DEPTHS, Delivery
 from grainkit.effects import EFFECTS
 from grainkit.errors import RecipeError
@@ -30,11 +31,14 @@ from grainkit.updated import require_keys, updated
 
 __all__ = [
     "KINDS",
+    "MAX_SEED",
     "Adapt",
+    "Layer",
     "Proxy",
     "Recipe",
     "Targets",
     "fingerprint",
+    "layers",
     "load_recipe",
     "override",
     "parse_recipe",
@@ -56,7 +60,6 @@ KINDS = ("still", "clip")
 #: Ending of the files that tell how an output was made; each holds a recipe.
 SIDECAR_SUFFIX = ".grainkit.txt"
 
-MAX_SEED = 2**32 - 1
 _MAX_FILE = 1 << 20
 _MAX_DEPTH = 16
 _MAX_VALUES = 20_000
@@ -72,7 +75,6 @@ _FILE_OPTIONS = (
 #: What a value may hold of slashes: rates and ratios.
 _RATIO = re.compile(r"-?\d+/\d+")
 _NAME = re.compile(r"\w[\w .-]*(/\w[\w .-]*)*")
-_SEED = Param("Number that all noise is drawn by.", low=0, high=MAX_SEED)
 
 #: Parameter values by effect and parameter.
 Settings = Mapping[str, Mapping[str, Any]]
@@ -138,6 +140,40 @@ def load_recipe(name_or_path: str | Path, profiled: Callable[[Recipe], Recipe] |
 def parse_recipe(text: str, where: str = "recipe") -> Recipe:
     """The recipe in YAML `text`; `where` names it in messages. It may extend presets and paths from here."""
     return _build(read_mapping(text, where), where, Path(), (where,))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One of the recipes that a recipe is made of: a preset's or file's name, and what it says itself."""
+
+    name: str
+    values: Mapping[str, Any]
+
+    @property
+    def source(self) -> tuple[str, ...]:
+        return tuple(self.values.get("source", ()))
+
+    @property
+    def checked_on(self) -> str:
+        return str(self.values.get("checked_on", ""))
+
+
+def layers(name_or_path: str | Path) -> list[Layer]:
+    """The recipes that this one is made of, from the one that extends none up to itself; errors as of `load_recipe`."""
+    load_recipe(name_or_path)  # which checks them all, so that they can be read here without a question
+    found: list[Layer] = []
+    asked: str | None = str(name_or_path)
+    folder = Path()
+    while asked is not None:
+        if asked.endswith(_SUFFIXES):
+            path = folder / asked
+            values, folder = read_mapping(_file_text(path, ""), str(path)), path.parent
+            values = values["recipe"] if asked.endswith(SIDECAR_SUFFIX) else values
+        else:
+            values = read_mapping(_presets()[asked].read_text(encoding="utf-8"), f"preset {asked}")
+        found.insert(0, Layer(asked, values))
+        asked = values.get("extends")
+    return found
 
 
 def _presets() -> dict[str, Traversable]:
@@ -444,7 +480,7 @@ def _day(_: str, value: object, where: str) -> str:
 
 
 def _seed(_: int, value: object, where: str) -> int:
-    seed: int = checked(_SEED, 0, value, where)
+    seed: int = checked(SEED, 0, value, where)
     return seed
 
 
@@ -527,11 +563,21 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     """
     values: dict[str, Any] = {}
     for assignment in assignments:
-        key, equals, text = assignment.partition("=")
+        key, equals, text = (part.strip() for part in assignment.partition("="))
         if not equals or not key:
-            raise RecipeError(f"--set {assignment}: write it as KEY=VALUE, such as delivery.fit=cover")
+            raise RecipeError(f"--set {assignment}: write it as KEY=VALUE, such as {_example(key)}")
         _assign(values, key, _scalar(assignment, text))
     return _applied(recipe, values, "--set")
+
+
+def _example(key: str) -> str:
+    """An assignment to the parameter that is meant, as far as that can be told."""
+    near = nearest_keys(re.split(r"[:\s]", key, maxsplit=1)[0])
+    if not near:
+        return "delivery.fit=cover"
+    entry = catalogue()[near[0]]
+    value = {True: "true", False: "false"}[entry.default] if isinstance(entry.default, bool) else entry.default
+    return f"{entry.key}={value:g}" if isinstance(value, float) else f"{entry.key}={value}"
 
 
 def _scalar(assignment: str, text: str) -> Any:
@@ -547,10 +593,7 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
     if first in EFFECTS:
         first, *rest = ["effects", *key.split(".", 3)]
     if first not in _KEYS:
-        known = [*EFFECTS, *_KEYS]
-        raise RecipeError(
-            f"--set {key}: no effect or key '{first}'{nearest(first, known)}; there are: {', '.join(known)}"
-        )
+        raise RecipeError(f"--set {key}: {_unknown(key, first)}")
     *above, last = [first, *rest]
     place = values
     for part in above:
@@ -560,6 +603,15 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
     if isinstance(place.get(last), dict):
         raise RecipeError(f"--set {key}: keys below it were already set")
     place[last] = value
+
+
+def _unknown(key: str, first: str) -> str:
+    known = [*EFFECTS, *_KEYS]
+    found = nearest_keys(key)
+    near = f"; did you mean {' or '.join(found)}?" if found else nearest(first, known)
+    if "." not in key:
+        return f"no key '{key}'{near} (`grainkit params` lists them all)"
+    return f"no effect or key '{first}'{near} (there are: {', '.join(known)})"
 
 
 # From a recipe to values

@@ -19,8 +19,8 @@ class Proxy:
     """
 
     codec: str = param("jpeg", "What encodes it.", choices=("jpeg", "x264", "x265", "vp9", "av1"))
-    quality: int = param(0, "Quality of a jpeg.", low=0, high=100)
-    crf: int = param(0, "Constant rate factor of a video encode.", low=0, high=63)
+    quality: int = param(0, "Quality of a jpeg.", low=0, high=100, unit="points")
+    crf: int = param(0, "Constant rate factor of a video encode.", low=0, high=63, unit="CRF")
     kbps: int = param(0, "Mean bit rate of a video encode.", low=0, high=1_000_000, unit="kb/s")
     width: int = param(0, "Width of the box it is shrunk to first; 0 leaves it free.", low=0, high=65536, unit="px")
     height: int = param(0, "Height of the box it is shrunk to first; 0 leaves it free.", low=0, high=65536, unit="px")
@@ -54,7 +54,10 @@ class Targets:
     luma_given_up: float = param(
         2.5, "Largest mean loss of luma in highlights.", low=0.0, high=255.0, unit="codes of 255"
     )
-    cambi: float = param(2.0, "Largest banding index on smooth areas.", low=0.0, high=24.0)
+    cambi: float = param(
+        2.0, "Largest banding index on smooth areas.", low=0.0, high=24.0, unit="CAMBI",
+        source="Tandon et al., CAMBI: Contrast-aware Multiscale Banding Index, PCS 2021; 5 is slightly annoying",
+    )  # fmt: skip
     dead: float = param(
         0.05, "Largest share of skin blocks that lose over half their texture.", low=0.0, high=1.0, unit="of blocks"
     )
@@ -75,7 +78,7 @@ class Adapt:
 
     still: bool = param(False, "Are stills adapted unless told otherwise?")
     clip: bool = param(False, "Are clips adapted unless told otherwise?")
-    rounds: int = param(4, "Most times that the sample is encoded.", low=1, high=4)
+    rounds: int = param(4, "Most times that the sample is encoded.", low=1, high=4, unit="rounds")
     weaker: float = param(0.6, "Least strength of grain, of the recipe's own.", low=0.0, high=1.0, unit="x")
     stronger: float = param(2.0, "Most strength of grain, of the recipe's own.", low=1.0, high=8.0, unit="x")
     coarser: float = param(1.5, "Largest grain, of the recipe's own size.", low=1.0, high=4.0, unit="x")
@@ -83,4 +86,5 @@ class Adapt:
     locked: float = param(
         0.0, "Most strength of locked grain that a clip may get in place of animated grain which its proxies lose; 0 "
         "keeps the carrier.", low=0.0, high=8.0, unit="codes of 255",
+        source="looked at at 200 %: 1.5 and 2 codes pass for the skin's own grain, at 3 skin looks mottled",
     )  # fmt: skip

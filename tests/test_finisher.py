@@ -53,12 +53,8 @@ def test_grain_of_an_array_keeps_the_mean():
 
 
 @pytest.mark.parametrize(
-    "rgb",
-    [
-        np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float64),
-        np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 3), np.int16),
-    ],
-)  # fmt: skip
+    "rgb", [np.zeros((4, 4, 3), np.float64), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 3), np.int16)]
+)
 def test_other_arrays_are_refused(rgb):
     with pytest.raises(InputError, match="uint8, uint16 or float32"):
         grainkit.finish_array(rgb)

@@ -422,7 +422,7 @@ def test_overrides_reach_every_kind_of_key():
         ("cinema_grain.strength=30", "--set: cinema_grain.strength = 30 is outside 0 to 24 codes of 255"),
         (
             "cinma_grain.strength=3",
-            "--set cinma_grain.strength: no effect or key 'cinma_grain'; did you mean cinema_grain?",
+            "--set cinma_grain.strength: no effect or key 'cinma_grain'; did you mean cinema_grain.strength?",
         ),
         ("cinema_grain.strength", "--set cinema_grain.strength: write it as KEY=VALUE"),
         ("=3", "--set =3: write it as KEY=VALUE"),

@@ -80,10 +80,12 @@ class CinemaGrain(Parameters):
     film: str = param(
         NO_FILM, "Film gauge: gives the size in place of `size`, and a little more or less than `strength`, which is "
         "what 35 mm would show.", choices=(NO_FILM, *FILM_FORMATS),
+        source="camera apertures of the gauges, Selwyn's law; the grain's own 10.5 um were chosen by eye",
     )  # fmt: skip
     curve: str = param(
         "film", "How the amount follows luma: by name, or as points.", choices=tuple(CURVES),
         pattern=rf"{_POINT}(,{_POINT})+", form="LUMA:SHARE points of 0 to 1 such as 0:0.1,0.3:1,1:0",
+        source="midtone: the Boolean grain model (Newson 2017); film: a negative printed to positive",
     )  # fmt: skip
     shadows: float = param(1.0, "Amount in the shadows, over the curve.", low=0.0, high=3.0, unit="x")
     midtones: float = param(1.0, "Amount in the middle tones, over the curve.", low=0.0, high=3.0, unit="x")
@@ -100,9 +102,15 @@ class CinemaGrain(Parameters):
         unit="x",
     )  # fmt: skip
     chroma: float = param(0.25, "Colour grain relative to luma grain.", low=0.0, high=1.0, unit="x")
-    cb: float = param(BLUE_GAIN, "Amount of Cb (blue to yellow) relative to `chroma`.", low=0.0, high=3.0, unit="x")
+    cb: float = param(
+        BLUE_GAIN, "Amount of Cb (blue to yellow) relative to `chroma`.", low=0.0, high=3.0, unit="x",
+        source="blue is the noisiest layer of colour film, and the coarsest",
+    )  # fmt: skip
     cr: float = param(1.0, "Amount of Cr (red to cyan) relative to `chroma`.", low=0.0, high=3.0, unit="x")
-    cb_size: float = param(BLUE_GAIN, "Size of Cb grain relative to luma grain.", low=0.3, high=4.0, unit="x")
+    cb_size: float = param(
+        BLUE_GAIN, "Size of Cb grain relative to luma grain.", low=0.3, high=4.0, unit="x",
+        source="blue is the noisiest layer of colour film, and the coarsest",
+    )  # fmt: skip
     cr_size: float = param(1.0, "Size of Cr grain relative to luma grain.", low=0.3, high=4.0, unit="x")
     regrain: bool = param(False, "Measure the grain that the picture has, and add only what it lacks by luma.")
     hold: int = param(0, "Frames that share one grain; 0 holds 2 from 48 fps up, else 1.", low=0, high=8, unit="frames")

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from grainkit.arguments import GivenRate, as_place, as_rate
 from grainkit.errors import InputError
 from grainkit.io.base import MAX_MOVING, MAX_STILL, Source, no_such_frames
 from grainkit.io.formats import HEAD, foreign_still, still_format
@@ -20,17 +21,18 @@ __all__ = ["open_source"]
 
 def open_source(
     spec: str | Path, *, start: int = 0, stop: int | None = None, allow_truncated: bool = False,
-    rate: Fraction | None = None, stdin: BinaryIO | None = None, hwaccel: str = "", max_pixels: int | None = None,
+    rate: GivenRate | None = None, stdin: BinaryIO | None = None, hwaccel: str = "", max_pixels: int | None = None,
 ) -> Source:  # fmt: skip
     """The source that `spec` names: `-` (Y4M on `stdin`), a pattern like f_%05d.png, a folder, a still or a clip.
 
     start, stop: frames start to stop - 1, by absolute number; a still has frame 0 alone.
     allow_truncated: make do with what can be read of a clip that is cut short.
-    rate: frames per second of a sequence, 24 when None; other sources know their own.
+    rate: frames per second of a sequence, 24 when None (25, 23.976, '30000/1001'); other sources know their own.
     hwaccel: 'cuda' decodes clips on the card and leaves their frames there (experimental), for the CUDA backend.
     max_pixels: a picture of more is refused before it is decoded; None is MAX_STILL, or MAX_MOVING of a clip or pipe.
     Raises InputError for what is missing, damaged, too large or not a picture.
     """
+    spec, rate = as_place(spec, "input"), as_rate(rate)
     with doing(f"reading {spec}"):
         return _opened(spec, start, stop, allow_truncated, rate, stdin, hwaccel, max_pixels)
 

@@ -347,3 +347,9 @@ def test_grain_too_coarse_for_the_cards_shared_memory_is_refused(install):
     coarse = replace(JOB, grain=replace(JOB.grain, size=4.0), side=8000)
     with pytest.raises(BackendUnavailable, match=r"cinema_grain\.size smaller"):
         coarse.finish(CudaBackend())
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 4), (2, 20, 30, 3)])
+def test_other_shapes_on_the_card_are_refused(shape, card):
+    with pytest.raises(InputError, match="of arrays on a GPU finish_array takes"):
+        grainkit.finish_array(card.asarray(np.zeros(shape, np.uint8)), backend="cuda", preset="social")
