@@ -50,6 +50,7 @@ class Right:
     near: codes (of a float: units) that samples may be off on average, and twelve times as many at most; 0 is exact.
     meaning: fields of `Color` by name, and what they must be. notes: patterns, each of which a note must hold.
     times: seconds of every frame from the first, where they are asked. carries: see Carried.
+    alpha_excuse: a pattern of the note without which alpha may not be missing, '' where it never may.
     or_refused: where a refusal is as good: a pattern of its words. exact: do the pixels come back from the delivery?
     """
 
@@ -59,6 +60,7 @@ class Right:
     notes: tuple[str, ...] = ()
     times: tuple[Fraction, ...] = ()
     carries: tuple[Carried, ...] = ()
+    alpha_excuse: str = ""
     or_refused: str = ""
     exact: bool = True
 

@@ -71,6 +71,8 @@ _PACKED: Mapping[str, tuple[int, tuple[int, ...]]] = {
     "0rgb": (4, (1, 2, 3)), "0bgr": (4, (3, 2, 1)), "ya8": (2, (0, 1)), "ya16le": (2, (0, 1)),
     "rgb48le": (3, (0, 1, 2)), "rgba64le": (4, (0, 1, 2, 3)),
 }  # fmt: skip
+#: Cb and Cr woven into one plane: empty low bits below each sample.
+_SEMIPLANAR = {"nv12": 0, "p010le": 6}
 
 
 def planes_of(frame: av.VideoFrame) -> list[Array]:
@@ -79,6 +81,8 @@ def planes_of(frame: av.VideoFrame) -> list[Array]:
     for plane, component in zip(frame.planes, frame.format.components, strict=False):
         stored = np.dtype("<f4" if "f32" in frame.format.name else "<u2" if component.bits > 8 else "u1")
         step = _PACKED.get(frame.format.name, (1, ()))[0]
+        if found and frame.format.name in _SEMIPLANAR:
+            step = 2
         rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)  # type: ignore[call-overload]
         found.append(rows[:, : plane.width * step * stored.itemsize].copy().view(stored).astype(stored.newbyteorder("=")))
     return found
@@ -98,6 +102,9 @@ def frame_samples(frame: av.VideoFrame) -> Picture:
         bits = frame.format.components[0].bits
         scaled = [plane if bits in (8, 16, 32) else _filled(plane, bits) for plane in raw]
         return Picture((np.dstack((scaled[2], scaled[0], scaled[1])),), scaled[3] if len(scaled) == 4 else None)
+    if name in _SEMIPLANAR:
+        luma, chroma = (plane >> _SEMIPLANAR[name] for plane in raw[:2])
+        return Picture((luma, np.ascontiguousarray(chroma[:, 0::2]), np.ascontiguousarray(chroma[:, 1::2])))
     if name.startswith("gray"):
         return Picture((raw[0],))
     return Picture(tuple(raw[:3]), raw[3] if len(raw) == 4 else None)
@@ -151,7 +158,8 @@ def _texts(path: Path, value: Mapping[str, str]) -> bool:
         with Image.open(path) as image:
             image.load()
             found = dict(image.text)  # type: ignore[attr-defined]
-        return all(found.get(key) == text for key, text in value.items())
+        block = _png_chunk(path, b"eXIf") or b""
+        return all(found.get(key) == text or text.encode() in block for key, text in value.items())
     data = path.read_bytes()
     return all(
         any(form in data for form in _written(text)) for text in value.values()

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -244,6 +244,8 @@ def _judged_pixels(expects: Right, seen: Seen) -> Iterator[Finding]:
         yield Finding("wrong", f"{len(found)} pictures, not {len(expects.pictures)}")
         return
     for number, (wanted, got) in enumerate(zip(expects.pictures, found, strict=False)):
+        if got.alpha is None and expects.alpha_excuse:
+            wanted = replace(wanted, alpha=None)
         apart = difference(wanted, got, expects.near)
         if apart:
             where = f"picture {number}: " if len(found) > 1 else ""
@@ -353,6 +355,8 @@ def _judged_delivery(case: Case, seen: Seen, room: Path, output: Path, notes: li
     for pattern in expects.notes:
         if not re.search(pattern, joined):
             yield Finding("silent", f"no note that says {pattern!r}")
+    if expects.alpha_excuse and seen.frames[0].alpha is None and not re.search(expects.alpha_excuse, joined):
+        yield Finding("silent", "alpha is left behind, and no note says so")
     if not files:
         yield Finding("wrong", "nothing was delivered")
         return

@@ -282,9 +282,9 @@ def _told(place: str, output: str, rng: np.random.Generator) -> tuple[bytes, Dra
     samples = noise(rng, *size(rng), 3, np.uint8)
     late = bool(rng.integers(2))
     data = png(samples, RGB, 8, rng, before=[] if late else made, after=made if late else [])
-    right = Right(
-        (Picture((samples,)),), exact=output.endswith(".png"), carries=(Carried("texts", texts, "text|prompt|param"),)
-    )
+    # In JPEG and WebP there is a place where these tools look for them; TIFF has none that they know.
+    excuse = "text|prompt|param" if output.endswith(".tif") else "(?!)"
+    right = Right((Picture((samples,)),), exact=output.endswith(".png"), carries=(Carried("texts", texts, excuse),))
     return data, Drawn("", right, output=output, preset="video" if output.endswith((".png", ".webp")) else "social")
 
 
