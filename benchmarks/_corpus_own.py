@@ -1,0 +1,1 @@
+def judged_folder(*a,**k): return 0
