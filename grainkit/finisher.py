@@ -344,9 +344,7 @@ def _mattes(matte: npt.NDArray[np.float32] | None, pictures: list[Picture]) -> l
     return list(matte) if matte.ndim == 3 else [matte] * len(pictures)
 
 
-def _finished(
-    picture: Picture, matte: npt.NDArray[np.float32] | None, finisher: Finisher, index: int | None
-) -> RGB:
+def _finished(picture: Picture, matte: npt.NDArray[np.float32] | None, finisher: Finisher, index: int | None) -> RGB:
     """The samples of one picture of an array, finished."""
     rgb, recipe = picture.samples, finisher.recipe
     color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
