@@ -38,15 +38,20 @@ def noted(items: Iterable[T], what: str) -> Iterator[T]:
 
 def in_one_line(error: BaseException) -> str:
     """What the user is told of an error that nobody foresaw."""
+    return (
+        f"{what_failed(error)}; nobody foresaw this: please report it with what the command prints when --debug is "
+        "added, and with what `grainkit doctor` says"
+    )
+
+
+def what_failed(error: BaseException) -> str:
+    """What was being done, which library failed, and with what."""
     words = " ".join(str(error).split())
     if len(words) > _LONGEST:
         words = f"{words[:_LONGEST].rstrip()} …"
     said = f"{type(error).__name__}: {words}" if words else type(error).__name__
     meanwhile = _done_meanwhile(error)
-    return (
-        f"{meanwhile}{', ' if meanwhile else ''}{_library(error)} failed with {said}; nobody foresaw this: please "
-        "report it with what the command prints when --debug is added, and with what `grainkit doctor` says"
-    )
+    return f"{meanwhile}{', ' if meanwhile else ''}{_library(error)} failed with {said}"
 
 
 def _done_meanwhile(error: BaseException) -> str:
