@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from grainkit.errors import GrainkitError
+
 T = TypeVar("T")
 
 #: How a note of `doing` begins; libraries put notes of their own on errors.
@@ -18,12 +20,14 @@ _LONGEST = 240
 
 @contextmanager
 def doing(what: str) -> Iterator[None]:
-    """An error that leaves the block is noted to have come up while `what`, such as 'reading clip.mp4'.
+    """An unforeseen error that leaves the block is noted to have come up while `what`, such as 'reading clip.mp4'.
 
     Where blocks lie within each other the innermost is told.
     """
     try:
         yield
+    except GrainkitError:
+        raise
     except Exception as error:
         if not _done_meanwhile(error):
             error.add_note(f"{_WHILE}{what}")

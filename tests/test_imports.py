@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "analysis*": [*VALUES, "analysis*", "weigh"],
     "backends*": [*VALUES, "backends*", "cores", "effects*", "resample", "texture.term", "uncounted", "weigh"],
     "io*": [*VALUES, "delivery", "io*", "unforeseen"],
-    "unforeseen": [],
+    "unforeseen": ["errors"],
     "recipe": ["delivery", "effects", "errors", "params", "targets", "updated"],
     "source_profile": ["errors", "params", "recipe", "updated"],
     "sidecar": ["__version__", "effects", "errors", "io.pending", "params", "recipe"],
