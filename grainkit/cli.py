@@ -566,10 +566,8 @@ def _params(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from grainkit.doctor import examine, selfcheck
 
-    findings = examine()
-    checked = selfcheck() if options.selfcheck else []
-    findings += checked
-    status = 0 if all(f.works for f in checked) else 1
+    findings = [*examine(), *(selfcheck() if options.selfcheck else [])]
+    status = int(any(f.broken for f in findings))
     if options.json:
         print(json.dumps({"findings": [f.as_mapping() for f in findings]}))
         return status

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, requires
 from itertools import chain
 from typing import Any
 
 from grainkit import sidecar
 from grainkit.backends import open_backend
-from grainkit.errors import BackendUnavailable
+from grainkit.errors import BackendUnavailable, GrainkitError, OutputError
+from grainkit.unforeseen import doing, what_failed
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what it is, whether it works, what was found, how to mend it ('' if it works)."""
+    """One thing that was looked at: what it is, whether it works, what was found, how to mend it ('' if it works).
+
+    broken: it is here and does not do what it should; not so where it is just not here, as most machines have no CUDA.
+    """
 
     what: str
     works: bool
     detail: str
     remedy: str = ""
+    broken: bool = False
 
     def as_mapping(self) -> dict[str, Any]:
         return asdict(self)
@@ -29,8 +36,6 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at versions, backends, encoders and room for temporary files."""
-    from grainkit.io.video import library_versions, probe_encoders
-
     findings = [Finding("versions", True, ", ".join(f"{k} {v}" for k, v in sidecar.versions().items()))]
     for name in ("cpu", "cuda"):
         try:
@@ -39,16 +44,64 @@ def examine() -> list[Finding]:
             backend.close()
         except BackendUnavailable as error:
             findings.append(Finding(f"backend {name}", False, "not available", str(error)))
-    findings.append(Finding("ffmpeg", True, ", ".join(f"{k} {v}" for k, v in library_versions().items())))
-    for encoder, there in probe_encoders().items():
-        remedy = "" if there else f"this build of PyAV has no {encoder}; install the `av` wheel from the package index"
-        findings.append(Finding(f"encoder {encoder}", there, "present" if there else "missing", remedy))
+    temporary = _temporary_folder()
+    if temporary.works:
+        findings += _clips()
     free = shutil.disk_usage(os.getcwd()).free / 2**30
     writable = os.access(os.getcwd(), os.W_OK)
     remedy = "" if writable else "outputs are written beside their inputs; choose a folder you may write to with -o"
     findings.append(Finding("this folder", writable, f"{free:.1f} GiB free", remedy))
-    findings.append(Finding("temporary folder", True, tempfile.gettempdir()))
+    findings.append(temporary)
     return findings
+
+
+def _temporary_folder() -> Finding:
+    try:
+        return Finding("temporary folder", True, tempfile.gettempdir())
+    except FileNotFoundError as error:
+        remedy = "set TMPDIR to a folder you may write to; no clip was tried without one"
+        return Finding("temporary folder", False, str(error.strerror or error), remedy, broken=True)
+
+
+def _clips() -> list[Finding]:
+    """FFmpeg, and each encoder of it: a tiny clip is encoded, opened and decoded again."""
+    again = f"install PyAV again: pip install --force-reinstall '{_requirement('av')}'"
+    try:
+        with doing("loading PyAV"):
+            from grainkit.clip_check import TRIALS, check_encoder
+            from grainkit.io.video import library_versions, probe_encoders
+
+            findings = [Finding("ffmpeg", True, ", ".join(f"{k} {v}" for k, v in library_versions().items()))]
+            present = probe_encoders()
+    except Exception as error:
+        return [Finding("ffmpeg", False, what_failed(error), again, broken=True)]
+    for name, there in present.items():
+        what = f"encoder {name}"
+        if not there:
+            remedy = f"this build of PyAV has no {name}; install the `av` wheel from the package index"
+            findings.append(Finding(what, False, "missing", remedy))
+            continue
+        try:
+            if name in TRIALS:
+                check_encoder(name)
+        except Exception as error:
+            detail = str(error) if isinstance(error, GrainkitError) else what_failed(error)
+            room = f"make room in {tempfile.gettempdir()}, or set TMPDIR to another folder"
+            findings.append(
+                Finding(what, False, detail, room if isinstance(error, OutputError) else again, broken=True)
+            )
+        else:
+            findings.append(Finding(what, True, "encodes, and decodes again" if name in TRIALS else "present"))
+    return findings
+
+
+def _requirement(package: str) -> str:
+    """A package with the versions that grainkit is made for."""
+    try:
+        needs = requires("grainkit") or []
+    except PackageNotFoundError:
+        needs = []
+    return next((need for need in needs if re.match(rf"{re.escape(package)}\b(?!-)", need)), package)
 
 
 def selfcheck() -> list[Finding]:
@@ -58,7 +111,7 @@ def selfcheck() -> list[Finding]:
     try:
         backend = open_backend("cuda")
     except BackendUnavailable as error:
-        return [Finding("selfcheck", False, "there is no CUDA backend to check here", str(error))]
+        return [Finding("selfcheck", False, "there is no CUDA backend to check here", str(error), broken=True)]
     reference = open_backend("cpu")
     findings = []
     try:
@@ -70,7 +123,7 @@ def selfcheck() -> list[Finding]:
                 else (f"{outcome.differing} of {outcome.samples} samples differ, by up to {outcome.largest:g} codes")
             )
             remedy = "" if same else f"report it with this line and: {backend.describe()}; until then --backend cpu"
-            findings.append(Finding(f"selfcheck {outcome}", same, detail, remedy))
+            findings.append(Finding(f"selfcheck {outcome}", same, detail, remedy, broken=not same))
     finally:
         backend.close()
         reference.close()

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from grainkit.errors import GrainkitError
+
 T = TypeVar("T")
 
 #: How a note of `doing` begins; libraries put notes of their own on errors.
@@ -18,12 +20,14 @@ _LONGEST = 240
 
 @contextmanager
 def doing(what: str) -> Iterator[None]:
-    """An error that leaves the block is noted to have come up while `what`, such as 'reading clip.mp4'.
+    """An unforeseen error that leaves the block is noted to have come up while `what`, such as 'reading clip.mp4'.
 
     Where blocks lie within each other the innermost is told.
     """
     try:
         yield
+    except GrainkitError:
+        raise
     except Exception as error:
         if not _done_meanwhile(error):
             error.add_note(f"{_WHILE}{what}")
@@ -38,15 +42,20 @@ def noted(items: Iterable[T], what: str) -> Iterator[T]:
 
 def in_one_line(error: BaseException) -> str:
     """What the user is told of an error that nobody foresaw."""
+    return (
+        f"{what_failed(error)}; nobody foresaw this: please report it with what the command prints when --debug is "
+        "added, and with what `grainkit doctor` says"
+    )
+
+
+def what_failed(error: BaseException) -> str:
+    """What was being done, which library failed, and with what."""
     words = " ".join(str(error).split())
     if len(words) > _LONGEST:
         words = f"{words[:_LONGEST].rstrip()} …"
     said = f"{type(error).__name__}: {words}" if words else type(error).__name__
     meanwhile = _done_meanwhile(error)
-    return (
-        f"{meanwhile}{', ' if meanwhile else ''}{_library(error)} failed with {said}; nobody foresaw this: please "
-        "report it with what the command prints when --debug is added, and with what `grainkit doctor` says"
-    )
+    return f"{meanwhile}{', ' if meanwhile else ''}{_library(error)} failed with {said}"
 
 
 def _done_meanwhile(error: BaseException) -> str:

@@ -118,7 +118,8 @@ def test_doctor(run):
     status, out, _ = run("doctor")
     assert status == 0
     assert "backend cpu" in out
-    assert {"what": "encoder libx264", "works": True, "detail": "present", "remedy": ""} in json.loads(
+    detail = "encodes, and decodes again"
+    assert {"what": "encoder libx264", "works": True, "detail": detail, "remedy": "", "broken": False} in json.loads(
         run("doctor", "--json")[1]
     )["findings"]
 

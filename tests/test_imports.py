@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "analysis*": [*VALUES, "analysis*", "weigh"],
     "backends*": [*VALUES, "backends*", "cores", "effects*", "resample", "texture.term", "uncounted", "weigh"],
     "io*": [*VALUES, "arguments", "delivery", "io*", "unforeseen"],
-    "unforeseen": [],
+    "unforeseen": ["errors"],
     "catalogue": ["delivery", "effects", "params", "targets"],
     "explain": ["catalogue", "effects", "errors", "params", "recipe"],
     "recipe": ["catalogue", "delivery", "effects", "errors", "params", "targets", "updated"],
