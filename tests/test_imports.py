@@ -156,7 +156,7 @@ MAY_IMPORT: dict[str, list[str]] = {
 }
 #: Library to the modules (patterns) that may import it.
 ONLY_IN: dict[str, list[str]] = {
-    "av": ["io.video", "io.container_tags", "io.cuda_decode", "io.field_order", "codec.encoder"],
+    "av": ["io.video", "io.container_tags", "io.cuda_decode", "io.field_order", "io.vpx_alpha", "codec.encoder"],
     "cupy": ["backends.cuda"],
     "yaml": ["recipe"],
     "cv2": ["io.*", "analysis.*", "texture.*", "locked.*", "codec.*", "output_sharpening"],

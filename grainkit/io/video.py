@@ -40,7 +40,7 @@ from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io import cuda_decode, field_order, pixel_formats
+from grainkit.io import cuda_decode, field_order, pixel_formats, vpx_alpha
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
 from grainkit.io.container_tags import as_written, plan_tags
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
@@ -75,7 +75,7 @@ _MAX_TIMESCALE = (1 << 31) - 1
 #: Container metadata that describes the old file, not its content.
 _OWN_TO_FILE = re.compile(
     r"major_brand|minor_version|compatible_brands|encoder|rotate|duration(-.*)?|bps(-.*)?|number_of_.*|_statistics_.*"
-    r"|vendor_id|xmp|timecode",
+    r"|vendor_id|xmp|timecode|alpha_mode",
     re.IGNORECASE,
 )
 #: HDR metadata that follows the picture from frame to frame.
@@ -135,8 +135,9 @@ class VideoSource:
             context = self._stream.codec_context
             check_pixels(f"{self._name}: ", context.width, context.height, max_pixels)
             # What the header says is not what every frame must have.
-            context.options = {"max_pixels": str(max_pixels)}
-            self._stream.thread_type = "AUTO"
+            self._decoder, alpha_note = vpx_alpha.decoder_of(self._stream)
+            self._decoder.options = {"max_pixels": str(max_pixels)}
+            self._decoder.thread_type = "AUTO"
             self._pictures = self._decode()
             self._first = next(self._pictures, None)
             if self._first is None:
@@ -150,7 +151,7 @@ class VideoSource:
                 raise InputError(f"{self._name} is rotated, which --hwaccel does not do; leave it out")
             self._order = self._stream_order()
             self._color, color_note = _color_of(self._stream, self._first, self._form)
-            self.info = self._describe((color_note, turn_note))
+            self.info = self._describe((color_note, turn_note, alpha_note))
         except BaseException:
             self.close()
             raise
@@ -216,11 +217,11 @@ class VideoSource:
                     continue
                 break
             try:
-                pictures = self._stream.decode(packet)
+                pictures = self._decoder.decode(packet)
             except av.error.FFmpegError as error:
                 self._damage, failures = _reason(error), failures + 1
                 # A decoder that refuses the header cannot be asked again: PyAV 19 raises a ValueError then.
-                if not self._allow_truncated or failures > _GIVE_UP_AFTER or not self._stream.codec_context.is_open:
+                if not self._allow_truncated or failures > _GIVE_UP_AFTER or not self._decoder.is_open:
                     break
                 continue
             failures = 0
@@ -232,9 +233,9 @@ class VideoSource:
                         return
                 clean = clean or not picture.is_corrupt
                 yield picture
-        if self._stream.codec_context.is_open:
+        if self._decoder.is_open:
             with contextlib.suppress(av.error.FFmpegError):
-                yield from self._stream.decode(None)
+                yield from self._decoder.decode(None)
 
     def _missing_end(self, reached: Fraction) -> str:
         """What the container promised and did not hold, or ''. Containers that promise nothing lack nothing."""
@@ -785,6 +786,11 @@ class VideoSink:
             close = get_close_matches(name, present, n=1)
             hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(present)}"
             raise OutputError(f"delivery.codec '{name}' is not an encoder of this FFmpeg build; {hint}") from error
+        if self._form.alpha and name in vpx_alpha.ENCODERS and self._delivery.container not in vpx_alpha.CONTAINERS:
+            raise OutputError(
+                f"{self._delivery.container} cannot hold the transparency of {name} ({form}); use "
+                f"--set delivery.clip.container={' or '.join(vpx_alpha.CONTAINERS)}, or an opaque pixel_format"
+            )
         if codec.type != "video":
             raise OutputError(f"delivery.codec '{name}' encodes {codec.type}, not pictures")
         takes = [each.name for each in codec.video_formats or ()]
@@ -1098,6 +1104,8 @@ def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat, so
     if delivery.codec == "libsvtav1":
         # It talks on stderr and takes no other word: 1 is errors only.
         os.environ.setdefault("SVT_LOG", "1")
+    if delivery.codec == "libvpx" and form.alpha:
+        options.setdefault("auto-alt-ref", "0")  # it cannot do both
     if delivery.codec == "prores_ks":
         options.setdefault("vendor", "apl0")
     return options
