@@ -186,7 +186,7 @@ def test_a_text_bomb_is_not_swallowed() -> None:
 @given(st.binary(max_size=120), st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"]))
 def test_no_exif_makes_the_reader_fail(junk: bytes, start: bytes) -> None:
     for block in (junk, start + junk):
-        assert 1 <= exif.orientation(block) <= 8
+        assert exif.orientation(block) in (None, *range(1, 9))
         assert len(exif.upright(block)) == len(block)
         assert len(exif.describing(block, (3, 4), (300.0, 300.0))) == len(block)
         exif.extract(block)

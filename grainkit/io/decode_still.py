@@ -20,10 +20,10 @@ from grainkit.convert import RGB
 from grainkit.errors import InputError
 from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
-from grainkit.io import png
+from grainkit.io import jpeg_metadata, png, raw_profile
 from grainkit.io.base import MAX_STILL, StillMetadata, check_size
-from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, still_format
-from grainkit.io.metadata import XMP_KEYWORD, read_text
+from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, riff_chunks, still_format
+from grainkit.io.metadata import CREDENTIALS_LOST, XMP_KEYWORD, finished_before, read_packet, read_text
 from grainkit.io.orientation import Orientation
 
 #: EXIF orientation to how it is undone.
@@ -140,14 +140,29 @@ def _depth(rgb: npt.NDArray[Any]) -> int:
     return 8 * rgb.dtype.itemsize
 
 
-def _upright(still: Still, orientation: int) -> Still:
-    """Bake the orientation in, and say so."""
-    metadata = still.metadata
-    if metadata.exif is not None:
-        metadata = replace(metadata, exif=exif_block.upright(metadata.exif))
-    if orientation == 1:
-        return replace(still, metadata=metadata)
-    turn = ORIENTATIONS[orientation]
+def _finished(still: Still, orientation: int | None, credentials: bool) -> Still:
+    """Upright, with what it says of itself brought in line, and notes on what its file had beside the picture.
+
+    orientation: of the container's own tag or its EXIF; None lets the XMP say. credentials: whether it carries C2PA.
+    """
+    metadata, notes = still.metadata, list(still.notes)
+    exif = metadata.exif
+    if exif is not None:
+        if exif_block.has_thumbnail(exif):
+            notes.append("its EXIF thumbnail, which would show another picture, is left out")
+        exif = exif_block.upright(exif)
+    packet = read_packet(metadata.xmp)
+    metadata = replace(metadata, exif=exif, xmp=packet.upright)
+    if packet.motion:
+        notes.append("its motion photo's clip is left out")
+    if credentials or packet.credentials:
+        notes.append(CREDENTIALS_LOST)
+    if packet.finished_by:
+        notes.append(finished_before(packet.finished_by))
+    by, number = ("EXIF", orientation) if orientation is not None else ("XMP", packet.orientation or 1)
+    if number == 1:
+        return replace(still, metadata=metadata, notes=tuple(notes))
+    turn = ORIENTATIONS[number]
     if turn.transposed and metadata.dpi:
         metadata = replace(metadata, dpi=(metadata.dpi[1], metadata.dpi[0]))
     return replace(
@@ -155,7 +170,7 @@ def _upright(still: Still, orientation: int) -> Still:
         rgb=turn.apply(still.rgb),
         alpha=None if still.alpha is None else turn.apply(still.alpha),
         metadata=metadata,
-        notes=(*still.notes, f"EXIF orientation {orientation} baked in"),
+        notes=(*notes, f"{by} orientation {number} baked in"),
     )
 
 
@@ -169,26 +184,65 @@ def _decode_png(data: bytes, limit: int) -> Still:
     head = png.header(parts[0][1])
     check_size(head.width, head.height, limit)
     kinds = {kind for kind, _ in parts}
-    if b"acTL" in kinds:
+    frames = _animation(parts)
+    if frames > 1:
         raise InputError("is an animated PNG; export its frames as numbered PNGs, or as a clip")
     rgb, alpha = png.decode(head, parts)
     metadata, notes = _png_metadata(parts)
-    color = _color(_depth(rgb), bool(kinds & {b"iCCP", b"sRGB", b"cICP"}))
+    # A profile in text (see raw_profile) declares the colour as one in its chunk does.
+    color = _color(_depth(rgb), metadata.icc is not None or bool(kinds & {b"iCCP", b"sRGB"}))
+    if b"fdAT" in kinds:
+        notes.append("the one frame of its animation is left out: its default picture is taken")
+    if kinds & {b"mDCV", b"cLLI"}:
+        notes.append("what it says of its mastering display and light levels (mDCV, cLLI) is left out")
     for kind, body in parts:
         if kind == b"cICP" and len(body) == 4:
-            color = _coded_color(color, body)
+            color = _coded_color(color, body, notes)
+            if body[3] == 0:
+                rgb = _full_range(rgb)
+                notes.append("its narrow-range R'G'B' (cICP) is spread to full range, and clipped where it goes beyond")
+    for kind, body in parts:
         if kind == b"gAMA" and len(body) == 4 and color.assumed and body != struct.pack(">I", 45455):
             notes.append(f"its gAMA of {int.from_bytes(body) / 100000:g} is taken for sRGB")
+        if kind == b"cHRM" and len(body) == 32 and color.assumed and not _are_srgb(body):
+            notes.append("its primaries (cHRM) are taken for those of sRGB")
     still = Still(rgb, alpha, color, "png", metadata, tuple(notes))
-    return _upright(still, exif_block.orientation(metadata.exif or b""))
+    return _finished(still, exif_block.orientation(metadata.exif or b""), b"caBX" in kinds)
 
 
-def _coded_color(color: Color, codes: bytes) -> Color:
+def _animation(parts: list[png.Chunk]) -> int:
+    """Frames of an animation; 0 where only the default picture is there, whatever is announced."""
+    announced = next((body for kind, body in parts if kind == b"acTL" and len(body) == 8), None)
+    if announced is None or not any(kind == b"fdAT" for kind, _ in parts):
+        return 0
+    controls = sum(1 for kind, _ in parts if kind == b"fcTL")
+    return max(controls, int(struct.unpack_from(">I", announced)[0]))
+
+
+def _coded_color(color: Color, codes: bytes, notes: list[str]) -> Color:
     """Primaries and transfer of a cICP chunk, where they are code points that grainkit carries."""
     primaries, transfer = codes[0], codes[1]
     if primaries in set(Primaries) and transfer in set(Transfer):
-        return replace(color, primaries=Primaries(primaries), transfer=Transfer(transfer))
+        return replace(color, primaries=Primaries(primaries), transfer=Transfer(transfer), assumed=())
+    notes.append(f"its colour (cICP {primaries}, {transfer}) is not known here, and left out")
     return color
+
+
+def _full_range(rgb: png.Samples) -> png.Samples:
+    """Narrow-range codes, 16 to 235 at 8 bits (BT.2100, table 9), over the whole range."""
+    scale, white = 1 << (_depth(rgb) - 8), (1 << _depth(rgb)) - 1
+    spread = np.clip(np.rint((rgb.astype(np.int64) - 16 * scale) * white / (219 * scale)), 0, white)
+    return spread.astype(np.uint8) if white == 255 else spread.astype(np.uint16)
+
+
+#: White, red, green and blue of sRGB in a cHRM chunk, in 1/100000 (PNG, 11.3.2.1), and how far others may round them.
+_SRGB_CHRM = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+_CHRM_ROUNDING = 100
+
+
+def _are_srgb(body: bytes) -> bool:
+    found = struct.unpack(">8I", body)
+    return all(abs(a - b) <= _CHRM_ROUNDING for a, b in zip(found, _SRGB_CHRM, strict=True))
 
 
 def _png_metadata(parts: list[png.Chunk]) -> tuple[StillMetadata, list[str]]:
@@ -224,7 +278,20 @@ def _png_metadata(parts: list[png.Chunk]) -> tuple[StillMetadata, list[str]]:
                 xmp = value.encode()
             else:
                 text.append((keyword, value))
-    return StillMetadata(icc, exif, xmp, tuple(text), dpi), notes
+    found = {"exif": exif, "xmp": xmp, "icc": icc}
+    raw = [one for one in text if raw_profile.kind(one[0])]
+    for keyword, value in raw:
+        try:
+            place, body = raw_profile.unpack(keyword, value)
+        except ValueError as error:
+            notes.append(f"its {keyword} is left out: {error}")
+            continue
+        # The chunk made for the purpose wins, and the first text.
+        if found[place] not in (None, body):
+            notes.append(f"its {keyword} is left out: other {place.upper()} stands before it")
+        found[place] = found[place] or body
+    kept = tuple(one for one in text if one not in raw)
+    return StillMetadata(found["icc"], found["exif"], found["xmp"], kept, dpi), notes
 
 
 def _inches(per_metre: int) -> float:
@@ -237,10 +304,11 @@ def _inches(per_metre: int) -> float:
 
 
 def _decode_jpeg(data: bytes, limit: int) -> Still:
-    image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    parts = jpeg_metadata.read(data)
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(parts.picture))
     if image.mode not in ("L", "RGB"):
         raise InputError(f"is a {image.mode} JPEG; convert it to sRGB and save it again")
-    return _with_pillow(image, "jpeg", limit)
+    return _with_pillow(image, "jpeg", limit, parts.said, parts.credentials, parts.notes)
 
 
 def _decode_webp(data: bytes, limit: int) -> Still:
@@ -252,23 +320,24 @@ def _decode_webp(data: bytes, limit: int) -> Still:
         ) from error
     if image.n_frames > 1:
         raise InputError("is an animated WebP; export its frames as numbered PNGs, or as a clip")
-    return _with_pillow(image, "webp", limit)
+    info = image.info
+    exif = exif_block.bare(info["exif"]) if info.get("exif") else None
+    said = StillMetadata(info.get("icc_profile") or None, exif, info.get("xmp") or None)
+    return _with_pillow(image, "webp", limit, said, b"C2PA" in riff_chunks(data), ())
 
 
-def _with_pillow(image: ImageFile.ImageFile, container: str, limit: int) -> Still:
+def _with_pillow(
+    image: ImageFile.ImageFile, container: str, limit: int, said: StillMetadata, credentials: bool,
+    notes: tuple[str, ...],
+) -> Still:  # fmt: skip
     """Of a plugin opened directly: Image.open() would apply Pillow's own, lower limit of pixels."""
     check_size(*image.size, limit)
     samples = np.asarray(image)
-    info = image.info
-    exif = exif_block.bare(info["exif"]) if info.get("exif") else None
-    icc, dpi = info.get("icc_profile") or None, info.get("dpi")
-    if dpi is not None:
-        dpi = (float(dpi[0]), float(dpi[1])) if min(dpi) > 1 else None
     alpha = np.ascontiguousarray(samples[..., 3]) if samples.ndim == 3 and samples.shape[2] == 4 else None
     rgb = np.ascontiguousarray(samples[..., :3]) if samples.ndim == 3 else samples
-    declared = icc is not None or exif_block.says_srgb(exif or b"")
-    metadata = StillMetadata(icc, exif, info.get("xmp") or None, (), dpi)
-    return _upright(Still(rgb, alpha, _color(8, declared), container, metadata), exif_block.orientation(exif or b""))
+    exif = said.exif or b""
+    color = _color(8, said.icc is not None or exif_block.says_srgb(exif))
+    return _finished(Still(rgb, alpha, color, container, said, notes), exif_block.orientation(exif), credentials)
 
 
 # ----------------------------------------------------------------------------------------- TIFF
@@ -280,7 +349,8 @@ def _decode_tiff(data: bytes, limit: int) -> Still:
     found = tiff.decode(data, limit)
     metadata = StillMetadata(found.icc, found.exif, found.xmp, (), found.dpi)
     color = _color(_depth(found.rgb), found.icc is not None)
-    return _upright(Still(found.rgb, found.alpha, color, "tiff", metadata, found.notes), found.orientation or 1)
+    still = Still(found.rgb, found.alpha, color, "tiff", metadata, found.notes)
+    return _finished(still, found.orientation, found.credentials)
 
 
 # ------------------------------------------------------------------------------------------ EXR
@@ -323,7 +393,8 @@ def _decode_exr(data: bytes, limit: int) -> Still:
     density = float(header.get("xDensity", 0.0))
     metadata = StillMetadata(xmp=xmp, text=tuple(words.items()), dpi=(density, density) if density > 0 else None)
     color = replace(SRGB_STILL, depth=32, transfer=Transfer.LINEAR, assumed=("primaries",))
-    return Still(np.ascontiguousarray(rgb), planes.get("A"), color, "exr", metadata, tuple(notes))
+    still = Still(np.ascontiguousarray(rgb), planes.get("A"), color, "exr", metadata, tuple(notes))
+    return _finished(still, 1, False)
 
 
 def _exr_plane(name: str, channel: Any) -> npt.NDArray[np.float32]:

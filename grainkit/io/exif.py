@@ -40,10 +40,31 @@ def bare(exif: bytes) -> bytes:
     return exif[6:] if exif.startswith(b"Exif\0\0") else exif
 
 
-def orientation(exif: bytes) -> int:
-    """How the stored picture is turned, 1..8; 1 (upright) where the block is silent or damaged."""
-    found = _number(exif, _directory(exif), ORIENTATION)
-    return found if 1 <= found <= 8 else 1
+def orientation(exif: bytes) -> int | None:
+    """How the stored picture is turned, 1..8, 1 being upright; None where the block is silent or damaged."""
+    found = number(exif, ORIENTATION)
+    return found if 1 <= found <= 8 else None
+
+
+def number(exif: bytes, tag: int) -> int:
+    """The first number of a SHORT or LONG tag of the main directory, or -1."""
+    return _number(exif, _directory(exif), tag)
+
+
+def has_thumbnail(exif: bytes) -> bool:
+    """True where a second directory is linked, which holds the thumbnail."""
+    main = _directory(exif)
+    return main is not None and exif[main.link : main.link + 4] != bytes(4)
+
+
+def dpi(exif: bytes) -> tuple[float, float] | None:
+    """Dots per inch across and down, None where the block does not say."""
+    main = _directory(exif)
+    unit = _number(exif, main, _RESOLUTION_UNIT)
+    # EXIF 2.32, 4.6.4: inches where no unit is named.
+    scale = {-1: 1.0, 2: 1.0, 3: 2.54}.get(unit)
+    across, down = (_ratio(exif, main, tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION))
+    return (across * scale, down * scale) if scale and across > 1 and down > 1 else None
 
 
 def says_srgb(exif: bytes) -> bool:
@@ -161,6 +182,15 @@ def _number(exif: bytes, directory: _Directory | None, tag: int) -> int:
         return -1
     found: int = struct.unpack_from(directory.order + ("H" if field.kind == _SHORT else "I"), exif, field.at)[0]
     return found
+
+
+def _ratio(exif: bytes, directory: _Directory | None, tag: int) -> float:
+    """A RATIONAL tag's value, or 0."""
+    field = None if directory is None else directory.fields.get(tag)
+    if directory is None or field is None or field.kind != _RATIONAL:
+        return 0.0
+    over, under = struct.unpack_from(directory.order + "II", exif, field.at)
+    return float(over / under) if under else 0.0
 
 
 def _store(block: bytearray, directory: _Directory, tag: int, value: float) -> None:

@@ -59,6 +59,16 @@ def foreign_still(head: bytes) -> str:
     return ""
 
 
+def riff_chunks(data: bytes) -> set[bytes]:
+    """Names of the chunks of a RIFF file (WebP), as far as they can be followed."""
+    names, at = set(), 12
+    while at + 8 <= len(data):
+        names.add(data[at : at + 4])
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return names
+
+
 def looks_like_still(path: Path) -> bool:
     """Does the name promise a still? Hidden files, and those under construction, do not count."""
     return path.suffix.lower() in CONTAINERS and not path.name.startswith(".")

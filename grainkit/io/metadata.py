@@ -8,6 +8,7 @@ texture were added by an algorithm.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from xml.dom.minidom import Comment, Document, Element, Node, ProcessingInstruction, Text, parseString
 from xml.parsers.expat import ExpatError, ParserCreate
 
@@ -46,6 +47,16 @@ _XMLNS = "http://www.w3.org/2000/xmlns/"
 _IPTC = ("Iptc4xmpExt", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/")
 _XMP = ("xmp", "http://ns.adobe.com/xap/1.0/")
 _GRAINKIT = ("grainkit", "urn:grainkit:1.0:")
+_TIFF = "http://ns.adobe.com/tiff/1.0/"
+#: Vocabularies and properties that speak of what stands beside a picture in its file, which a finished one has not: a
+#: gain map and where it is, the rest of a packet, a C2PA manifest elsewhere, the clip of a motion photo.
+_BESIDE = frozenset({"http://ns.adobe.com/hdr-gain-map/1.0/", "http://ns.google.com/photos/1.0/container/"})
+_MANIFEST = ("http://purl.org/dc/terms/", "provenance")
+_BESIDE_PROPERTIES = frozenset({("http://ns.adobe.com/xmp/note/", "HasExtendedXMP"), _MANIFEST})
+_CAMERA = "http://ns.google.com/photos/1.0/camera/"
+_MOTION = ("MotionPhoto", "MicroVideo")
+#: What is said where C2PA comes in.
+CREDENTIALS_LOST = "its Content Credentials (C2PA) are lost: the pixels they sign are changed"
 _SOURCE_TYPE, _TOOL, _SOFTWARE, _SUMMARY = "DigitalSourceType", "CreatorTool", "Software", "Summary"
 _EMPTY = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>'
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -77,6 +88,62 @@ def claimed_source_type(xmp: bytes | None) -> str:
     document = _parsed(xmp)
     found = _property(document, _IPTC[1], _SOURCE_TYPE) if document else ""
     return _term(found)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """What an XMP packet says of the file it came in.
+
+    orientation: tiff:Orientation, 1..8, or None. finished_by: name and version of the grainkit that made the picture,
+    or ''. credentials: whether a C2PA manifest is kept elsewhere. motion: whether a clip is in the file.
+    upright: the packet saying that the picture is upright and alone in its file, the same bytes where it did.
+    """
+
+    orientation: int | None = None
+    finished_by: str = ""
+    credentials: bool = False
+    motion: bool = False
+    upright: bytes | None = None
+
+
+def read_packet(xmp: bytes | None) -> Packet:
+    """Read a packet; one that is no XMP, or none, says nothing."""
+    document = _parsed(xmp)
+    if document is None:
+        return Packet(upright=xmp)
+    orientation = _property(document, _TIFF, "Orientation")
+    said = _said(document)
+    motion = {(uri, name) for uri, name in said if uri == _CAMERA and name.startswith(_MOTION)}
+    gone = motion | {one for one in said if one[0] in _BESIDE or one in _BESIDE_PROPERTIES}
+    return Packet(
+        int(orientation) if orientation in tuple("12345678") else None,
+        _property(document, _GRAINKIT[1], _SOFTWARE),
+        _MANIFEST in said,
+        bool(motion),
+        _upright(document, gone) if gone or orientation not in ("", "1") else xmp,
+    )
+
+
+def finished_before(software: str) -> str:
+    """The sentence for who gives what a grainkit of that name and version finished."""
+    return f"grainkit finished this file before ({software}); give it the original, or its grain is laid twice"
+
+
+def _upright(document: Document, gone: set[tuple[str, str]]) -> bytes:
+    """The packet without some properties, with an orientation of 1 where it states one."""
+    rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
+    for uri, name in gone:
+        _remove(rdf, uri, name)
+    if _property(document, _TIFF, "Orientation"):
+        _remove(rdf, _TIFF, "Orientation")
+        ours = document.createElementNS(_RDF, _prefixed(rdf, "Description"))
+        ours.setAttributeNS(_RDF, _prefixed(rdf, "about"), _about(rdf))
+        ours.setAttributeNS(_XMLNS, "xmlns:tiff", _TIFF)
+        ours.setAttributeNS(_TIFF, "tiff:Orientation", "1")
+        rdf.appendChild(ours)
+    root = document.documentElement
+    assert root is not None
+    return (_BEGIN + _written(root) + _END).encode()
 
 
 def xmp_packet(*, digital_source_type: str, software: str, summary: str, existing: bytes | None = None) -> bytes:
@@ -216,6 +283,15 @@ def _property(document: Document, uri: str, name: str) -> str:
         if value.strip():
             return value.strip()
     return ""
+
+
+def _said(document: Document) -> set[tuple[str, str]]:
+    """(vocabulary, name) of every property, at any depth."""
+    found = set()
+    for element in document.getElementsByTagName("*"):
+        found.add((element.namespaceURI or "", element.localName or ""))
+        found.update((one.namespaceURI or "", one.localName or "") for one in element.attributes.values())
+    return found
 
 
 def _remove(rdf: Element, uri: str, name: str) -> None:

@@ -97,7 +97,8 @@ def decode(head: Header, parts: Iterable[Chunk]) -> tuple[Samples, Samples | Non
     if colours < codes.shape[2]:
         alpha = np.ascontiguousarray(codes[..., colours])
     elif len(transparent) >= 2 * colours:
-        key = np.frombuffer(transparent, ">u2", colours)
+        # Bits above the picture's depth do not count (PNG, 11.3.1.1).
+        key = np.frombuffer(transparent, ">u2", colours) & ((1 << head.depth) - 1)
         white = 65535 if head.depth == 16 else 255
         alpha = np.where((codes == key).all(axis=2), 0, white).astype(codes.dtype)
     picture = codes[..., 0] if colours == 1 else codes[..., :3]
