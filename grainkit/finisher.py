@@ -16,6 +16,7 @@ from grainkit.analysis.light import Light
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
+from grainkit.background import composited, padded
 from grainkit.color import SRGB_STILL
 from grainkit.convert import RGB, PlanesOfRgb, RgbSamples
 from grainkit.effects.cinema_grain import CinemaGrain
@@ -78,7 +79,7 @@ class Finisher:
     def frames(
         self, frames: Iterable[Frame], info: SourceInfo, first: int = 0, since: int | None = None
     ) -> Iterator[Frame]:
-        """The same for frames that come from elsewhere; `info` says what they are.
+        """The same for frames that come from elsewhere; `info` says what they are. With a plan they have its bars.
 
         Their planes may lie on a GPU, in arrays of any library that speaks DLPack or __cuda_array_interface__
         (CuPy, torch): the CUDA backend finishes them there, and they come back as CuPy arrays.
@@ -87,6 +88,12 @@ class Finisher:
             same.
         """
         plan = self._plan or own_format_plan(info, self.recipe)
+        # A clip's alpha keeps the source's scale.
+        alpha_of = None if plan.clip is None else info.color
+        for frame in self._finished(frames, plan, first, since):
+            yield padded(frame, plan.canvas, alpha_of)
+
+    def _finished(self, frames: Iterable[Frame], plan: Plan, first: int, since: int | None) -> Iterator[Frame]:
         if self._gain is None:
             _refuse_patches(plan)
         since = first if since is None else since
@@ -212,6 +219,8 @@ def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame
 
     backend: where its planes are resized and may stay; None for the host.
     """
+    if plan.background:
+        frame = composited(frame, plan.background)
     if on_card(frame.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]):
         backend = _cuda(backend)
     ready = (conform if backend is None else backend.conform)(frame, plan.geometry, plan.working)

@@ -15,13 +15,15 @@ from drawn import still
 
 PACKAGE = Path(__file__).resolve().parents[1] / "grainkit"
 
-VALUES = ["errors", "params", "color", "frame", "noise", "convert"]
+VALUES = ["errors", "params", "color", "frame", "noise", "convert", "transfer"]
 #: Module (a pattern) to the grainkit modules (patterns) it may import.
 MAY_IMPORT: dict[str, list[str]] = {
     "errors": [],
     "params": ["errors"],
     "color": [],
     "frame": ["color"],
+    "transfer": ["color"],
+    "background": ["color", "convert", "delivery", "frame", "resample", "transfer"],
     "noise": [],
     "convert": ["color", "errors", "frame", "noise"],
     "targets": ["params"],
@@ -47,8 +49,18 @@ MAY_IMPORT: dict[str, list[str]] = {
     "uncounted": [],
     "weigh": [],
     "resample": ["color", "convert", "errors", "frame", "weigh"],
-    "fit": ["delivery", "errors", "io.base", "resample"],
-    "plan": [*VALUES, "delivery", "effects.cinema_grain", "effects.film_formats", "fit", "io.*", "recipe", "resample"],
+    "fit": ["background", "delivery", "errors", "io.base", "resample"],
+    "plan": [
+        *VALUES,
+        "background",
+        "delivery",
+        "effects.cinema_grain",
+        "effects.film_formats",
+        "fit",
+        "io.*",
+        "recipe",
+        "resample",
+    ],
     "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
     "patches": ["effects.highlight_guard", "frame", "texture.term"],
     "late": ["effects*", "plan", "resample"],
@@ -73,6 +85,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         *VALUES,
         "analysis.faces",
         "analysis.picture",
+        "background",
         "backends.base",
         "codec.*",
         "effects*",
@@ -105,6 +118,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "finisher": [
         *VALUES,
         "analysis*",
+        "background",
         "backends*",
         "effects*",
         "io.*",
