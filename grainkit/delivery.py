@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from grainkit.params import param
 
 #: How a picture is brought to the delivery's box.
-FITS = ("fit", "cover", "keep")
+FITS = ("fit", "cover", "keep", "pad")
+
+#: CSS's sixteen basic colours (CSS Color 3, section 4.1).
+COLOUR_NAMES = {
+    "white": "#ffffff", "black": "#000000", "silver": "#c0c0c0", "gray": "#808080", "maroon": "#800000",
+    "red": "#ff0000", "purple": "#800080", "fuchsia": "#ff00ff", "green": "#008000", "lime": "#00ff00",
+    "olive": "#808000", "yellow": "#ffff00", "navy": "#000080", "blue": "#0000ff", "teal": "#008080",
+    "aqua": "#00ffff",
+}  # fmt: skip
 
 #: Bits per sample that each still container can hold; 32 is float.
 STILL_DEPTHS: dict[str, tuple[int, ...]] = {
@@ -115,9 +123,15 @@ class Delivery:
     height_mm: float = param(0.0, "Height on paper, likewise.", low=0.0, high=20000.0, unit="mm")
     fit: str = param(
         "fit",
-        "fit keeps the whole picture inside the box, cover fills it and crops the middle, keep leaves the size alone.",
+        "fit keeps the whole picture inside the box, pad also fills what is left of it with bars of the background, "
+        "cover fills it and crops the middle, keep leaves the size alone.",
         choices=FITS,
     )
+    background: str = param(
+        "white",
+        "sRGB colour that transparency is composited over where the file can hold none, and of the bars of fit = pad.",
+        choices=tuple(COLOUR_NAMES), pattern="#[0-9a-fA-F]{6}", form="a colour as #rrggbb",
+    )  # fmt: skip
     upscale: bool = param(False, "May the picture grow? Enlarging an error makes a big error.")
     turn: bool = param(False, "May the box turn by 90 degrees to match the orientation of the picture?")
     dpi: float = param(

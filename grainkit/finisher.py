@@ -19,6 +19,7 @@ from grainkit.arrays import Picture, joined, picture_on_card, pictures_of, refus
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
+from grainkit.background import composited, padded
 from grainkit.color import SRGB_STILL
 from grainkit.convert import RGB, PlanesOfRgb, RgbSamples
 from grainkit.effects.cinema_grain import CinemaGrain
@@ -82,7 +83,7 @@ class Finisher:
     def frames(
         self, frames: Iterable[Frame], info: SourceInfo, first: int = 0, since: int | None = None
     ) -> Iterator[Frame]:
-        """The same for frames that come from elsewhere; `info` says what they are.
+        """The same for frames that come from elsewhere; `info` says what they are. With a plan they have its bars.
 
         Their planes may lie on a GPU, in arrays of any library that speaks DLPack or __cuda_array_interface__
         (CuPy, torch): the CUDA backend finishes them there, and they come back as CuPy arrays.
@@ -93,6 +94,12 @@ class Finisher:
         plan = self._plan or own_format_plan(info, self.recipe)
         if info.kind == "still" and plan.pixels is None:
             plan, frames = _of_own_grain(plan, frames, self.backend)
+        # A clip's alpha keeps the source's scale.
+        alpha_of = None if plan.clip is None else info.color
+        for frame in self._finished(frames, plan, first, since):
+            yield padded(frame, plan.canvas, alpha_of)
+
+    def _finished(self, frames: Iterable[Frame], plan: Plan, first: int, since: int | None) -> Iterator[Frame]:
         if self._gain is None:
             _refuse_patches(plan)
         since = first if since is None else since
@@ -234,6 +241,8 @@ def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame
 
     backend: where its planes are resized and may stay; None for the host.
     """
+    if plan.background:
+        frame = composited(frame, plan.background)
     if on_card(frame.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]):
         backend = _cuda(backend)
     ready = (conform if backend is None else backend.conform)(frame, plan.geometry, plan.working)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import floor
 
+from grainkit.background import Canvas
 from grainkit.delivery import Delivery
 from grainkit.errors import InputError, RecipeError
 from grainkit.io.base import MAX_STILL, SourceInfo
@@ -23,9 +24,7 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
     if (delivery.fit == "keep" and not on_paper) or not any(box):
         return _cut(size, (Fraction(size[0]), Fraction(size[1])), step, info.sample_aspect)
     shown = (info.width * info.sample_aspect, Fraction(info.height))
-    if delivery.turn and all(box) and (box[0] > box[1]) != (shown[0] > shown[1]):
-        box = (box[1], box[0])
-
+    box = _turned(box, shown, delivery)
     ratios = [Fraction(limit) / side for limit, side in zip(box, shown, strict=True) if limit]
     covers = delivery.fit == "cover" and all(box)
     scale = max(ratios) if covers else min(ratios)
@@ -48,6 +47,33 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
     left, right = (float(x / info.sample_aspect) for x in region[0])
     top, bottom = (float(y) for y in region[1])
     return Geometry(size, (out[0], out[1]), left, top, right, bottom), Fraction(1), notes
+
+
+def canvas_for(info: SourceInfo, delivery: Delivery, geometry: Geometry, step: tuple[int, int]) -> Canvas | None:
+    """What `fit = pad` lays the picture of a `geometry` on: all of the delivery's box, the picture in its middle.
+
+    None where the recipe does not pad. RecipeError where the box is open to a side.
+    """
+    if delivery.fit != "pad":
+        return None
+    box, _ = _box(delivery)
+    if not all(box):
+        raise RecipeError(
+            "delivery.fit = pad needs both sides of the box; set delivery.width and delivery.height, "
+            "or width_mm, height_mm and the dpi"
+        )
+    box = _turned(box, (info.width * info.sample_aspect, Fraction(info.height)), delivery)
+    size = [max(side // unit * unit, unit) for side, unit in zip(box, step, strict=True)]
+    left, top = (
+        (whole - part) // 2 // unit * unit for whole, part, unit in zip(size, geometry.size, step, strict=True)
+    )
+    return Canvas((size[0], size[1]), left, top, delivery.background)
+
+
+def _turned(box: tuple[int, int], shown: tuple[Fraction, Fraction], delivery: Delivery) -> tuple[int, int]:
+    """The box, on its side where it may be turned to the picture's orientation."""
+    turns = delivery.turn and all(box) and (box[0] > box[1]) != (shown[0] > shown[1])
+    return (box[1], box[0]) if turns else box
 
 
 def _box(delivery: Delivery) -> tuple[tuple[int, int], bool]:

@@ -303,7 +303,7 @@ def finish(
         report = Report(
             input=str(input), output=str(plan.output or "-"), sidecar="", pilot=str(plans[1].output) if pilot else "",
             preset=asked.name, kind=plan.kind, backend=opened.name, seed=asked.seed, frames=written[0].frames,
-            seconds=0.0, width=plan.geometry.size[0], height=plan.geometry.size[1], pixel_format=plan.pixel_format,
+            seconds=0.0, width=plan.size[0], height=plan.size[1], pixel_format=plan.pixel_format,
             sha256="", digital_source_type=source_type, source_profile=source_profile,
             light=_lit(plan, written[0].light),
             notes=(
@@ -366,7 +366,7 @@ def _skipped(
         input=str(input), output=str(plan.output), sidecar=str(sidecar.sidecar_path(plan.output)),
         pilot="".join(str(each.output) for each in others), preset=plan.recipe.name, kind=plan.kind,
         backend=str(told.get("backend", "")), seed=plan.recipe.seed, frames=made["frames"],
-        seconds=time.monotonic() - started, width=plan.geometry.size[0], height=plan.geometry.size[1],
+        seconds=time.monotonic() - started, width=plan.size[0], height=plan.size[1],
         pixel_format=plan.pixel_format, sha256=made["sha256"], digital_source_type=source_type,
         source_profile=profile, light=str(told.get("light", "")), notes=(), skipped=True, kept=made["frames"],
     )  # fmt: skip
@@ -412,7 +412,7 @@ def dry_run(
         proxies = wanted(asked, plan, info, _adapts(adapt, plan))
     recipe_values = to_mapping(plan.recipe)
     delivered: dict[str, Any] = {
-        "name": str(plan.output or "-"), "kind": plan.kind, "size": list(plan.geometry.size),
+        "name": str(plan.output or "-"), "kind": plan.kind, "size": list(plan.size),
         "pixel_format": plan.pixel_format,
     }  # fmt: skip
     if plan.clip is not None:
@@ -669,7 +669,7 @@ def _open_sink(
     carried: CarriedGrain | None, kept: str,
 ) -> Sink:  # fmt: skip
     """The sink that the plan names. Its module is imported only now, so that a still never loads FFmpeg."""
-    width, height = plan.geometry.size
+    width, height = plan.size
     if plan.kind == "pipe":
         from grainkit.io.y4m import Y4MSink
 

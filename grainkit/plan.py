@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from grainkit.background import Canvas
 from grainkit.color import Color, Range, Siting
 from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, Sharpening, StillDelivery
 from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.film_formats import FILM_FORMATS
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.fields import refuse_mixed_fields
-from grainkit.fit import fitted
+from grainkit.fit import canvas_for, fitted
 from grainkit.grain_key import grain_seed
 from grainkit.io.base import SourceInfo
 from grainkit.io.formats import SUFFIXES
@@ -62,6 +63,8 @@ class Plan:
     rate: mean frames per second, None for a still. sample_aspect: pixel aspect ratio of what is delivered.
     notes: what the plan does that nobody asked for, a sentence each.
     pixels: digest of a still's pixels, None for all else; see `grainkit.grain_key`.
+    background: what transparency is composited over, '' where it is kept or there is none.
+    canvas: what the finished picture is laid on, None where it is all that is delivered.
     """
 
     recipe: Recipe
@@ -80,6 +83,13 @@ class Plan:
     sample_aspect: Fraction
     notes: tuple[str, ...] = ()
     pixels: int | None = None
+    background: str = ""
+    canvas: Canvas | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of what is delivered, bars included."""
+        return self.geometry.size if self.canvas is None else self.canvas.size
 
     @property
     def grain_seed(self) -> int:
@@ -322,8 +332,9 @@ def _rgb_plan(
     geometry: Geometry, aspect: Fraction, notes: list[str],
 ) -> Plan:  # fmt: skip
     working = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
-    if info.has_alpha and still.container == "jpeg":
-        notes.append("transparency left out: a JPEG has none")
+    background = _background(info, recipe) if still.container == "jpeg" else ""
+    canvas = canvas_for(info, recipe.delivery, geometry, (1, 1))
+    notes += _said(background, "a JPEG", canvas, geometry)
     dpi = _dpi(info, recipe.delivery)
     if still.sharpen and dpi <= 0.0:
         raise RecipeError("delivery.still.sharpen needs delivery.dpi; set it, e.g. --set delivery.dpi=300")
@@ -332,8 +343,27 @@ def _rgb_plan(
     words = f"{still.container} {still.depth}-bit" + (f" {still.subsampling}" if still.container == "jpeg" else "")
     return Plan(
         recipe, kind, output, new_folder, still, None, geometry, working, working, still.depth, words,
-        dpi, info.rate, aspect, tuple(notes),
+        dpi, info.rate, aspect, tuple(notes), background, canvas,
     )  # fmt: skip
+
+
+def _background(info: SourceInfo, recipe: Recipe) -> str:
+    """The colour that a source is composited over, '' where it is opaque."""
+    return recipe.delivery.background if info.has_alpha else ""
+
+
+def _said(background: str, holder: str, canvas: Canvas | None, geometry: Geometry) -> list[str]:
+    """What lies behind the picture, a sentence each."""
+    notes = []
+    if background:
+        notes.append(
+            f"transparency composited over {background} (delivery.background) in code values, as browsers do: "
+            f"{holder} has none"
+        )
+    if canvas is not None and canvas.size != geometry.size:
+        whole = f"{canvas.size[0]}x{canvas.size[1]}"
+        notes.append(f"bars to {whole} in {canvas.background} (delivery.background): {canvas.bars(geometry.size)}")
+    return notes
 
 
 def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelivery) -> Plan:
@@ -349,9 +379,13 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
         clip, form = replace(clip, pixel_format=name), parse(name) or form
     if info.color.is_hdr and form.depth < _HDR_DEPTH:
         raise _tone_map_needed(info, f"{form.depth}-bit {form.name}", "video/hevc10 or video/master")
-    geometry, aspect, notes = fitted(info, recipe.delivery, (1, 1) if clip.codec in _TAKES_ODD else form.subsampling)
-    if info.has_alpha and not form.alpha:
-        notes.append(f"transparency left out: {form.name} has none")
+    # Bars begin on whole chroma samples, whatever the codec takes.
+    takes_odd = clip.codec in _TAKES_ODD and recipe.delivery.fit != "pad"
+    step = (1, 1) if takes_odd else form.subsampling
+    geometry, aspect, notes = fitted(info, recipe.delivery, step)
+    background = "" if form.alpha else _background(info, recipe)
+    canvas = canvas_for(info, recipe.delivery, geometry, step)
+    notes += _said(background, form.name, canvas, geometry)
     if form.is_rgb:
         working = target = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
     else:
@@ -361,6 +395,7 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
     return Plan(
         recipe, "clip", output, place.new_folder, None, clip, geometry, working,
         target, form.rgb_depth if form.is_rgb else 0, form.name, recipe.delivery.dpi, info.rate, aspect, tuple(notes),
+        background, canvas,
     )  # fmt: skip
 
 
@@ -418,15 +453,17 @@ def _pipe_plan(info: SourceInfo, recipe: Recipe) -> Plan:
         target = replace(
             target, is_rgb=False, depth=depth, range=Range.LIMITED, subsampling=(1, 1), siting=Siting.CENTER
         )
-    if info.has_alpha:
-        notes.append("transparency left out: Y4M has none")
-    geometry, aspect, resized = fitted(info, recipe.delivery, (1, 1))
+    step = target.subsampling if recipe.delivery.fit == "pad" else (1, 1)
+    geometry, aspect, resized = fitted(info, recipe.delivery, step)
+    background = _background(info, recipe)
+    canvas = canvas_for(info, recipe.delivery, geometry, step)
+    notes += _said(background, "Y4M", canvas, geometry)
     working = _working(info.color, target, geometry)
     grey = info.pixel_format.startswith(("gray", "ya"))
     name = f"gray{_deep(target.depth)}" if grey else _planar(target.subsampling, target.depth)
     return Plan(
         recipe, "pipe", None, None, None, None, geometry, working, target, 0, name, recipe.delivery.dpi, info.rate,
-        aspect, (*notes, *resized),
+        aspect, (*notes, *resized), background, canvas,
     )  # fmt: skip
 
 

@@ -581,6 +581,8 @@ def _example(key: str) -> str:
 
 
 def _scalar(assignment: str, text: str) -> Any:
+    if text.startswith("#"):  # a colour; YAML would take it for a comment
+        return text
     value = _yaml_value(text, f"--set {assignment}") if text.strip() else ""
     if isinstance(value, (dict, list)):
         raise RecipeError(f"--set {assignment}: give one value for one key; lists and mappings go into a .yaml file")

@@ -153,7 +153,7 @@ def seen_part(plain: F32, premultiplied: F32, alpha: F32) -> F32:
 
 
 def coverage(frame: Frame, places: Sequence[Placement]) -> tuple[F32 | None, ...]:
-    """For every plane the alpha of its own samples, 0..1, None for all where the picture is opaque or stays as it is."""
+    """Per plane the alpha of its own samples, 0..1; None for all where the picture is opaque or stays as it is."""
     if frame.alpha is None or all(place.is_identity for place in places):
         return (None,) * len(places)
     alpha = normalised(frame.alpha, 0.0, alpha_top(frame.alpha, frame.color))

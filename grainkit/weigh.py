@@ -96,7 +96,7 @@ def _repeated(px: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], sourc
 
 
 def covers(count: int, start: float, scale: float, source: int) -> Taps:
-    """Taps of `count` px, from number (or place) `start`, of an axis reduced by `scale` (at most 1): means of what each covers."""
+    """Taps of `count` px, from place `start`, of an axis reduced by `scale` (at most 1): means of what each covers."""
     taps = min(int(np.ceil(1 / scale)) + 1, source)
     first, weights = np.empty(count, np.int32), np.zeros((count, taps), np.float32)
     _cover(start, scale, source, first, weights)

@@ -31,7 +31,7 @@ def full(dtype):
 
 
 def disc():
-    """R'G'B' and alpha, float64: colours of every hue in a soft-edged disc with holes, on hidden colours unlike them."""
+    """R'G'B' and alpha, float64: every hue in a soft-edged disc with holes, on hidden colours unlike them."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
     rng = np.random.default_rng(4)
     seen = np.stack([0.5 + 0.5 * np.sin(x / 9 + k * 2.1) * np.cos(y / 7 - k) for k in range(3)], -1)

@@ -15,13 +15,15 @@ from drawn import still
 
 PACKAGE = Path(__file__).resolve().parents[1] / "grainkit"
 
-VALUES = ["errors", "params", "color", "frame", "noise", "convert", "grain_key"]
+VALUES = ["errors", "params", "color", "frame", "noise", "convert", "grain_key", "transfer"]
 #: Module (a pattern) to the grainkit modules (patterns) it may import.
 MAY_IMPORT: dict[str, list[str]] = {
     "errors": [],
     "params": ["errors"],
     "color": [],
     "frame": ["color"],
+    "transfer": ["color"],
+    "background": ["color", "convert", "delivery", "frame", "resample", "transfer"],
     "noise": [],
     "grain_key": ["noise"],
     "convert": ["color", "errors", "frame", "noise"],
@@ -54,9 +56,10 @@ MAY_IMPORT: dict[str, list[str]] = {
     "weigh": [],
     "resample": ["color", "convert", "errors", "frame", "weigh"],
     "fields": ["color", "errors", "io.base", "io.interlaced", "resample"],
-    "fit": ["delivery", "errors", "io.base", "resample"],
+    "fit": ["background", "delivery", "errors", "io.base", "resample"],
     "plan": [
         *VALUES,
+        "background",
         "delivery",
         "effects.cinema_grain",
         "effects.film_formats",
@@ -90,6 +93,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         *VALUES,
         "analysis.faces",
         "analysis.picture",
+        "background",
         "backends.base",
         "codec.*",
         "effects*",
@@ -124,6 +128,7 @@ MAY_IMPORT: dict[str, list[str]] = {
         "analysis*",
         "arguments",
         "arrays",
+        "background",
         "backends*",
         "effects*",
         "io.*",
@@ -149,7 +154,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "side_by_side": ["interrupts"],
     "bench": [*VALUES, "delivery", "backends*", "effects*", "io*", "texture*"],
     "selfcheck": ["backends.base", "color", "effects*", "frame", "resample", "texture.term"],
-    "doctor": ["analysis*", "backends*", "errors", "io*", "selfcheck", "sidecar"],
+    "clip_check": [*VALUES, "delivery", "io*", "unforeseen"],
+    "doctor": ["analysis*", "backends*", "clip_check", "errors", "io*", "selfcheck", "sidecar", "unforeseen"],
     "cli": ["*"],
     "__main__": ["cli"],
     "": ["*"],

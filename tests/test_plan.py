@@ -281,9 +281,13 @@ def test_a_source_keeps_its_format_where_the_recipe_names_none():
 
 
 def test_what_cannot_be_kept_is_noted():
-    assert "transparency left out" in " ".join(make_plan(still(has_alpha=True), load_recipe("social"), None).notes)
+    assert "transparency composited over white" in " ".join(
+        make_plan(still(has_alpha=True), load_recipe("social"), None).notes
+    )
     assert make_plan(still(640, 480, has_alpha=True), load_recipe("social/x"), "x.png").notes[0].startswith("smaller")
-    assert "transparency left out" in " ".join(make_plan(clip(has_alpha=True), load_recipe("video"), None).notes)
+    assert "transparency composited over white" in " ".join(
+        make_plan(clip(has_alpha=True), load_recipe("video"), None).notes
+    )
 
 
 def test_pixel_formats_in_words():

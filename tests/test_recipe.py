@@ -214,7 +214,7 @@ def test_just_outside_is_refused_by_name_value_range_and_unit(place, field):
         ),
         (
             "delivery: {fit: fil}",
-            ": delivery.fit = 'fil' is not allowed; it is one of fit, cover, keep; did you mean fit?",
+            ": delivery.fit = 'fil' is not allowed; it is one of fit, cover, keep, pad; did you mean fit?",
         ),
         ("delivery: {upscale: 1}", ": delivery.upscale = 1 is not allowed; it is true or false"),
         ("delivery: {upscale: yes}", ": delivery.upscale = 'yes' is not allowed; it is true or false"),

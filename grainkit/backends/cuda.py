@@ -27,7 +27,7 @@ from grainkit.effects.tables import PassTables, PlaneNoise, chroma_limits, fract
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
 from grainkit.frame import Frame, Plane, Woven
 from grainkit.noise import stream_key
-from grainkit.resample import SEEN, Geometry, Placement, around, conform, coverage, crop, levels, placements
+from grainkit.resample import Geometry, Placement, around, conform, coverage, crop, levels, placements
 from grainkit.texture.term import TextureTerm
 
 #: How kernels are compiled: every operation rounds once, as on the CPU. CuPy adds -ftz=true by itself.
@@ -432,7 +432,7 @@ class CudaBackend:
             return list(planes)
         layout = _Layout(tuple((place.size[1], place.size[0]) for place in places), np.float32)
         views = layout.views(self._cupy.empty(layout.nbytes, np.uint8))
-        made = []
+        made: list[Any] = []
         for plane, place, want, unit, view in zip(planes, places, wanted, level, views, strict=False):
             if want:
                 down, across, tables = self._taps[place]

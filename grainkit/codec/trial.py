@@ -18,6 +18,7 @@ import numpy.typing as npt
 from grainkit.analysis.faces import StillFaces
 from grainkit.analysis.picture import luma_of
 from grainkit.backends.base import Backend
+from grainkit.background import composited
 from grainkit.codec.jpeg import luma_table
 from grainkit.codec.measures import EVERY, Measures, Moment, measure
 from grainkit.codec.patches import Patches, found_patches
@@ -126,7 +127,9 @@ class StillTrial:
         self.proxies = proxies
         self._plan, self._backend, self._delivery = plan, backend, plan.still
         before, after = split(plan)
-        self._sample = conformed(frame, before)
+        shown = composited(frame, plan.recipe.delivery.background)
+        self._keeps_alpha = shown is not frame and not plan.background
+        self._sample = conformed(shown, before)
         still = StillFaces(self._sample)
         with still.networks.ahead(), ThreadPoolExecutor(1, "grainkit-relief") as pool:
             # The relief takes as long as all else that is made ready, and neither needs more of the other than faces.
@@ -145,9 +148,9 @@ class StillTrial:
         return _among(self, proxies)
 
     @property
-    def ready(self) -> Ready:
-        """The sample in the delivery's size, with its relief."""
-        return Ready(self._sample, self._term)
+    def ready(self) -> Ready | None:
+        """The sample in the delivery's size, with its relief; None where it was tried without its alpha."""
+        return None if self._keeps_alpha else Ready(self._sample, self._term)
 
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
@@ -371,7 +374,7 @@ def _among(trial: _T, proxies: tuple[Proxy, ...]) -> _T:
 
 def _sampled(window: Sequence[Frame], plan: Plan) -> list[tuple[Frame, TextureTerm | None]]:
     """A window's frames in the delivery's size, with their relief. Only the middle one keeps its matte."""
-    found = list(textured((conformed(frame, plan) for frame in window), plan))
+    found = list(textured((conformed(composited(f, plan.recipe.delivery.background), plan) for f in window), plan))
     kept = len(found) // 2
     return [(frame if at == kept else replace(frame, matte=None), term) for at, (frame, term) in enumerate(found)]
 
