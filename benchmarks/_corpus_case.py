@@ -32,7 +32,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Carried:
-    """What the delivered file must have beside its pixels, unless a note that `excuse` is found in says that it is left.
+    """What the delivered file must have beside its pixels, unless a note says that it is left: `excuse` is in it.
 
     what: icc, cicp, texts, chapters, interlaced, hdr10, aspect or audio; see `_corpus_delivered`.
     """
@@ -93,6 +93,14 @@ class Case:
     piped: bool = False
 
 
+@dataclass(frozen=True)
+class Own:
+    """A file of one's own, of which nothing is known: its folder, in which it is alone, and its name."""
+
+    folder: Path
+    input: str
+
+
 @dataclass(frozen=True, eq=False)
 class Drawn:
     """What a sketch gives: the fields of a Case that it decides."""
@@ -114,7 +122,7 @@ class Sketch:
     draw: Callable[[Path, np.random.Generator], Drawn]
 
     def case(self, room: Path, seed: int) -> Case:
-        """Draw it into a folder of its own below `room`. The same seed and name draw the same, whatever else is drawn."""
+        """Draw it into a folder of its own below `room`; the same for a seed, whatever else is drawn."""
         rng = np.random.default_rng([seed, zlib.crc32(f"{self.kind}/{self.name}".encode())])
         folder = room / f"{self.kind}-{self.name}"
         folder.mkdir(parents=True)

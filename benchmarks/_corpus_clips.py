@@ -37,7 +37,9 @@ _WOVEN = {
 }  # fmt: skip
 
 
-def frames(form: str, width: int, height: int, count: int, rng: np.random.Generator, lossy: bool) -> list[av.VideoFrame]:
+def frames(
+    form: str, width: int, height: int, count: int, rng: np.random.Generator, lossy: bool
+) -> list[av.VideoFrame]:
     """Frames of noise in every legal code, or of a smooth picture that a lossy codec keeps; each a little brighter."""
     return [_frame(form, width, height, number, rng, lossy) for number in range(count)]
 
@@ -135,8 +137,17 @@ def _lossless(
     # FFV1, which all of them are delivered in, wants room for its slices.
     width, height = (48, 32) if even else size(rng, 11)
     pictures = frames(form, width, height, int(rng.integers(1, 4)), rng, lossy=False)
-    encode(folder / f"a{ending}", pictures, codec, form, options=options)
+    tags = BT709 if form.startswith(("yuv", "nv", "gray", "ya")) else (1, 13, 0, 2)
+    encode(folder / f"a{ending}", pictures, codec, form, options=options, tags=tags)
     return Drawn(f"a{ending}", Right(shown(pictures)))
+
+
+def _float(output: str, folder: Path, rng: np.random.Generator) -> Drawn:
+    """Float R'G'B', which only frames of EXR or TIFF hold."""
+    pictures = frames("gbrpf32le", 17, 11, 2, rng, lossy=False)
+    encode(folder / "a.nut", pictures, "rawvideo", "gbrpf32le", tags=(1, 8, 0, 2))
+    right = Right(shown(pictures), or_refused="float|gbrpf32le" if output == "o.nut" else "")
+    return Drawn("a.nut", right, output=output)
 
 
 def _unsupported(ending: str, codec: str, form: str, words: str, folder: Path, rng: np.random.Generator) -> Drawn:
@@ -152,7 +163,8 @@ def _lossy(
     folder: Path, rng: np.random.Generator,
 ) -> Drawn:  # fmt: skip
     """deeper: bits that the decoder gives more than were encoded."""
-    pictures = frames(form, *sides, 3, rng, lossy=True)
+    # A transport stream of a few frames is too short to be told for one.
+    pictures = frames(form, *sides, 12 if ending == ".ts" else 3, rng, lossy=True)
     encode(folder / f"a{ending}", pictures, codec, form, options=options)
     wanted = tuple(
         Picture(tuple(p << deeper for p in each.planes), None if each.alpha is None else each.alpha << deeper)
@@ -166,8 +178,8 @@ _FFV1 = (
     "yuv444p14le", "yuv420p16le", "yuv444p16le", "gray", "gray10le", "gray16le", "bgr0", "bgra", "gbrp10le", "gbrp12le",
     "gbrp16le", "gbrap16le", "yuva420p", "yuva422p10le", "yuva444p16le", "ya8",
 )  # fmt: skip
-_RAW = ("yuv420p", "nv12", "p010le", "rgb24", "bgr24", "rgb48le", "rgba64le", "gbrpf32le", "gray", "yuv444p12le", "argb")
-_X264 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "gray")
+_RAW = ("yuv420p", "nv12", "rgb24", "bgr24", "rgb48le", "rgba64le", "gray", "yuv444p12le", "argb")
+_X264 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le")
 
 
 def _codecs() -> Iterator[Sketch]:
@@ -182,6 +194,8 @@ def _codecs() -> Iterator[Sketch]:
         yield lossless(f"raw-avi-{form}", ".avi", "rawvideo", form, {}, True)
     for form in _X264:
         yield lossless(f"x264-{form}", ".mp4", "libx264", form, X264, True)
+    yield Sketch("clip", "raw-float", partial(_float, "o.nut"))
+    yield Sketch("clip", "raw-float-exr", partial(_float, "f_%03d.exr"))
     yield lossless("x264-rgb", ".mkv", "libx264rgb", "rgb24", {"crf": "0", "preset": "ultrafast"}, True)
     yield lossless("x265-lossless", ".mp4", "libx265", "yuv420p", {"x265-params": "log-level=none:lossless=1"}, True)
     for form in ("yuv420p", "yuv444p", "gbrp"):
@@ -189,7 +203,7 @@ def _codecs() -> Iterator[Sketch]:
     for codec, ending, form in (
         ("huffyuv", ".avi", "yuv422p"), ("ffvhuff", ".avi", "yuv444p"), ("utvideo", ".avi", "gbrp"),
         ("qtrle", ".mov", "argb"), ("qtrle", ".mov", "rgb24"), ("png", ".mov", "rgba"), ("png", ".mov", "rgb24"),
-        ("v210", ".mov", "yuv422p10le"), ("magicyuv", ".avi", "gbrp"),
+        ("magicyuv", ".avi", "gbrp"),
     ):  # fmt: skip
         yield lossless(f"{codec}-{form}", ending, codec, form, {}, True)
 
@@ -205,7 +219,7 @@ def _codecs() -> Iterator[Sketch]:
         ("av1", ".mp4", "libsvtav1", "yuv420p", {"crf": "8", "preset": "10"}, 3.0),
         ("av1-10bit", ".mkv", "libsvtav1", "yuv420p10le", {"crf": "8", "preset": "10"}, 12.0),
         ("prores-422", ".mov", "prores_ks", "yuv422p10le", {"profile": "hq"}, 8.0),
-        ("prores-444", ".mov", "prores_ks", "yuv444p10le", {"profile": "4444"}, 8.0),
+        ("v210", ".mov", "v210", "yuv422p10le", {}, 0.0),
         ("mjpeg-avi", ".avi", "mjpeg", "yuvj422p", {"q": "2", "flags": "+qscale"}, 2.5),
         ("mjpeg-mov", ".mov", "mjpeg", "yuvj420p", {"q": "2", "flags": "+qscale"}, 2.5),
         ("mpeg2", ".mpg", "mpeg2video", "yuv420p", {"b": "8M"}, 3.0),
@@ -213,6 +227,7 @@ def _codecs() -> Iterator[Sketch]:
         ("mpeg4", ".avi", "mpeg4", "yuv420p", {"b": "8M"}, 3.0),
     ):  # fmt: skip
         yield lossy(name, ending, codec, form, (96, 80), options, near, 0)
+    yield lossy("prores-444", ".mov", "prores_ks", "yuv444p10le", (96, 80), {"profile": "4444"}, 32.0, 2)
     yield lossy("dnxhr", ".mov", "dnxhd", "yuv422p", (256, 128), {"profile": "dnxhr_hq"}, 2.0, 0)
     yield lossy("dnxhr-10bit", ".mov", "dnxhd", "yuv422p10le", (256, 128), {"profile": "dnxhr_hqx"}, 8.0, 0)
     yield lossy("prores-4444-alpha", ".mov", "prores_ks", "yuva444p10le", (96, 80), {"profile": "4444"}, 32.0, 2)
@@ -227,21 +242,31 @@ def _codecs() -> Iterator[Sketch]:
 # ------------------------------------------------------------------------------------------- what is beside the samples
 
 
-def _x264(folder: Path, rng: np.random.Generator, ending: str = ".mp4", count: int = 4, **more: Any) -> list[Any]:
-    pictures = frames("yuv420p", 32, 16, count, rng, lossy=False)
-    encode(folder / f"a{ending}", pictures, "libx264", "yuv420p", options={**X264, "bf": "0", **more.pop("x264", {})}, **more)
+def _x264(
+    folder: Path, rng: np.random.Generator, ending: str = ".mp4", count: int = 4, lossy: bool = False, **more: Any
+) -> list[Any]:  # fmt: skip
+    pictures = frames("yuv420p", 32, 16, count, rng, lossy)
+    encode(
+        folder / f"a{ending}",
+        pictures,
+        "libx264",
+        "yuv420p",
+        options={**X264, "bf": "0", **more.pop("x264", {})},
+        **more,
+    )
     return pictures
 
 
 def _turned(ending: str, degrees: int, mirrored: bool, folder: Path, rng: np.random.Generator) -> Drawn:
-    pictures = _x264(folder, rng, ending, 2, turned=(degrees, mirrored))
+    # Chroma on the left of its luma is on the right after half a turn, which no tag says: it is moved by half a sample.
+    pictures = _x264(folder, rng, ending, 2, lossy=degrees == 180, turned=(degrees, mirrored))
 
     def upright(samples: Array) -> Array:
         turned = np.rot90(samples, degrees // 90)
         return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
     wanted = tuple(Picture(tuple(upright(p) for p in each.planes)) for each in shown(pictures))
-    return Drawn(f"a{ending}", Right(wanted, notes=("baked in",)))
+    return Drawn(f"a{ending}", Right(wanted, near=0.5 if degrees == 180 else 0.0, notes=("baked in",)))
 
 
 def _times(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
@@ -291,7 +316,9 @@ def _edit_list(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
     return Drawn("a.mp4", Right(shown(pictures)[first:last]))
 
 
-def _fields(ending: str, codec: str, order: str, output: str, preset: str, folder: Path, rng: np.random.Generator) -> Drawn:
+def _fields(
+    ending: str, codec: str, order: str, output: str, preset: str, folder: Path, rng: np.random.Generator
+) -> Drawn:
     """Two fields a frame. Delivered with their order, or refused with a remedy."""
     near, form, options, flags = 0.0, "yuv420p", {}, None
     if codec == "libx264":
@@ -327,14 +354,20 @@ def _hdr(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
         return Drawn("a.mp4", Refused("HDR", delivery=True), output="o.mp4", preset="social")
     carries = () if how == "hlg" else (Carried("hdr10", True, "(?!)"),)
     meaning = {"primaries": 9, "transfer": transfer, "matrix": 9, "range": "limited"}
-    output, preset = {"hdr10": ("o.mp4", "video/hevc10"), "hlg": ("o.mp4", "video/hevc10")}.get(how, ("o.mov", "video/master"))
+    output, preset = {"hdr10": ("o.mp4", "video/hevc10"), "hlg": ("o.mp4", "video/hevc10")}.get(
+        how, ("o.mov", "video/master")
+    )
     if how == "hdr10-prores":
         carries = (Carried("hdr10", True, "mastering|HDR10|MaxCLL"),)
     right = Right(shown(pictures), near=8.0, meaning=meaning, carries=carries, exact=False)
     return Drawn("a.mp4", right, output=output, preset=preset)
 
 
-_TEXTS = {"prompt": '{"3": {"class_type": "KSampler", "text": "ä"}}', "workflow": '{"nodes": []}', "comment": "42 steps"}
+_TEXTS = {
+    "prompt": '{"3": {"class_type": "KSampler", "text": "ä"}}',
+    "workflow": '{"nodes": []}',
+    "comment": "42 steps",
+}
 
 
 def _texts(ending: str, output: str, folder: Path, rng: np.random.Generator) -> Drawn:

@@ -1,4 +1,4 @@
-"""What was delivered, read by other libraries than grainkit reads stills with (libpng, tifffile), and by FFmpeg itself."""
+"""What was delivered, read by libpng, tifffile, OpenEXR, Pillow and FFmpeg."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def planes_of(frame: av.VideoFrame) -> list[Array]:
         if found and frame.format.name in _SEMIPLANAR:
             step = 2
         rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)  # type: ignore[call-overload]
-        found.append(rows[:, : plane.width * step * stored.itemsize].copy().view(stored).astype(stored.newbyteorder("=")))
+        found.append(
+            rows[:, : plane.width * step * stored.itemsize].copy().view(stored).astype(stored.newbyteorder("="))
+        )
     return found
 
 

@@ -123,7 +123,7 @@ def _odd(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
             right.pictures, near=NEAR, notes=("ICC|profile",)
         )
     if how == "comment":
-        made = with_markers(data, marker(0xFE, "a portrait, 42 steps".encode()))
+        made = with_markers(data, marker(0xFE, b"a portrait, 42 steps"))
         return made, Right(
             right.pictures, near=NEAR, carries=(Carried("texts", {"comment": "a portrait, 42 steps"}, "comment"),)
         )
@@ -217,7 +217,9 @@ def _webp(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
         return b"RIFF" + struct.pack("<I", len(made) - 8) + made[8:], right
     whole = _saved(samples, "WEBP", lossless=True)
     if how == "truncated":
-        return _saved(noise(rng, 40, 24, 3, np.uint8), "WEBP", lossless=True)[:-600], Refused("cannot be read|truncated")
+        return _saved(noise(rng, 40, 24, 3, np.uint8), "WEBP", lossless=True)[:-600], Refused(
+            "cannot be read|truncated"
+        )
     if how == "header-only":
         return whole[:20], Refused("cannot be read|truncated")
     if how == "garbage-behind":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import logging
 import os
 import re
@@ -23,7 +22,7 @@ import numpy as np
 
 import grainkit as gk
 from benchmarks import _corpus_delivered as delivered
-from benchmarks._corpus_case import Array, Case, Picture, Refused, Right
+from benchmarks._corpus_case import Array, Case, Own, Picture, Refused, Right
 from grainkit import cli
 from grainkit.errors import GrainkitError
 from grainkit.frame import Frame
@@ -34,7 +33,7 @@ OFF = ("cinema_grain.strength=0", "highlight_guard.strength=0", "skin_texture.st
 #: Frames that are read of a clip.
 FRAMES = 64
 #: Findings, the gravest first.
-GRAVEST = ("crash", "hang", "memory", "wrong", "silent", "noise")
+GRAVEST = ("crash", "hang", "memory", "wrong", "different", "silent", "noise")
 
 
 @dataclass
@@ -67,11 +66,13 @@ def judge(case: Case) -> tuple[str, list[Finding]]:
         seen = _read(case)
         findings += _judged_reading(case, seen)
         with tempfile.TemporaryDirectory() as room:
-            status, said, output = _finished(case, seen, Path(room))
+            status, said = _finished(case, seen, Path(room))
             notes = _notes(said) + (list(seen.info.notes) if seen.info else [])
             findings += _judged_words(case, seen, status, said)
             if status == 0:
-                findings += _judged_delivery(case, seen, Path(room), output, notes)
+                place = Path(room) if case.output else case.folder
+                made = [place / name for name in sorted(_listing(place)) if case.output or name not in before]
+                findings += _judged_delivery(case, seen, made, notes)
             else:
                 left = _listing(Path(room)) if case.output else {}
                 findings += [Finding("wrong", f"left {', '.join(left)} behind")] if left else []
@@ -87,8 +88,57 @@ def judge(case: Case) -> tuple[str, list[Finding]]:
     return ("refused" if status else "right"), _once(findings)
 
 
+def judge_own(own: Own) -> tuple[str, list[Finding]]:
+    """(read by whom else, or refused in which words; findings) of a file that nothing is known of.
+
+    Samples that another reader has otherwise are a finding `different`: which of them is right, a person must see.
+    """
+    from benchmarks._corpus_own import compared
+
+    case = Case("own", own.input, own.folder, own.input, Right((), or_refused=""))
+    before, was = _listing(own.folder), os.getcwd()
+    os.chdir(own.folder)
+    try:
+        seen = _read(case)
+        with tempfile.TemporaryDirectory() as room:
+            status, said = _finished(case, seen, Path(room))
+            left = sorted(_listing(Path(room)))
+    finally:
+        os.chdir(was)
+    findings = [Finding("crash", f"open_source: {' '.join(seen.broke.split())[-300:]}")] if seen.broke else []
+    findings += _heard_well(seen, said)
+    lines = said.splitlines()
+    message = lines[-1].removeprefix("grainkit: ") if lines else ""
+    if status and status != 2:
+        findings.append(Finding("wrong", f"ended with {status}: {message[:200]}"))
+    if status and left:
+        findings.append(Finding("wrong", f"left {', '.join(left)} behind"))
+    if (status != 0) != (seen.refused is not None) and not seen.broke:
+        findings.append(Finding("wrong", f"read one way and refused the other: {message[:200]}"))
+    if _listing(own.folder) != before:
+        findings.append(Finding("wrong", "changed its input's folder"))
+    if status or not seen.frames:
+        return f"refused: {message}", _once(findings)
+    reader, apart = compared(own.folder / own.input, _picture(seen.frames[0]))
+    if apart:
+        findings.append(
+            Finding("different", f"{reader} has it otherwise: {apart}; notes: {'; '.join(seen.info.notes)}")
+        )
+    return f"read: as {reader} reads it" if reader != "nobody" else "read: no other reader", _once(findings)
+
+
+def _heard_well(seen: Seen, said: str) -> Iterator[Finding]:
+    if seen.said.strip():
+        yield Finding("noise", f"open_source: {seen.said.splitlines()[0][:200]}")
+    if "Traceback" in said:
+        yield Finding("crash", f"the command: {' | '.join(said.splitlines()[-3:])[-300:]}")
+    elif foreign := [line for line in said.splitlines() if not line.startswith("grainkit: ")]:
+        yield Finding("noise", f"the command: {foreign[0][:200]}")
+
+
 def _once(findings: Sequence[Finding]) -> list[Finding]:
-    return list({(each.what, each.said): each for each in findings}.values())
+    told = {(each.what, each.said): each for each in findings}
+    return sorted(told.values(), key=lambda each: GRAVEST.index(each.what))
 
 
 def _listing(folder: Path) -> dict[str, str]:
@@ -146,16 +196,17 @@ def _read(case: Case) -> Seen:
     return seen
 
 
-def _finished(case: Case, seen: Seen, room: Path) -> tuple[int, str, Path]:
-    """(exit status, standard error, output) of `grainkit finish` on it."""
+def _finished(case: Case, seen: Seen, room: Path) -> tuple[int, str]:
+    """(exit status, standard error) of `grainkit finish` on it, into `room`."""
     ending, words = _ending(case, seen)
     output = room / f"{case.output}{ending}"
+    moving = seen.info is not None and seen.info.kind != "still"
     told = ["finish", "-" if case.piped else case.input, "--preset", case.preset, "--no-adapt"]
     if case.output:
         told += ["-o", "-" if case.output == "-" else str(output)]
     for setting in (*OFF, *words):
         told += ["--set", setting]
-    told += case.words
+    told += [*case.words, *(["--frames", f":{FRAMES}"] if case.kind == "own" and moving else [])]
     stdin = sys.stdin
     kept = os.dup(0)
     with _heard() as (out, said):
@@ -176,18 +227,15 @@ def _finished(case: Case, seen: Seen, room: Path) -> tuple[int, str, Path]:
         sys.stderr.flush()
         text = _told(said).decode("utf-8", "replace")
         if case.output == "-" and status == 0:
-            output = room / "o.y4m"
-            output.write_bytes(_told(out))
-    return status, text, output
+            (room / "o.y4m").write_bytes(_told(out))
+    return status, text
 
 
 def _ending(case: Case, seen: Seen) -> tuple[str, list[str]]:
     """How the output ends, and settings that keep every bit, by what was read; nothing where the case says itself."""
     if case.preset != "video" or (case.output and (case.output == "-" or Path(case.output).suffix)):
         return "", [f"delivery.still.depth={_depth(seen)}"] if case.output.endswith(".png") else []
-    if seen.info is not None and seen.info.kind == "clip":
-        return ".nut", []
-    if case.piped:
+    if case.piped or (case.kind == "clip" if seen.info is None else seen.info.kind == "clip"):
         return ".nut", []
     depth = _depth(seen)
     return (".tif" if depth == 32 else ".png"), [
@@ -211,8 +259,6 @@ def _judged_reading(case: Case, seen: Seen) -> Iterator[Finding]:
     if seen.broke:
         yield Finding("crash", f"open_source: {' '.join(seen.broke.split())[-300:]}")
         return
-    if seen.said.strip():
-        yield Finding("noise", f"open_source: {seen.said.splitlines()[0][:200]}")
     expects = case.expects
     if seen.refused is not None:
         yield from _judged_refusal(case, seen.refused)
@@ -311,20 +357,16 @@ def _apart(wanted: Array, got: Array, near: float) -> str:
 
 
 def _judged_words(case: Case, seen: Seen, status: int, said: str) -> Iterator[Finding]:
-    """What the command said, and how it ended."""
-    lines = said.splitlines()
+    """What was said on standard error, and how the command ended."""
+    yield from _heard_well(seen, said)
     if "Traceback" in said:
-        yield Finding("crash", f"the command: {' | '.join(lines[-3:])[-300:]}")
         return
-    foreign = [line for line in lines if not line.startswith("grainkit: ")]
-    if foreign:
-        yield Finding("noise", f"the command: {foreign[0][:200]}")
-    expects = case.expects
+    lines, expects = said.splitlines(), case.expects
     if status == 0:
         if isinstance(expects, Refused) and (expects.delivery or seen.refused is not None):
             yield Finding("wrong", f"done, where it must be refused ({expects.words})")
         return
-    message = lines[-1] if lines else ""
+    message = lines[-1].removeprefix("grainkit: ") if lines else ""
     if status != 2:
         yield Finding("wrong", f"ended with {status}: {message[:200]}")
     if isinstance(expects, Right):
@@ -333,15 +375,14 @@ def _judged_words(case: Case, seen: Seen, status: int, said: str) -> Iterator[Fi
             yield Finding("wrong", f"not delivered: {message[:200]}")
     elif not re.search(expects.words, message):
         yield Finding("wrong", f"refused in words without {expects.words!r}: {message[:200]}")
-    name = "".join(c if c.isprintable() else "?" for c in Path(case.input).name)
-    if not case.piped and name not in message:
-        yield Finding("wrong", f"the line does not name {name[:60]}: {message[:200]}")
+    # A long name may be cut, and of a sequence the one file is named that is at fault.
+    name = "".join(c if c.isprintable() else "?" for c in Path(case.input).name)[:40]
+    if not case.piped and case.kind != "sequence" and name not in message:
+        yield Finding("wrong", f"the line does not name {name}: {message[:200]}")
 
 
-def _judged_delivery(case: Case, seen: Seen, room: Path, output: Path, notes: list[str]) -> Iterator[Finding]:
+def _judged_delivery(case: Case, seen: Seen, made: Sequence[Path], notes: list[str]) -> Iterator[Finding]:
     """The files that were made, and what was said of what is missing in them."""
-    place = room if case.output else case.folder
-    made = sorted(p for p in place.rglob("*") if p.is_file() and (case.output or ".video." in p.name))
     sidecars = [p for p in made if p.name.endswith(".grainkit.txt")]
     files = [p for p in made if p not in sidecars]
     if case.output != "-" and len(sidecars) != 1:
@@ -373,11 +414,6 @@ def _judged_delivery(case: Case, seen: Seen, room: Path, output: Path, notes: li
             where = f"picture {number}: " if len(got) > 1 else ""
             yield Finding("wrong", f"{where}delivered otherwise than read: {apart}")
             break
-
-
-def as_line(findings: Sequence[Finding]) -> str:
-    """For the pipe between processes."""
-    return json.dumps([[each.what, each.said] for each in findings])
 
 
 def emptied(folder: Path) -> None:

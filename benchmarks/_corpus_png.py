@@ -85,7 +85,9 @@ def png(
     return SIGNATURE + b"".join(parts) + chunk(b"IEND", b"")
 
 
-def _drawn(rng: np.random.Generator, kind: int, depth: int, width: int, height: int) -> tuple[Array, Picture, list[bytes]]:
+def _drawn(
+    rng: np.random.Generator, kind: int, depth: int, width: int, height: int
+) -> tuple[Array, Picture, list[bytes]]:
     """Codes, what they show, and a palette where they need one."""
     top = (1 << depth) - 1
     shape = (height, width) if CHANNELS[kind] == 1 else (height, width, CHANNELS[kind])
@@ -152,7 +154,11 @@ def raw_profile(name: str, block: bytes, compressed: bool) -> bytes:
     lines = "\n".join(hexadecimal[at : at + 72] for at in range(0, len(hexadecimal), 72))
     text = f"\n{name}\n{len(block):8d}\n{lines}\n".encode()
     keyword = f"Raw profile type {name}".encode()
-    return chunk(b"zTXt", keyword + b"\0\0" + zlib.compress(text)) if compressed else chunk(b"tEXt", keyword + b"\0" + text)
+    return (
+        chunk(b"zTXt", keyword + b"\0\0" + zlib.compress(text))
+        if compressed
+        else chunk(b"tEXt", keyword + b"\0" + text)
+    )
 
 
 def _oriented(how: str, orientation: int, rng: np.random.Generator) -> tuple[bytes, Right]:
@@ -216,7 +222,11 @@ def _colours() -> Iterator[Sketch]:
         yield made(f"icc-{name}", [chunk(b"iCCP", body)], carries=(Carried("icc", profile, "ICC"),))
         jpeg = {"output": "o.jpg", "preset": "social"}
         yield made(
-            f"icc-{name}-jpeg", [chunk(b"iCCP", body)], carries=(Carried("icc", profile, "ICC"),), exact=False, drawn=jpeg
+            f"icc-{name}-jpeg",
+            [chunk(b"iCCP", body)],
+            carries=(Carried("icc", profile, "ICC"),),
+            exact=False,
+            drawn=jpeg,
         )
     yield made("icc-damaged", [chunk(b"iCCP", b"profile\0\0" + zlib.compress(srgb_icc())[:99])], notes=("ICC",))
     for name, (primaries, transfer) in _CICP.items():
@@ -314,9 +324,9 @@ def _odd(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
     if how == "garbage-behind":
         return whole + rng.bytes(300), right
     if how == "huge":
-        return SIGNATURE + chunk(b"IHDR", struct.pack(">II", 1 << 20, 1 << 20) + head[8:]) + body + whole[-12:], Refused(
-            "1048576x1048576"
-        )
+        return SIGNATURE + chunk(b"IHDR", struct.pack(">II", 1 << 20, 1 << 20) + head[8:]) + body + whole[
+            -12:
+        ], Refused("1048576x1048576")
     if how == "huge-short":
         return SIGNATURE + chunk(b"IHDR", struct.pack(">II", 9000, 9000) + head[8:]) + body + whole[-12:], Refused(
             "ends early|truncated"
@@ -338,7 +348,9 @@ def _odd(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
             "damaged"
         )
     if how == "bad-depth":
-        return SIGNATURE + chunk(b"IHDR", head[:8] + b"\x03\x02\0\0\0") + body + whole[-12:], Refused("kind|depth|header")
+        return SIGNATURE + chunk(b"IHDR", head[:8] + b"\x03\x02\0\0\0") + body + whole[-12:], Refused(
+            "kind|depth|header"
+        )
     if how == "apple":
         return SIGNATURE + chunk(b"CgBI", bytes(4)) + whole[8:], Refused("PNG")
     if how == "many-idat":

@@ -1,4 +1,4 @@
-"""TIFF and EXR of the corpus: a matrix drawn by the seed, written by tifffile, Pillow's libtiff and OpenEXR, and by hand."""
+"""TIFF and EXR of the corpus, written by tifffile, Pillow's libtiff and OpenEXR, and by hand."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _written(samples: Array, **options: Any) -> bytes:
 
 
 def _matrix(rng: np.random.Generator) -> tuple[bytes, Right]:
-    """One place of: samples x type x compression x predictor x tiles x planes x byte order x size of file x orientation."""
+    """Samples x type x compression x predictor x tiles x planes x byte order x size of file x orientation."""
     kind = str(rng.choice(_SAMPLES))
     compression = str(rng.choice(_COMPRESSIONS))
     dtype = np.dtype(str(rng.choice(["u1", "u2", "f4", "f2"] if kind != "palette" else ["u1"])))
@@ -79,7 +79,11 @@ def _matrix(rng: np.random.Generator) -> tuple[bytes, Right]:
         options["colormap"] = table * 257
         shown = table.T.astype(np.uint8)[samples]
     if kind == "white-is-zero":
-        shown = (np.float32(1.0) - samples.astype(np.float32)) if dtype.kind == "f" else dtype.type(np.iinfo(dtype).max) - samples
+        shown = (
+            (np.float32(1.0) - samples.astype(np.float32))
+            if dtype.kind == "f"
+            else dtype.type(np.iinfo(dtype).max) - samples
+        )
     options["planarconfig"] = "separate" if planar else "contig"
     stored = np.ascontiguousarray(np.moveaxis(samples, 2, 0)) if planar else samples
     data = _written(stored, **options)
@@ -131,7 +135,12 @@ def _bits(bits: int, kind: str, rng: np.random.Generator) -> tuple[bytes, Right]
     values = rng.integers(0, (1 << bits) - 1, (height, width, channels), np.uint16, endpoint=True)
     white = kind == "white-is-zero"
     data = _by_hand(
-        width, height, _packed(values, bits), bits=bits, samples=channels, photometric=0 if white else 2 if channels == 3 else 1
+        width,
+        height,
+        _packed(values, bits),
+        bits=bits,
+        samples=channels,
+        photometric=0 if white else 2 if channels == 3 else 1,
     )
     shown = widened((1 << bits) - 1 - values if white else values, bits)
     # Filling 16 bits by repeating the upper ones is as good as rounding: a code apart.
@@ -155,7 +164,9 @@ def _lossy(how: str, rng: np.random.Generator) -> tuple[bytes, Right]:
     if how == "jpeg-libtiff":
         return _libtiff(samples, "jpeg", quality=96), Right((Picture((samples,)),), near=2.0)
     if how == "webp":
-        made = _written(samples, photometric="rgb", compression="webp", compressionargs={"level": 100, "lossless": True})
+        made = _written(
+            samples, photometric="rgb", compression="webp", compressionargs={"level": 100, "lossless": True}
+        )
         return made, Right((Picture((samples,)),), or_refused="TIFF")
     if how == "jpeg2000":
         made = _written(samples, photometric="rgb", compression="jpeg2000", compressionargs={"reversible": True})
@@ -219,7 +230,9 @@ def _odd(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
         made = _written(four, photometric=photometric, planarconfig="contig")
         return made, Refused("CMYK|SEPARATED" if how == "cmyk" else "L\\*?a\\*?b|LAB")
     if how == "logluv":
-        return _by_hand(3, 2, rng.bytes(24), bits=32, photometric=32845, compression=34676), Refused("LogLuv|LOGLUV|TIFF")
+        return _by_hand(3, 2, rng.bytes(24), bits=32, photometric=32845, compression=34676), Refused(
+            "LogLuv|LOGLUV|TIFF"
+        )
     if how in ("int8", "int16", "int32", "uint32", "uint64", "float64", "complex64"):
         deep = rng.integers(0, 100, (height, width), np.int64).astype(how)
         made = _written(deep, photometric="minisblack")

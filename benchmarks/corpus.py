@@ -3,10 +3,10 @@
     python -m benchmarks.corpus [--seed N] [--only PATTERN]... [--keep DIR] [--list] [--json]
     python -m benchmarks.corpus --folder DIR               files of one's own
 
-Stills, clips, pipes, sequences, names and things that are no pictures are drawn by other libraries or by hand, and what
-each must give is known from how it was drawn: its pixels, upright, with what they mean, or what kind of refusal. Each
-goes through `grainkit.open_source` and, with all effects off, through `grainkit finish`, whose output must hold the same
-samples bit for bit, in a process of its own kind that is watched. What is counted, by kind of file:
+Stills, clips, pipes, sequences, names and things that are no pictures are drawn by other libraries or by hand, and
+what each must give is known from how it was drawn: its pixels, upright, with what they mean, or a kind of refusal. Each
+goes through `grainkit.open_source` and, with all effects off, through `grainkit finish`, whose output must hold the
+same samples bit for bit, in a process that is watched. What is counted, by kind of file:
 
   right     right pixels, read and delivered
   refused   one line that names the file and says why, exit status 2, nothing left behind
@@ -16,8 +16,8 @@ samples bit for bit, in a process of its own kind that is watched. What is count
   crash     an exception that is none of grainkit's, a traceback, the end of the process, a hang, memory
   noise     on standard error, what is not grainkit's own
 
-With --folder there is nothing to know beforehand: every file must end in a picture or one clear line, and the pixels are
-compared with what Pillow, tifffile or OpenCV read, as far as they do. Exit status 0 where nothing is found.
+With --folder nothing is known beforehand: every file ends in a picture or one clear line, and samples that tifffile,
+Pillow, OpenCV or FFmpeg read otherwise are listed, for a person to judge. Exit status 0 where nothing is found.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import _corpus_clips, _corpus_jpeg, _corpus_own, _corpus_png, _corpus_strange, _corpus_tiff
-from benchmarks._corpus_case import Case, Sketch
-from benchmarks._corpus_judge import GRAVEST, Finding, emptied, judge
+from benchmarks._corpus_case import Case, Own, Sketch
+from benchmarks._corpus_judge import Finding, emptied, judge, judge_own
 from benchmarks._measure import table
 
 #: Seconds that a case may take; reading and finishing a small file takes a tenth of one.
@@ -66,7 +66,8 @@ def chosen(patterns: Sequence[str]) -> list[Sketch]:
     return [
         sketch
         for sketch in sketches()
-        if not patterns or any(fnmatch(name, p) for p in patterns for name in (sketch.kind, f"{sketch.kind}/{sketch.name}"))
+        if not patterns
+        or any(fnmatch(name, p) for p in patterns for name in (sketch.kind, f"{sketch.kind}/{sketch.name}"))
     ]
 
 
@@ -78,9 +79,12 @@ def _work(tells: Connection, takes: Connection) -> None:
     while (case := takes.recv()) is not None:
         held = _held()
         try:
-            outcome, findings = judge(case)
+            outcome, findings = judge_own(case) if isinstance(case, Own) else judge(case)
         except Exception as error:  # the judge's own, which must not be taken for grainkit's
-            outcome, findings = "right", [Finding("wrong", f"cannot be judged: {traceback.format_exception(error)[-3:]}")]
+            outcome, findings = (
+                "right",
+                [Finding("wrong", f"cannot be judged: {traceback.format_exception(error)[-3:]}")],
+            )
         grown = _held() - held
         if grown > GROWTH:
             findings.append(Finding("memory", f"{grown >> 20} MiB more"))
@@ -98,7 +102,7 @@ class Watched:
         self._limit = limit
         self._process: Any = None
 
-    def judged(self, case: Case) -> Judged:
+    def judged(self, case: Case | Own) -> Judged:
         limit = self._limit
         if self._process is None:
             limit = max(limit, FIRST_LIMIT)
@@ -141,10 +145,6 @@ class Watched:
 # ------------------------------------------------------------------------------------------- the whole
 
 
-def gravest(findings: Sequence[Finding]) -> str:
-    return min((each.what for each in findings), key=GRAVEST.index)
-
-
 def run(
     drawn: Sequence[Sketch], room: Path, seed: int, limit: float, keep: bool
 ) -> Iterator[tuple[Sketch, str, list[Finding]]]:
@@ -157,8 +157,7 @@ def run(
             if not (keep and findings):
                 emptied(case.folder)
             if findings:
-                outcome = gravest(findings)
-                outcome = _COUNTED_AS.get(outcome, outcome)
+                outcome = _COUNTED_AS.get(findings[0].what, findings[0].what)
             yield sketch, outcome, findings
     finally:
         watched.close()
@@ -188,11 +187,11 @@ def _drawn(options: argparse.Namespace) -> int:
     rows.append(["all", total.total(), *(total[column] for column in COLUMNS)])
     print(table(("kind", "files", *COLUMNS), rows))
     if found:
-        names = dict.fromkeys(name for name, _, _ in found)
-        print(f"\nfindings in {len(names)} files:")
+        print("\nfindings:")
         for name, what, said in found:
             print(f"  {name}: {what}: {said}")
-    print(f"\n{len(drawn)} files of seed {options.seed}, {len({name for name, _, _ in found})} with findings, {seconds:.0f} s")
+    odd = len({name for name, _, _ in found})
+    print(f"\n{len(drawn)} files of seed {options.seed}, {odd} with findings, {seconds:.0f} s")
     return int(bool(found))
 
 
@@ -201,7 +200,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="what sizes, samples and the matrix are drawn by")
-    parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="kind or kind/name, e.g. tiff/matrix-*")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="PATTERN", help="kind or kind/name, e.g. tiff/matrix-*"
+    )
     parser.add_argument("--keep", metavar="DIR", help="draw into this folder, and leave the files with findings there")
     parser.add_argument("--list", action="store_true", help="name the files, and draw none")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for a file")
@@ -209,7 +210,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     if options.folder is not None:
-        return _corpus_own.judged_folder(Path(options.folder), options.only, options.limit, as_json=options.json)
+        watched = Watched(options.limit)
+        try:
+            return _corpus_own.judged_folder(Path(options.folder), options.only, watched, as_json=options.json)
+        finally:
+            watched.close()
     return _drawn(options)
 
 
