@@ -82,9 +82,9 @@ class Plan:
     rate: Fraction | None
     sample_aspect: Fraction
     notes: tuple[str, ...] = ()
-    pixels: int | None = None
     background: str = ""
     canvas: Canvas | None = None
+    pixels: int | None = None
 
     @property
     def size(self) -> tuple[int, int]:
