@@ -11,6 +11,7 @@ from typing import Any
 
 from grainkit import sidecar
 from grainkit.backends import open_backend
+from grainkit.compiled import kept
 from grainkit.errors import BackendUnavailable
 
 
@@ -48,7 +49,19 @@ def examine() -> list[Finding]:
     remedy = "" if writable else "outputs are written beside their inputs; choose a folder you may write to with -o"
     findings.append(Finding("this folder", writable, f"{free:.1f} GiB free", remedy))
     findings.append(Finding("temporary folder", True, tempfile.gettempdir()))
+    findings.append(_compiled_code())
     return findings
+
+
+def _compiled_code() -> Finding:
+    place = kept()
+    why = f", as {place.why}" if place.why else ""
+    if place.folder is None:
+        detail, remedy = f"kept nowhere{why}", "set NUMBA_CACHE_DIR to a folder that can be written"
+    else:
+        detail = f"kept in {place.folder}{why}"
+        remedy = "set NUMBA_CACHE_DIR to a folder that lasts" if place.passing else ""
+    return Finding("compiled code", not remedy, detail, remedy)
 
 
 def selfcheck() -> list[Finding]:
