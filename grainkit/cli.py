@@ -204,6 +204,11 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="one JSON object on stdout")
     doctor.set_defaults(run=_doctor)
 
+    warm_up = commands.add_parser("warm-up", help="compile ahead what `finish` needs, such as in an image of a machine")
+    warm_up.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    warm_up.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    warm_up.set_defaults(run=_warm_up)
+
     bench = commands.add_parser("bench", help="how fast this machine is, stage by stage (under two minutes)")
     bench.add_argument("--backend", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
     bench.add_argument("--size", type=_size, metavar="WxH", help="one size instead of 720p, 1080p and 2160p")
@@ -293,6 +298,13 @@ def _rate(text: str) -> Fraction:
 
 def _finish(options: argparse.Namespace) -> int:
     startup.load()
+    from grainkit.compiling import watched
+
+    with watched(told=not options.quiet, shown=not options.quiet and sys.stderr.isatty()):
+        return _finish_all(options)
+
+
+def _finish_all(options: argparse.Namespace) -> int:
     from grainkit.series import at_once, expand_inputs, series_folder, series_output
 
     if options.output == "-" and options.json and not options.dry_run:
@@ -358,7 +370,13 @@ def _finished(jobs: Sequence[_Job], count: int, *, shown: bool) -> Generator[dic
     if count == 1:
         yield from map(_done, jobs)
         return
+    from grainkit.compiled import is_cold
     from grainkit.side_by_side import Ended, side_by_side
+
+    if is_cold():
+        # The others take what the first one compiles, which would otherwise be compiled by each of them.
+        yield _done(jobs[0])
+        jobs = jobs[1:]
 
     def told(done: int) -> None:
         if shown:
@@ -577,6 +595,22 @@ def _doctor(options: argparse.Namespace) -> int:
         if f.remedy:
             print(f"    {'':{width}}  {f.remedy}")
     return status
+
+
+def _warm_up(options: argparse.Namespace) -> int:
+    startup.load()
+    from grainkit.warm_up import warm_up
+
+    def progress(done: int, total: int, what: str) -> None:
+        if not options.quiet:
+            print(f"grainkit: {done + 1}/{total}  {what}", file=sys.stderr, flush=True)
+
+    warmth = warm_up(progress)
+    if options.json:
+        print(json.dumps(warmth.as_mapping()))
+    elif not options.quiet:
+        print(f"{warmth.functions} functions compiled in {warmth.seconds:.0f} s, kept in {warmth.kept_in}")
+    return 0
 
 
 def _bench(options: argparse.Namespace) -> int:

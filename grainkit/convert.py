@@ -13,9 +13,9 @@ from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.color import Color
+from grainkit.compiled import njit
 from grainkit.errors import GrainkitError
 from grainkit.frame import Plane
 from grainkit.noise import pcg4d, stream_key

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from grainkit.system import own_cores
 
 
 def cores() -> int:
     """Those that it is held to, where the system tells; all of the machine's otherwise."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return own_cores()

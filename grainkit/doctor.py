@@ -13,6 +13,7 @@ from typing import Any
 
 from grainkit import sidecar
 from grainkit.backends import open_backend
+from grainkit.compiled import kept
 from grainkit.errors import BackendUnavailable, GrainkitError, OutputError
 from grainkit.unforeseen import doing, what_failed
 
@@ -52,6 +53,7 @@ def examine() -> list[Finding]:
     remedy = "" if writable else "outputs are written beside their inputs; choose a folder you may write to with -o"
     findings.append(Finding("this folder", writable, f"{free:.1f} GiB free", remedy))
     findings.append(temporary)
+    findings.append(_compiled_code())
     return findings
 
 
@@ -102,6 +104,17 @@ def _requirement(package: str) -> str:
     except PackageNotFoundError:
         needs = []
     return next((need for need in needs if re.match(rf"{re.escape(package)}\b(?!-)", need)), package)
+
+
+def _compiled_code() -> Finding:
+    place = kept()
+    why = f", as {place.why}" if place.why else ""
+    if place.folder is None:
+        detail, remedy = f"kept nowhere{why}", "set NUMBA_CACHE_DIR to a folder that can be written"
+    else:
+        detail = f"kept in {place.folder}{why}"
+        remedy = "set NUMBA_CACHE_DIR to a folder that lasts" if place.passing else ""
+    return Finding("compiled code", not remedy, detail, remedy)
 
 
 def selfcheck() -> list[Finding]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from grainkit.compiled import njit
 
 _MUL = np.uint32(1664525)
 _ADD = np.uint32(1013904223)

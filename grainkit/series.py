@@ -13,6 +13,7 @@ from grainkit.cores import cores
 from grainkit.errors import InputError, OutputError
 from grainkit.io.pending import output_errors
 from grainkit.mattes import known, matte_files
+from grainkit.system import memory
 
 #: Bytes of files from which a series is worth processes of its own, which take a second or two to begin.
 WORTH_IT = 4 << 20
@@ -95,16 +96,8 @@ def at_once(inputs: Sequence[str], asked: int | None, backend: str) -> int:
         return 1
     if asked is None:
         sizes = (os.stat(one).st_size for one in inputs if os.path.exists(one))
-        asked = 1 if sum(sizes) < WORTH_IT else min(cores(), _memory() // MEMORY_EACH)
+        asked = 1 if sum(sizes) < WORTH_IT else min(cores(), memory() // MEMORY_EACH)
     return max(1, min(asked, len(inputs)))
-
-
-def _memory() -> int:
-    """Bytes of the machine's memory; without end where it does not say."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 1 << 62
 
 
 def _refuse_twins(inputs: Sequence[str], folder: str | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
+from grainkit.compiled import njit
 
 #: What numba builds its own string functions with, unknown to its stubs.
 _OPTIONS: Any = {"_nrt": False}

@@ -156,11 +156,11 @@ def test_the_command_takes_its_processes_with_it(tmp_path, number):
 def test_how_many_at_once(tmp_path, monkeypatch):
     stills = [str(still(tmp_path / f"{name}.png")) for name in ("a", "b", "c")]
     monkeypatch.setattr(series, "cores", lambda: 8)
-    monkeypatch.setattr(series, "_memory", lambda: 5 << 30)
+    monkeypatch.setattr(series, "memory", lambda: 5 << 30)
     assert at_once(stills, None, "cpu") == 1  # small ones are done before a process has begun
     monkeypatch.setattr(series, "WORTH_IT", 1)
     assert at_once(stills, None, "cpu") == 2  # of 2 GiB each
-    monkeypatch.setattr(series, "_memory", lambda: 500 << 30)
+    monkeypatch.setattr(series, "memory", lambda: 500 << 30)
     assert at_once(stills, None, "cpu") == 3
     assert at_once(stills, 2, "cpu") == 2
     assert at_once(stills, 9, "cuda") == 1

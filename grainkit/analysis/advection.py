@@ -15,10 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.analysis.flow import CELL, Picture, match
 from grainkit.analysis.picture import luma_of
+from grainkit.compiled import njit
 from grainkit.frame import Frame
 
 F32 = npt.NDArray[np.float32]

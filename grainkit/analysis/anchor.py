@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.analysis.cover import Cover, bridged, carried, covered, expected, features_of, tone_of, unlike
 from grainkit.analysis.face import Face
@@ -21,6 +20,7 @@ from grainkit.analysis.flow import CELL, Match, Picture, match, middles
 from grainkit.analysis.lattice import Lattice, read
 from grainkit.analysis.picture import luma_shrunk
 from grainkit.analysis.uv import uv_lattice
+from grainkit.compiled import njit
 from grainkit.frame import Frame
 
 F32 = npt.NDArray[np.float32]

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from grainkit.compiled import njit
 
 F32 = npt.NDArray[np.float32]
 

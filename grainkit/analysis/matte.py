@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.analysis.face import (
     BEARD,
@@ -28,6 +27,7 @@ from grainkit.analysis.face import (
     OVAL,
     Face,
 )
+from grainkit.compiled import njit
 
 F32 = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from grainkit.compiled import njit
 from grainkit.frame import Frame, Plane
 from grainkit.weigh import covers, weighed
 

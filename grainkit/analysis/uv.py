@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.analysis.face import FACE_WIDTH_MM, Face, mean_face
 from grainkit.analysis.lattice import Lattice
+from grainkit.compiled import njit
 
 F32 = npt.NDArray[np.float32]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from grainkit.compiled import njit
 from grainkit.noise import pcg4d
 
 #: Deviation of the white noise at 12 bits; each bit of depth less, and each scale_shift, halves it.

@@ -21,6 +21,7 @@ from grainkit.backends.base import Done, Pending, with_rgb
 from grainkit.backends.card_planes import CardPlane, Weigher
 from grainkit.backends.card_planes import pitch as _pitch
 from grainkit.backends.kernel_source import Parameter, flatten, parameters
+from grainkit.caches import find_for_cupy
 from grainkit.color import Color, chroma_codes, luma_codes
 from grainkit.convert import DITHER_STREAM, PlanesOfRgb, RgbSamples, full_scale, rgb_weights
 from grainkit.effects.tables import PassTables, PlaneNoise, chroma_limits, fraction_bits
@@ -56,6 +57,7 @@ _REMEDY = "or use --backend cpu"
 
 def _load() -> Any:
     """CuPy, with a card that works. Raises BackendUnavailable with what is missing and how to get it."""
+    find_for_cupy()
     try:
         import cupy
     except ImportError as error:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from grainkit.compiled import njit
 from grainkit.cores import cores
 
 U16 = npt.NDArray[np.uint16]

@@ -15,7 +15,8 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from grainkit.compiled import njit
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Chunk = tuple[bytes, bytes]

@@ -12,13 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.analysis.advection import Advection
 from grainkit.analysis.cuts import CutDetector
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import rgb_of
 from grainkit.color import luma_codes
+from grainkit.compiled import njit
 from grainkit.effects.cinema_grain import CinemaGrain
 from grainkit.frame import Frame
 from grainkit.locked.tile import SIDE, SIGMA, STD, grain_tile

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from grainkit.compiled import njit
 from grainkit.noise import gaussian_taps, pcg4d, stream_key, white
 
 U32 = npt.NDArray[np.uint32]

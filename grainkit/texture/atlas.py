@@ -11,6 +11,7 @@ face (grainkit/data/face_uv.npz), the neck lies below.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +23,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from grainkit.caches import cache_folder
+from grainkit.compiled import njit
 from grainkit.noise import pcg4d, stream_key
 
 F32 = npt.NDArray[np.float32]
@@ -589,21 +591,16 @@ def texel_for(px_per_mm: float) -> float:
     return max((t for t in TEXELS if t <= wanted), default=TEXELS[0])
 
 
-def cache_folder() -> Path:
-    """Where baked atlases are kept: $GRAINKIT_CACHE, else the user's cache folder."""
-    if "GRAINKIT_CACHE" in os.environ:
-        return Path(os.environ["GRAINKIT_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grainkit"
-
-
 def load_atlas(seed: int, age: str, texel: float) -> Atlas:
     """The atlas from the cache, or baked now and put there. A damaged or foreign file is baked again."""
-    path = cache_folder() / f"atlas-v{VERSION}-{seed}-{age}-{texel:g}.npy"
-    kept = _read(path)
+    folder = cache_folder()
+    path = None if folder is None else folder / f"atlas-v{VERSION}-{seed}-{age}-{texel:g}.npy"
+    kept = None if path is None else _read(path)
     if kept is not None:
         return _atlas(kept[0], kept[1], texel)
     atlas = bake(seed, age, texel)
-    _write(path, atlas)
+    if path is not None:
+        _write(path, atlas)
     return atlas
 
 
@@ -639,4 +636,5 @@ def _write(path: Path, atlas: Atlas) -> None:
         part.write_bytes(body + hashlib.sha256(body).digest())
         part.replace(path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

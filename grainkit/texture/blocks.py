@@ -7,7 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from grainkit.compiled import njit
 
 F32 = npt.NDArray[np.float32]
 

@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from grainkit.compiled import njit
 from grainkit.texture.blocks import BLOCK, Under, blur, blurred_means, expand, means
 
 F32 = npt.NDArray[np.float32]

@@ -19,10 +19,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.light import Light
+from grainkit.compiled import njit
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.texture.atlas import BLOOD, CAVITY, HEIGHT, MELANIN
 from grainkit.texture.blocks import BLOCK, Under, blur, blurred_means, expand, means

@@ -16,7 +16,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from grainkit.analysis.anchor import Anchor
 from grainkit.analysis.face import BROWS, EYES, Face
@@ -29,6 +28,7 @@ from grainkit.analysis.picture import Area, luma_of, reduced_size, rgb_of
 from grainkit.analysis.shots import ShotDetector
 from grainkit.analysis.source_noise import source_noise
 from grainkit.analysis.uv import normals_at, uv_and_normals
+from grainkit.compiled import njit
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.frame import Frame
 from grainkit.texture.atlas import Atlas, load_atlas, texel_for
