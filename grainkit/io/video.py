@@ -43,8 +43,10 @@ from grainkit.frame import Frame
 from grainkit.io import cuda_decode, field_order, pixel_formats, vpx_alpha
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
 from grainkit.io.container_tags import as_written, plan_tags
+from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
+from grainkit.io.iso_boxes import shown_seconds
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -128,7 +130,6 @@ class VideoSource:
         self._start, self._stop = start, stop
         self._allow_truncated = allow_truncated
         self._damage = ""
-        self._clock: int | None = None
         self._container = _open_input(self._path, hwaccel)
         try:
             self._stream = _picture_stream(self._container, self._name)
@@ -139,7 +140,8 @@ class VideoSource:
             self._decoder.options = {"max_pixels": str(max_pixels)}
             self._decoder.thread_type = "AUTO"
             self._pictures = self._decode()
-            self._first = next(self._pictures, None)
+            self._head = started(self._pictures)
+            self._first = self._head[0] if self._head else None
             if self._first is None:
                 raise InputError(f"{self._name}: no frame can be decoded; it is damaged, encrypted or holds no picture")
             self._form = _readable_format(self._first, self._name)
@@ -173,25 +175,18 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         count = 0
-        for picture in self._all_pictures():
+        self._first = None
+        step = max(1, round(1 / self._rate() / self._time_base))
+        for picture, pts, duration in shown(stamped(self._head, self._pictures, step), self._last_duration):
             if self._stop is not None and count >= self._stop:
                 return
-            pts = self._timestamp(picture)
             if count >= self._start:
-                yield self._frame(picture, count, pts)
+                yield self._frame(picture, count, pts, duration)
             count += 1
         if self._damage:
             self._report_damage(count)
         if count <= self._start and self._stop != self._start:
             raise no_such_frames(self._name, "clip", count, self._start, self._stop)
-
-    def _all_pictures(self) -> Iterator[av.VideoFrame]:
-        first, self._first = self._first, None
-        if first is None:
-            return
-        yield first
-        del first
-        yield from self._pictures
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Every picture that decodes; afterwards `_damage` says what was wrong, if anything was."""
@@ -263,16 +258,19 @@ class VideoSource:
         rate = _fraction(self._stream.average_rate) or _fraction(self._stream.guessed_rate)
         return rate or Fraction(25)
 
-    def _timestamp(self, picture: av.VideoFrame) -> int:
-        """The picture's pts, or one frame after the last where it has none."""
-        step = max(1, round(1 / self._rate() / self._time_base))
-        pts = picture.pts
-        if pts is None:
-            pts = 0 if self._clock is None else self._clock
-        self._clock = pts + (picture.duration or step)
-        return pts
+    def _last_duration(self, picture: av.VideoFrame, pts: int) -> int | None:
+        """How long the last picture is shown: to the end of an MP4 track, elsewhere as its packet says."""
+        stream = self._stream
+        if self._container.format.name.startswith("mov") and stream.duration and not self._damage:
+            until = (stream.start_time or 0) + stream.duration
+            seen, tick = shown_seconds(self._path, stream.id)
+            if seen > until * self._time_base + tick:
+                until = round(seen / self._time_base)
+            if until > pts:
+                return until - pts
+        return picture.duration or None
 
-    def _frame(self, picture: av.VideoFrame, index: int, pts: int) -> Frame:
+    def _frame(self, picture: av.VideoFrame, index: int, pts: int, duration: int | None) -> Frame:
         if (picture.width, picture.height) != self._size or picture.format.name != self._format_name:
             raise InputError(
                 f"{self._name} changes from {self._size[0]}x{self._size[1]} {self._form.name} to {picture.width}x"
@@ -280,7 +278,7 @@ class VideoSource:
             )
         color = self.info.color
         timing = {
-            "index": index, "pts": pts, "duration": picture.duration or None, "time_base": self._time_base,
+            "index": index, "pts": pts, "duration": duration, "time_base": self._time_base,
             "field_order": self._order_of(picture, index),
         }  # fmt: skip
         if self._on_card:
@@ -336,8 +334,10 @@ class VideoSource:
         if timecode := _timecode(self._container):
             metadata["timecode"] = timecode
         notes = [note for note in found if note]
-        if self._first.pts is None:
+        if self._head[-1].pts is None:
             notes.append(f"no timestamps; made from {float(rate):g} frames per second")
+        elif len(self._head) > 1:
+            notes.append(f"the first {len(self._head) - 1} frames have no timestamps; counted back from the next")
         if changing := [name for kind, name in _DYNAMIC_HDR.items() if _side_data(self._first, kind)]:
             notes.append(f"{' and '.join(changing)} left out: it describes each frame as it was")
         if self._order:
@@ -643,6 +643,9 @@ class VideoSink:
         self._alpha_top = float((1 << source.color.depth) - 1) if 8 < source.color.depth <= 16 else 0.0
         self._fields = field_order.FieldMarker()
         self._passengers: _Passengers | None = None
+        self._lengths: dict[int, int] = {}
+        self._end = 0
+        self._lead: int | None = None
         self._named_keys = False
         self._left_out: list[str] = []
         self._output: OutputContainer | None = None
@@ -669,6 +672,8 @@ class VideoSink:
         output = self._opened()
         pts = self._timestamp(frame)
         picture = self._picture(frame, pts)
+        self._lengths[pts] = picture.duration
+        self._end = max(self._end, pts + picture.duration)
         packets = self._encode(picture)
         with self._writing():
             if self._count == 0:
@@ -684,6 +689,12 @@ class VideoSink:
         if self._count == 0:
             raise EncodingError(f"no frame came, so {self._destination} was not written; check --frames")
         packets = self._encode(None)
+        if packets and self._is_iso:
+            # An MP4 track ends where its packets' lengths add up to in decoding order, in which the last of them need
+            # not be the last that is shown.
+            last = packets[-1]
+            missing = self._end - max(last.pts or 0, (last.dts or 0) + (self._lead or 0))
+            last.duration = max(last.duration or 0, missing)
         with self._writing():
             self._output.mux(packets)
             if self._passengers is not None:
@@ -736,6 +747,12 @@ class VideoSink:
             # libx265 reads the decoding times of such a clip from unset memory, on which the muxer aborts.
             for packet in packets:
                 packet.dts = packet.pts
+        for packet in packets:
+            # Not every encoder (SVT-AV1) passes on how long a picture is shown.
+            packet.duration = self._lengths.pop(packet.pts or 0, packet.duration or 0)
+            if self._lead is None:
+                # Decoding times are moved on by as much as the first picture is decoded before it is shown.
+                self._lead = (packet.pts or 0) - (packet.dts or 0)
         return packets if self._rewriter is None else [self._rewritten(packet, self._rewriter) for packet in packets]
 
     def _rewritten(self, packet: av.Packet[Any], rewriter: PacketRewriter) -> av.Packet[Any]:
@@ -902,6 +919,12 @@ class VideoSink:
             pts = round(frame.pts * frame.time_base / self._time_base) - self._shift
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)
+        elif pts < 0:
+            # Players leave out what comes before 0: the whole clip is moved on.
+            self._shift += pts
+            if self._passengers is not None:
+                self._passengers.delay(-pts * self._time_base)
+            pts = 0
         self._last_pts = pts
         return pts
 
@@ -1004,6 +1027,14 @@ class _Passengers:
             packet.pts = None if packet.pts is None else packet.pts - shift
             packet.stream = self._boarded[packet.stream_index]
             yield packet
+
+    def delay(self, seconds: Fraction) -> None:
+        """Move all that has not been written yet on, with a picture that begins before 0."""
+        self.begin -= seconds
+        for packet in self._ahead:
+            shift = round(seconds / packet.time_base)
+            packet.dts = None if packet.dts is None else packet.dts + shift
+            packet.pts = None if packet.pts is None else packet.pts + shift
 
     def advance(self, output: OutputContainer, seconds: Fraction | None) -> None:
         """Write what belongs before this moment of the picture; None: all that is left."""
