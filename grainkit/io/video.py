@@ -46,7 +46,7 @@ from grainkit.io.container_tags import as_written, plan_tags
 from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
-from grainkit.io.iso_boxes import shown_seconds
+from grainkit.io.iso_boxes import CREDENTIALS_LOST, holds_credentials, shown_seconds
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -342,6 +342,8 @@ class VideoSource:
             notes.append(f"{' and '.join(changing)} left out: it describes each frame as it was")
         if self._order:
             notes.append(interlaced_note(self._order))
+        if self._container.format.name.startswith("mov") and holds_credentials(self._path):
+            notes.append(CREDENTIALS_LOST)
         if len(_picture_streams(self._container)) > 1:
             notes.append("several picture streams; the first is used")
         return SourceInfo(
