@@ -42,6 +42,7 @@ from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import cuda_decode, field_order, pixel_formats, vpx_alpha
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.color_tags import convention, siting_option
 from grainkit.io.container_tags import as_written, plan_tags
 from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
@@ -489,15 +490,19 @@ def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat)
     context = stream.codec_context
     assumed: list[str] = []
 
-    def tag(kind: Any, on_picture: int, on_stream: int) -> Any:
-        for value in (on_picture, on_stream):
+    def tag(kind: Any, *said: int) -> Any:
+        for value in said:
             if value in set(kind) and value != kind.UNSPECIFIED:
                 return kind(value)
         return None
 
     primaries = tag(Primaries, picture.color_primaries, context.color_primaries)
     transfer = tag(Transfer, picture.color_trc, context.color_trc)
-    matrix = Matrix.BT709 if form.is_rgb else tag(Matrix, picture.colorspace, context.colorspace)
+    matrices = (picture.colorspace, context.colorspace)
+    if context.name == "dnxhd":
+        # Its stream has two bits for the matrix, which most encoders leave at BT.709.
+        matrices = matrices[::-1]
+    matrix = Matrix.BT709 if form.is_rgb else tag(Matrix, *matrices)
     if (
         matrix is None
         and not form.is_rgb
@@ -508,7 +513,7 @@ def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat)
             f"{stream.container.name.removeprefix('file:')}: colour matrix {picture.colorspace} of H.273 is not "
             "supported; convert it to BT.709 or BT.2020 first"
         )
-    family = _family(matrix, primaries, form, picture)
+    family = _family(matrix, primaries, transfer, form, picture)
     if matrix is None:
         matrix = family[0]
         assumed.append("matrix")
@@ -554,12 +559,17 @@ def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat)
 
 
 def _family(
-    matrix: Matrix | None, primaries: Primaries | None, form: PixelFormat, picture: av.VideoFrame
+    matrix: Matrix | None,
+    primaries: Primaries | None,
+    transfer: Transfer | None,
+    form: PixelFormat,
+    picture: av.VideoFrame,
 ) -> tuple[Matrix, Primaries, Transfer]:
     """The standard that fills in missing tags: that of the tags there are, else by size, HD from 1280 or 720 px."""
-    if matrix is Matrix.BT2020_NCL or primaries is Primaries.BT2020:
+    if matrix is Matrix.BT2020_NCL or primaries is Primaries.BT2020 or transfer in (Transfer.PQ, Transfer.HLG):
         return Matrix.BT2020_NCL, Primaries.BT2020, Transfer.BT2020_10
-    hd = picture.height >= 720 or picture.width >= 1280
+    usual = convention(picture.width, picture.height)
+    hd = usual[0] is Matrix.BT709
     if matrix is Matrix.BT709 or (matrix is None and (primaries is Primaries.BT709 or hd)) or form.is_rgb:
         return Matrix.BT709, Primaries.BT709, Transfer.BT709
     if matrix is Matrix.BT470BG or primaries is Primaries.BT470BG:
@@ -1120,16 +1130,10 @@ def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat, so
     options = dict(delivery.options)
     if delivery.profile:
         options["profile"] = delivery.profile
-    own: list[str] = []
-    # x264 and x265 number the six sitings from 0 and take no siting from PyAV.
-    if form.subsampling == (2, 2) and color.siting not in (Siting.UNSPECIFIED, Siting.LEFT):
-        own.append(f"chromaloc={color.siting - 1}")
+    if form.subsampling == color.subsampling:
+        options = {**siting_option(color), **options}
     if delivery.codec == "libx265":
-        own.append("log-level=error")
-    if own and delivery.codec in ("libx264", "libx265"):
-        key = delivery.codec.removeprefix("lib") + "-params"
-        # The user's own come last, and the last one wins.
-        options[key] = ":".join([*own, *filter(None, [options.get(key, "")])])
+        options = with_parameters(options, "x265-params", {"log-level": "error"})
     if source.hdr10 is not None:
         options = with_parameters(options, *encoder_parameters(source.hdr10, delivery.codec))
     if delivery.codec == "libsvtav1":
