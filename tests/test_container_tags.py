@@ -91,7 +91,9 @@ def test_place_and_time_keep_their_meaning(tmp_path, key):
     for container in ("mp4", "mov"):
         delivery = DELIVERIES[container]
         path = sink_of(tmp_path / f"a.{container}", frames(), delivery, metadata={key: value, "prompt": "{}"})
-        assert tags_of(path)[key] == value
+        assert set(tags_of(path)[key].split(";")) == {value}
+        with VideoSource(path) as source:
+            assert source.info.metadata[key] == value
 
 
 def test_what_nut_cannot_hold_is_said(tmp_path):

@@ -21,7 +21,7 @@ _CODECS = {"webm": "vp8"}
 _LONGEST = {"nut": 1023}
 #: FFmpeg says a tag again with its language: `location-eng` beside `location`.
 _LANGUAGE = re.compile(r"(.+)-[a-z]{3}")
-#: Rewritten by containers in their own digits: ISO 6709 places.
+#: Rewritten by containers in their own digits, and said twice by MP4 with named keys, which FFmpeg from 9 on joins by ;.
 _REWRITTEN = ("location", "creation_time")
 #: Keys that are not all lower case where they are at home.
 _CASED = {key.lower(): key for key in ("com.apple.quicktime.location.ISO6709",)}
@@ -56,6 +56,9 @@ def as_written(tags: Mapping[str, str]) -> dict[str, str]:
         if spoken is not None and tags.get(spoken[1]) == value:
             continue
         lower = key.lower() if key == key.upper() else key
+        once = value[: len(value) // 2]
+        if lower in _REWRITTEN and value == f"{once};{once}":
+            value = once
         found[_CASED.get(lower, lower)] = value
     return found
 
