@@ -21,7 +21,7 @@ _CODECS = {"webm": "vp8"}
 _LONGEST = {"nut": 1023}
 #: FFmpeg says a tag again with its language: `location-eng` beside `location`.
 _LANGUAGE = re.compile(r"(.+)-[a-z]{3}")
-#: Rewritten by containers in their own digits, and said twice by MP4 with named keys, which FFmpeg from 9 on joins by ;.
+#: Rewritten by containers in their own digits, and said twice by MP4 with named keys, which FFmpeg from 9 on joins by a ;
 _REWRITTEN = ("location", "creation_time")
 #: Keys that are not all lower case where they are at home.
 _CASED = {key.lower(): key for key in ("com.apple.quicktime.location.ISO6709",)}
