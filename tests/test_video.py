@@ -645,6 +645,18 @@ def test_audio_is_interleaved_with_the_picture(clip, tmp_path):
     assert len(kinds) - kinds[::-1].index("video") > len(kinds) // 2
 
 
+@pytest.mark.parametrize("allow", [False, True])
+def test_a_decoder_that_refuses_the_header_is_not_asked_again(tmp_path, allow):
+    path = write(tmp_path / "a.mkv", draw("yuv420p", 32, 32), replace(LOSSLESS, container="mkv"))
+    with av.open(str(path)) as container:
+        header = container.streams.video[0].codec_context.extradata
+    data = path.read_bytes()
+    assert data.count(header) == 1
+    path.write_bytes(data.replace(header, bytes(len(header))))
+    with pytest.raises(InputError, match="no frame can be decoded"):
+        VideoSource(path, allow_truncated=allow)
+
+
 def test_tags_that_are_not_utf8_are_read_and_travel_as_text(tmp_path):
     """Taggers of long ago wrote Latin-1, which no container's specification allows."""
     path, chapters = tmp_path / "a.mkv", [{"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000)}]

@@ -216,7 +216,8 @@ class VideoSource:
                 pictures = self._decoder.decode(packet)
             except av.error.FFmpegError as error:
                 self._damage, failures = _reason(error), failures + 1
-                if not self._allow_truncated or failures > _GIVE_UP_AFTER:
+                # A decoder that refuses the header cannot be asked again: PyAV 19 raises a ValueError then.
+                if not self._allow_truncated or failures > _GIVE_UP_AFTER or not self._decoder.is_open:
                     break
                 continue
             failures = 0
@@ -228,8 +229,9 @@ class VideoSource:
                         return
                 clean = clean or not picture.is_corrupt
                 yield picture
-        with contextlib.suppress(av.error.FFmpegError):
-            yield from self._decoder.decode(None)
+        if self._decoder.is_open:
+            with contextlib.suppress(av.error.FFmpegError):
+                yield from self._decoder.decode(None)
 
     def _missing_end(self, reached: Fraction) -> str:
         """What the container promised and did not hold, or ''. Containers that promise nothing lack nothing."""
