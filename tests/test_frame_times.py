@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from drawn import FFMPEG, sink_of
+from drawn import FFMPEG, clip, sink_of
 
 from grainkit.cli import main
 from grainkit.color import Color
@@ -178,3 +178,13 @@ def test_another_tools_clip_keeps_it_through_a_whole_job(tmp_path):
             *_, last = source
             ends.append(float((last.pts + last.duration) * last.time_base))
     assert ends == pytest.approx([END / 24000] * 3, abs=0.002)
+
+
+def test_nut_says_that_it_cannot_say_how_long_the_last_frame_is_shown(tmp_path):
+    first = sink_of(tmp_path / "a.mkv", uneven(), ClipDelivery("mkv", "ffv1", "yuv420p"))
+    even = clip(tmp_path / "even.mkv", frames=2)
+    for source, told in ((first, True), (even, False)):
+        out = tmp_path / f"{source.stem}.nut"
+        assert main(["finish", str(source), "-o", str(out), "--preset", "video/h264", "--no-adapt"]) == 0
+        sidecar = (tmp_path / f"{out.name}.grainkit.txt").read_text()
+        assert ("how long the last frame is shown is left out" in sidecar) == told

@@ -41,9 +41,9 @@ from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import cuda_decode, field_order, pixel_formats, vpx_alpha
-from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, StillMetadata, check_pixels, no_such_frames
 from grainkit.io.color_tags import convention, siting_option
-from grainkit.io.container_tags import as_written, plan_tags
+from grainkit.io.container_tags import GENERATED, as_written, content, plan_tags
 from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
@@ -75,12 +75,6 @@ _GIVE_UP_AFTER = 8
 _LOOK_AHEAD = 64
 #: Ticks per second fit 31 bits in MP4.
 _MAX_TIMESCALE = (1 << 31) - 1
-#: Container metadata that describes the old file, not its content.
-_OWN_TO_FILE = re.compile(
-    r"major_brand|minor_version|compatible_brands|encoder|rotate|duration(-.*)?|bps(-.*)?|number_of_.*|_statistics_.*"
-    r"|vendor_id|xmp|timecode|alpha_mode",
-    re.IGNORECASE,
-)
 #: HDR metadata that follows the picture from frame to frame.
 _DYNAMIC_HDR = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision", "DYNAMIC_HDR_VIVID": "HDR Vivid"}
 _SOURCE_TYPE = re.compile(r"digitalsourcetype/(\w+)")
@@ -368,6 +362,7 @@ class VideoSource:
             ),
             pixel_format=self._form.name,
             metadata=metadata,
+            still=StillMetadata(text=tuple((key, metadata[key]) for key in GENERATED if key in metadata)),
             digital_source_type=claimed[1] if claimed else "",
             notes=tuple(notes),
         )
@@ -658,7 +653,7 @@ class VideoSink:
         self._fields = field_order.FieldMarker()
         self._passengers: _Passengers | None = None
         self._lengths: dict[int, int] = {}
-        self._end = 0
+        self._end = self._last_length = 0
         self._lead: int | None = None
         self._named_keys = False
         self._left_out: list[str] = []
@@ -679,14 +674,17 @@ class VideoSink:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the source was left out, a sentence each."""
-        return (*self._left_out, *(() if self._passengers is None else self._passengers.notes))
+        said = list(self._left_out)
+        if self._delivery.container == "nut" and 2 * self._last_length * self._time_base * self._rate > 3:
+            said.append("how long the last frame is shown is left out: nut cannot say it")
+        return (*said, *(() if self._passengers is None else self._passengers.notes))
 
     def write(self, frame: Frame) -> None:
         """Encode one frame, already in the delivered depth, sampling and size."""
         output = self._opened()
         pts = self._timestamp(frame)
         picture = self._picture(frame, pts)
-        self._lengths[pts] = picture.duration
+        self._lengths[pts] = self._last_length = picture.duration
         self._end = max(self._end, pts + picture.duration)
         packets = self._encode(picture)
         with self._writing():
@@ -865,11 +863,8 @@ class VideoSink:
         self, output: OutputContainer, start: float, end: float | None, metadata: Mapping[str, str]
     ) -> None:
         """Audio, subtitles, chapters and tags of the source."""
-        told = {**dict(self._source.still.text), **self._source.metadata, **metadata}
-        tags = plan_tags(
-            MUXERS[self._delivery.container],
-            {key: value for key, value in told.items() if not _OWN_TO_FILE.fullmatch(key)},
-        )
+        told = content({**dict(self._source.still.text), **self._source.metadata, **metadata})
+        tags = plan_tags(MUXERS[self._delivery.container], told)
         output.metadata.update(tags.kept)
         self._named_keys = tags.named_keys
         if tags.lost:
@@ -1085,7 +1080,7 @@ def _add_audio(output: OutputContainer, stream: Any, container: str) -> Any:
 
 
 def _content_tags(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in as_written(_text(metadata)).items() if not _OWN_TO_FILE.fullmatch(key)}
+    return content(as_written(_text(metadata)))
 
 
 def _containers_for(codec: str) -> list[str]:
