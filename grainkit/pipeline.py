@@ -706,12 +706,17 @@ def _open_sink(
 
 
 def _lost(plan: Plan, info: SourceInfo) -> tuple[str, ...]:
-    """What of a still's metadata the delivery cannot hold."""
+    """What of the source's metadata the delivery cannot hold."""
+    lost: tuple[str, ...] = ()
+    if info.kind != plan.kind:
+        from grainkit.io.container_tags import left_behind
+
+        lost = tuple(left_behind(info, plan.kind))
     if plan.still is None:
-        return ()
+        return lost
     from grainkit.io.stills import lost_metadata
 
-    return lost_metadata(plan.still, info.still)
+    return (*lost, *lost_metadata(plan.still, info.still))
 
 
 def _matted(frames: Iterable[Frame], mattes: Mattes | None, plan: Plan) -> Iterable[Frame]:

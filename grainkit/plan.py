@@ -17,6 +17,7 @@ from grainkit.fields import refuse_mixed_fields
 from grainkit.fit import canvas_for, fitted
 from grainkit.grain_key import grain_seed
 from grainkit.io.base import SourceInfo
+from grainkit.io.color_tags import LIMITED_ONLY, untold
 from grainkit.io.formats import SUFFIXES
 from grainkit.io.hdr10 import hdr10_lost
 from grainkit.io.pending import output_errors
@@ -139,7 +140,7 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     plan = replace(_settled(info, recipe, side, output), pixels=info.pixels)
     plan = _with_carrier(_with_film(plan))
     refuse_mixed_fields(info, plan.kind, plan.clip.codec if plan.clip else "", plan.geometry, plan.target)
-    return replace(plan, notes=(*plan.notes, *_hdr10_note(info, plan)))
+    return replace(plan, notes=(*plan.notes, *_untold(plan), *_hdr10_note(info, plan)))
 
 
 def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:
@@ -169,6 +170,15 @@ def _with_film(plan: Plan) -> Plan:
     film = FILM_FORMATS[grain.film]
     said = f"{film.size:.2f} px at 1080, {film.gain:.2f} x the amount"
     return replace(plan, notes=(*plan.notes, f"grain as of {grain.film} film: {said} ({film.source})"))
+
+
+def _untold(plan: Plan) -> list[str]:
+    """What of its colours a clip or a pipe will not say of itself."""
+    if plan.kind == "pipe":
+        return untold(plan.target, plan.geometry.size, "y4m")
+    if plan.kind == "clip" and plan.clip is not None:
+        return untold(plan.target, plan.geometry.size, plan.clip.container, plan.clip.codec)
+    return []
 
 
 def _hdr10_note(info: SourceInfo, plan: Plan) -> list[str]:
@@ -389,7 +399,7 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
     if form.is_rgb:
         working = target = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
     else:
-        target = _target(info.color, form, keep_range=keeps_format)
+        target = _target(info.color, form, keep_range=keeps_format and clip.codec not in LIMITED_ONLY)
         working = _working(info.color, target, geometry)
     output = place.named(info, recipe, "." + clip.container)
     return Plan(

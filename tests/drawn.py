@@ -176,13 +176,13 @@ def moving_fields(pixel_format: str, order: str, count: int = 3) -> list[Any]:
     return frames
 
 
-def sink_of(path: Path, frames: list[Any], delivery: Any, **more: Any) -> Path:
-    """A clip of these frames, as grainkit writes it. more: of its `SourceInfo`."""
+def sink_of(path: Path, frames: list[Any], delivery: Any, source: SourceInfo | None = None, **more: Any) -> Path:
+    """A clip of these frames, as grainkit writes it. source: where they come from; more: what is drawn of that."""
     from grainkit.io.video import VideoSink
 
     first = frames[0]
     told = {"rate": Fraction(25), "field_order": first.field_order, "time_base": first.time_base, **more}
-    source = SourceInfo("drawn", None, "sequence", first.width, first.height, first.color, **told)
+    source = source or SourceInfo("drawn", None, "sequence", first.width, first.height, first.color, **told)
     sink = VideoSink(path, delivery=delivery, color=first.color, width=first.width, height=first.height, source=source)
     try:
         for frame in frames:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import av
 import pytest
-from drawn import FFMPEG, moving_fields, numbered, sink_of
+from drawn import FFMPEG, clip, moving_fields, numbered, sink_of
 from PIL import Image, PngImagePlugin
 
 from grainkit.cli import main
+from grainkit.color import Color
 from grainkit.delivery import ClipDelivery
-from grainkit.io.container_tags import as_written, plan_tags
+from grainkit.io.base import SourceInfo, StillMetadata
+from grainkit.io.container_tags import as_written, left_behind, plan_tags
 from grainkit.io.video import VideoSource, xmp_box
 
 PROMPT = json.dumps(
@@ -91,15 +93,17 @@ def test_place_and_time_keep_their_meaning(tmp_path, key):
     for container in ("mp4", "mov"):
         delivery = DELIVERIES[container]
         path = sink_of(tmp_path / f"a.{container}", frames(), delivery, metadata={key: value, "prompt": "{}"})
-        assert tags_of(path)[key] == value
+        assert set(tags_of(path)[key].split(";")) == {value}
+        with VideoSource(path) as source:
+            assert source.info.metadata[key] == value
 
 
 def test_what_nut_cannot_hold_is_said(tmp_path):
     long, short = "x" * 1024, "y" * 1023
     tags = plan_tags("nut", {"workflow": long, "prompt": short, "title": "T"})
     assert (tags.lost, tags.kept) == (("workflow",), {"prompt": short, "title": "T"})
-    clip = sink_of(tmp_path / "a.mkv", frames(), DELIVERIES["mkv"], metadata={"workflow": long, "title": "T"})
-    assert main(["finish", str(clip), "-o", str(tmp_path / "o.nut"), "--preset", "video/h264", "--no-adapt"]) == 0
+    source = sink_of(tmp_path / "a.mkv", frames(), DELIVERIES["mkv"], metadata={"workflow": long, "title": "T"})
+    assert main(["finish", str(source), "-o", str(tmp_path / "o.nut"), "--preset", "video/h264", "--no-adapt"]) == 0
     told = (tmp_path / "o.nut.grainkit.txt").read_text()
     assert "tags left out: workflow: nut cannot hold them" in told
     assert tags_of(tmp_path / "o.nut")["title"] == "T"
@@ -141,8 +145,36 @@ def test_the_texts_of_a_sequence_go_into_its_clip(tmp_path):
 
 
 def test_texts_and_the_packet_of_provenance_live_together(tmp_path):
-    clip = sink_of(tmp_path / "a.mp4", frames(), DELIVERIES["mp4"], metadata=GENERATED)
-    assert main(["finish", str(clip), "-o", str(tmp_path / "o.mp4"), "--preset", "video/h264", "--no-adapt"]) == 0
+    source = sink_of(tmp_path / "a.mp4", frames(), DELIVERIES["mp4"], metadata=GENERATED)
+    assert main(["finish", str(source), "-o", str(tmp_path / "o.mp4"), "--preset", "video/h264", "--no-adapt"]) == 0
     found = tags_of(tmp_path / "o.mp4")
     assert {key: found.get(key) for key in GENERATED} == GENERATED
     assert xmp_box(b"")[4:] in (tmp_path / "o.mp4").read_bytes()
+
+
+def test_a_clip_that_becomes_stills_keeps_its_texts_and_says_what_else_is_lost(tmp_path):
+    told = {"prompt": PROMPT, "title": "T"}
+    source = clip(tmp_path / "a.mkv", frames=2, sound=True)
+    command = [FFMPEG, "-v", "error", "-i", str(source), "-c", "copy", "-movflags", "use_metadata_tags"]
+    tags = [word for key, value in told.items() for word in ("-metadata", f"{key}={value}")]
+    subprocess.run([*command, *tags, str(tmp_path / "b.mkv")], check=True)
+    pattern = tmp_path / "out" / "f_%04d.png"
+    assert main(["finish", str(tmp_path / "b.mkv"), "-o", str(pattern), "--preset", "video/sequence"]) == 0
+    with Image.open(tmp_path / "out" / "f_0000.png") as picture:
+        assert picture.info["prompt"] == PROMPT
+    sidecar = next(tmp_path.rglob("*.grainkit.txt")).read_text()
+    assert "sound left out: a sequence of stills holds none" in sidecar
+    assert "tags left out: title: a sequence of stills holds none" in sidecar
+
+
+def test_a_pipe_says_what_does_not_go_along(tmp_path, capfdbinary):
+    source = clip(tmp_path / "a.mkv", frames=1, sound=True)
+    assert main(["finish", str(source), "-o", "-", "--preset", "video"]) == 0
+    assert b"sound left out: Y4M holds none" in capfdbinary.readouterr().err
+
+
+def test_a_sequences_profile_and_exif_do_not_vanish_silently():
+    still = StillMetadata(icc=b"profile", exif=b"MM")
+    info = SourceInfo("f_%d.png", Path("f_%d.png"), "sequence", 8, 8, Color(), still=still)
+    assert left_behind(info, "clip") == ["ICC profile left out: a clip holds none", "EXIF left out: a clip holds none"]
+    assert left_behind(info, "sequence") == []

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import av
-import av.error
+
+from grainkit.io.base import SourceInfo
 
 #: A codec that each muxer takes without having seen a picture.
 _CODECS = {"webm": "vp8"}
@@ -21,10 +22,20 @@ _CODECS = {"webm": "vp8"}
 _LONGEST = {"nut": 1023}
 #: FFmpeg says a tag again with its language: `location-eng` beside `location`.
 _LANGUAGE = re.compile(r"(.+)-[a-z]{3}")
-#: Rewritten by containers in their own digits: ISO 6709 places.
+#: Rewritten by containers in their own digits, and said twice by MP4 with named keys, which FFmpeg 9 joins by a ;
 _REWRITTEN = ("location", "creation_time")
 #: Keys that are not all lower case where they are at home.
 _CASED = {key.lower(): key for key in ("com.apple.quicktime.location.ISO6709",)}
+
+
+#: Texts of generators, which stills keep as text chunks.
+GENERATED = ("prompt", "workflow", "parameters")
+#: Tags that describe the old file, not its content.
+_OWN_TO_FILE = re.compile(
+    r"major_brand|minor_version|compatible_brands|encoder|rotate|duration(-.*)?|bps(-.*)?|number_of_.*|_statistics_.*"
+    r"|vendor_id|xmp|timecode|alpha_mode",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,25 @@ def plan_tags(muxer: str, tags: Mapping[str, str]) -> TagPlan:
     return TagPlan(False, plain, lost)
 
 
+def content(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags without those that describe the file they were in."""
+    return {key: value for key, value in tags.items() if not _OWN_TO_FILE.fullmatch(key)}
+
+
+def left_behind(info: SourceInfo, kind: str) -> list[str]:
+    """Notes on what of a source does not go along where it becomes another kind: clip, sequence (of stills) or pipe."""
+    if info.kind == "sequence" and kind != "sequence":
+        named = {"ICC profile": info.still.icc, "EXIF": info.still.exif}
+        return [f"{name} left out: a {kind} holds none" for name, block in named.items() if block]
+    what = {"sequence": "a sequence of stills", "pipe": "Y4M"}.get(kind)
+    if what is None or info.kind != "clip":
+        return []
+    kept = GENERATED if kind == "sequence" else ()
+    lost = [key for key in info.metadata if key not in kept and (key == "timecode" or content({key: ""}))]
+    notes = [f"sound left out: {what} holds none"] if info.has_audio else []
+    return notes + ([f"tags left out: {', '.join(lost)}: {what} holds none"] if lost else [])
+
+
 def as_written(tags: Mapping[str, str]) -> dict[str, str]:
     """Tags as they were before a container put them into upper case (Matroska) or said them twice."""
     found = {}
@@ -56,6 +86,9 @@ def as_written(tags: Mapping[str, str]) -> dict[str, str]:
         if spoken is not None and tags.get(spoken[1]) == value:
             continue
         lower = key.lower() if key == key.upper() else key
+        once = value[: len(value) // 2]
+        if lower in _REWRITTEN and value == f"{once};{once}":
+            value = once
         found[_CASED.get(lower, lower)] = value
     return found
 

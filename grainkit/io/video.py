@@ -41,10 +41,13 @@ from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import cuda_decode, field_order, pixel_formats, vpx_alpha
-from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
-from grainkit.io.container_tags import as_written, plan_tags
+from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, StillMetadata, check_pixels, no_such_frames
+from grainkit.io.color_tags import convention, siting_option
+from grainkit.io.container_tags import GENERATED, as_written, content, plan_tags
+from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
+from grainkit.io.iso_boxes import CREDENTIALS_LOST, holds_credentials, shown_seconds
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -72,12 +75,6 @@ _GIVE_UP_AFTER = 8
 _LOOK_AHEAD = 64
 #: Ticks per second fit 31 bits in MP4.
 _MAX_TIMESCALE = (1 << 31) - 1
-#: Container metadata that describes the old file, not its content.
-_OWN_TO_FILE = re.compile(
-    r"major_brand|minor_version|compatible_brands|encoder|rotate|duration(-.*)?|bps(-.*)?|number_of_.*|_statistics_.*"
-    r"|vendor_id|xmp|timecode|alpha_mode",
-    re.IGNORECASE,
-)
 #: HDR metadata that follows the picture from frame to frame.
 _DYNAMIC_HDR = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision", "DYNAMIC_HDR_VIVID": "HDR Vivid"}
 _SOURCE_TYPE = re.compile(r"digitalsourcetype/(\w+)")
@@ -128,7 +125,6 @@ class VideoSource:
         self._start, self._stop = start, stop
         self._allow_truncated = allow_truncated
         self._damage = ""
-        self._clock: int | None = None
         self._container = _open_input(self._path, hwaccel)
         try:
             self._stream = _picture_stream(self._container, self._name)
@@ -139,7 +135,8 @@ class VideoSource:
             self._decoder.options = {"max_pixels": str(max_pixels)}
             self._decoder.thread_type = "AUTO"
             self._pictures = self._decode()
-            self._first = next(self._pictures, None)
+            self._head = started(self._pictures)
+            self._first = self._head[0] if self._head else None
             if self._first is None:
                 raise InputError(f"{self._name}: no frame can be decoded; it is damaged, encrypted or holds no picture")
             self._form = _readable_format(self._first, self._name)
@@ -173,25 +170,18 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         count = 0
-        for picture in self._all_pictures():
+        self._first = None
+        step = max(1, round(1 / self._rate() / self._time_base))
+        for picture, pts, duration in shown(stamped(self._head, self._pictures, step), self._last_duration):
             if self._stop is not None and count >= self._stop:
                 return
-            pts = self._timestamp(picture)
             if count >= self._start:
-                yield self._frame(picture, count, pts)
+                yield self._frame(picture, count, pts, duration)
             count += 1
         if self._damage:
             self._report_damage(count)
         if count <= self._start and self._stop != self._start:
             raise no_such_frames(self._name, "clip", count, self._start, self._stop)
-
-    def _all_pictures(self) -> Iterator[av.VideoFrame]:
-        first, self._first = self._first, None
-        if first is None:
-            return
-        yield first
-        del first
-        yield from self._pictures
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Every picture that decodes; afterwards `_damage` says what was wrong, if anything was."""
@@ -265,16 +255,19 @@ class VideoSource:
         rate = _fraction(self._stream.average_rate) or _fraction(self._stream.guessed_rate)
         return rate or Fraction(25)
 
-    def _timestamp(self, picture: av.VideoFrame) -> int:
-        """The picture's pts, or one frame after the last where it has none."""
-        step = max(1, round(1 / self._rate() / self._time_base))
-        pts = picture.pts
-        if pts is None:
-            pts = 0 if self._clock is None else self._clock
-        self._clock = pts + (picture.duration or step)
-        return pts
+    def _last_duration(self, picture: av.VideoFrame, pts: int) -> int | None:
+        """How long the last picture is shown: to the end of an MP4 track, elsewhere as its packet says."""
+        stream = self._stream
+        if self._container.format.name.startswith("mov") and stream.duration and not self._damage:
+            until = (stream.start_time or 0) + stream.duration
+            seen, tick = shown_seconds(self._path, stream.id)
+            if seen > until * self._time_base + tick:
+                until = round(seen / self._time_base)
+            if until > pts:
+                return until - pts
+        return picture.duration or None
 
-    def _frame(self, picture: av.VideoFrame, index: int, pts: int) -> Frame:
+    def _frame(self, picture: av.VideoFrame, index: int, pts: int, duration: int | None) -> Frame:
         if (picture.width, picture.height) != self._size or picture.format.name != self._format_name:
             raise InputError(
                 f"{self._name} changes from {self._size[0]}x{self._size[1]} {self._form.name} to {picture.width}x"
@@ -282,7 +275,7 @@ class VideoSource:
             )
         color = self.info.color
         timing = {
-            "index": index, "pts": pts, "duration": picture.duration or None, "time_base": self._time_base,
+            "index": index, "pts": pts, "duration": duration, "time_base": self._time_base,
             "field_order": self._order_of(picture, index),
         }  # fmt: skip
         if self._on_card:
@@ -338,12 +331,16 @@ class VideoSource:
         if timecode := _timecode(self._container):
             metadata["timecode"] = timecode
         notes = [note for note in found if note]
-        if self._first.pts is None:
+        if self._head[-1].pts is None:
             notes.append(f"no timestamps; made from {float(rate):g} frames per second")
+        elif len(self._head) > 1:
+            notes.append(f"the first {len(self._head) - 1} frames have no timestamps; counted back from the next")
         if changing := [name for kind, name in _DYNAMIC_HDR.items() if _side_data(self._first, kind)]:
             notes.append(f"{' and '.join(changing)} left out: it describes each frame as it was")
         if self._order:
             notes.append(interlaced_note(self._order))
+        if self._container.format.name.startswith("mov") and holds_credentials(self._path):
+            notes.append(CREDENTIALS_LOST)
         if len(_picture_streams(self._container)) > 1:
             notes.append("several picture streams; the first is used")
         return SourceInfo(
@@ -365,6 +362,7 @@ class VideoSource:
             ),
             pixel_format=self._form.name,
             metadata=metadata,
+            still=StillMetadata(text=tuple((key, metadata[key]) for key in GENERATED if key in metadata)),
             digital_source_type=claimed[1] if claimed else "",
             notes=tuple(notes),
         )
@@ -489,15 +487,19 @@ def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat)
     context = stream.codec_context
     assumed: list[str] = []
 
-    def tag(kind: Any, on_picture: int, on_stream: int) -> Any:
-        for value in (on_picture, on_stream):
+    def tag(kind: Any, *said: int) -> Any:
+        for value in said:
             if value in set(kind) and value != kind.UNSPECIFIED:
                 return kind(value)
         return None
 
     primaries = tag(Primaries, picture.color_primaries, context.color_primaries)
     transfer = tag(Transfer, picture.color_trc, context.color_trc)
-    matrix = Matrix.BT709 if form.is_rgb else tag(Matrix, picture.colorspace, context.colorspace)
+    matrices = (picture.colorspace, context.colorspace)
+    if context.name == "dnxhd":
+        # Its stream has two bits for the matrix, which most encoders leave at BT.709.
+        matrices = matrices[::-1]
+    matrix = Matrix.BT709 if form.is_rgb else tag(Matrix, *matrices)
     if (
         matrix is None
         and not form.is_rgb
@@ -508,7 +510,7 @@ def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat)
             f"{stream.container.name.removeprefix('file:')}: colour matrix {picture.colorspace} of H.273 is not "
             "supported; convert it to BT.709 or BT.2020 first"
         )
-    family = _family(matrix, primaries, form, picture)
+    family = _family(matrix, primaries, transfer, form, picture)
     if matrix is None:
         matrix = family[0]
         assumed.append("matrix")
@@ -554,12 +556,17 @@ def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat)
 
 
 def _family(
-    matrix: Matrix | None, primaries: Primaries | None, form: PixelFormat, picture: av.VideoFrame
+    matrix: Matrix | None,
+    primaries: Primaries | None,
+    transfer: Transfer | None,
+    form: PixelFormat,
+    picture: av.VideoFrame,
 ) -> tuple[Matrix, Primaries, Transfer]:
     """The standard that fills in missing tags: that of the tags there are, else by size, HD from 1280 or 720 px."""
-    if matrix is Matrix.BT2020_NCL or primaries is Primaries.BT2020:
+    if matrix is Matrix.BT2020_NCL or primaries is Primaries.BT2020 or transfer in (Transfer.PQ, Transfer.HLG):
         return Matrix.BT2020_NCL, Primaries.BT2020, Transfer.BT2020_10
-    hd = picture.height >= 720 or picture.width >= 1280
+    usual = convention(picture.width, picture.height)
+    hd = usual[0] is Matrix.BT709
     if matrix is Matrix.BT709 or (matrix is None and (primaries is Primaries.BT709 or hd)) or form.is_rgb:
         return Matrix.BT709, Primaries.BT709, Transfer.BT709
     if matrix is Matrix.BT470BG or primaries is Primaries.BT470BG:
@@ -645,6 +652,9 @@ class VideoSink:
         self._alpha_top = float((1 << source.color.depth) - 1) if 8 < source.color.depth <= 16 else 0.0
         self._fields = field_order.FieldMarker()
         self._passengers: _Passengers | None = None
+        self._lengths: dict[int, int] = {}
+        self._end = self._last_length = 0
+        self._lead: int | None = None
         self._named_keys = False
         self._left_out: list[str] = []
         self._output: OutputContainer | None = None
@@ -664,13 +674,18 @@ class VideoSink:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the source was left out, a sentence each."""
-        return (*self._left_out, *(() if self._passengers is None else self._passengers.notes))
+        said = list(self._left_out)
+        if self._delivery.container == "nut" and 2 * self._last_length * self._time_base * self._rate > 3:
+            said.append("how long the last frame is shown is left out: nut cannot say it")
+        return (*said, *(() if self._passengers is None else self._passengers.notes))
 
     def write(self, frame: Frame) -> None:
         """Encode one frame, already in the delivered depth, sampling and size."""
         output = self._opened()
         pts = self._timestamp(frame)
         picture = self._picture(frame, pts)
+        self._lengths[pts] = self._last_length = picture.duration
+        self._end = max(self._end, pts + picture.duration)
         packets = self._encode(picture)
         with self._writing():
             if self._count == 0:
@@ -686,6 +701,12 @@ class VideoSink:
         if self._count == 0:
             raise EncodingError(f"no frame came, so {self._destination} was not written; check --frames")
         packets = self._encode(None)
+        if packets and self._is_iso:
+            # An MP4 track ends where its packets' lengths add up to in decoding order, in which the last of them need
+            # not be the last that is shown.
+            last = packets[-1]
+            missing = self._end - max(last.pts or 0, (last.dts or 0) + (self._lead or 0))
+            last.duration = max(last.duration or 0, missing)
         with self._writing():
             self._output.mux(packets)
             if self._passengers is not None:
@@ -738,6 +759,12 @@ class VideoSink:
             # libx265 reads the decoding times of such a clip from unset memory, on which the muxer aborts.
             for packet in packets:
                 packet.dts = packet.pts
+        for packet in packets:
+            # Not every encoder (SVT-AV1) passes on how long a picture is shown.
+            packet.duration = self._lengths.pop(packet.pts or 0, packet.duration or 0)
+            if self._lead is None:
+                # Decoding times are moved on by as much as the first picture is decoded before it is shown.
+                self._lead = (packet.pts or 0) - (packet.dts or 0)
         return packets if self._rewriter is None else [self._rewritten(packet, self._rewriter) for packet in packets]
 
     def _rewritten(self, packet: av.Packet[Any], rewriter: PacketRewriter) -> av.Packet[Any]:
@@ -836,11 +863,8 @@ class VideoSink:
         self, output: OutputContainer, start: float, end: float | None, metadata: Mapping[str, str]
     ) -> None:
         """Audio, subtitles, chapters and tags of the source."""
-        told = {**dict(self._source.still.text), **self._source.metadata, **metadata}
-        tags = plan_tags(
-            MUXERS[self._delivery.container],
-            {key: value for key, value in told.items() if not _OWN_TO_FILE.fullmatch(key)},
-        )
+        told = content({**dict(self._source.still.text), **self._source.metadata, **metadata})
+        tags = plan_tags(MUXERS[self._delivery.container], told)
         output.metadata.update(tags.kept)
         self._named_keys = tags.named_keys
         if tags.lost:
@@ -904,6 +928,12 @@ class VideoSink:
             pts = round(frame.pts * frame.time_base / self._time_base) - self._shift
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)
+        elif pts < 0:
+            # Players leave out what comes before 0: the whole clip is moved on.
+            self._shift += pts
+            if self._passengers is not None:
+                self._passengers.delay(-pts * self._time_base)
+            pts = 0
         self._last_pts = pts
         return pts
 
@@ -1007,6 +1037,14 @@ class _Passengers:
             packet.stream = self._boarded[packet.stream_index]
             yield packet
 
+    def delay(self, seconds: Fraction) -> None:
+        """Move all that has not been written yet on, with a picture that begins before 0."""
+        self.begin -= seconds
+        for packet in self._ahead:
+            shift = round(seconds / packet.time_base)
+            packet.dts = None if packet.dts is None else packet.dts + shift
+            packet.pts = None if packet.pts is None else packet.pts + shift
+
     def advance(self, output: OutputContainer, seconds: Fraction | None) -> None:
         """Write what belongs before this moment of the picture; None: all that is left."""
         while self._ahead:
@@ -1042,7 +1080,7 @@ def _add_audio(output: OutputContainer, stream: Any, container: str) -> Any:
 
 
 def _content_tags(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in as_written(_text(metadata)).items() if not _OWN_TO_FILE.fullmatch(key)}
+    return content(as_written(_text(metadata)))
 
 
 def _containers_for(codec: str) -> list[str]:
@@ -1089,16 +1127,10 @@ def _encoder_options(delivery: ClipDelivery, color: Color, form: PixelFormat, so
     options = dict(delivery.options)
     if delivery.profile:
         options["profile"] = delivery.profile
-    own: list[str] = []
-    # x264 and x265 number the six sitings from 0 and take no siting from PyAV.
-    if form.subsampling == (2, 2) and color.siting not in (Siting.UNSPECIFIED, Siting.LEFT):
-        own.append(f"chromaloc={color.siting - 1}")
+    if form.subsampling == color.subsampling:
+        options = {**siting_option(color), **options}
     if delivery.codec == "libx265":
-        own.append("log-level=error")
-    if own and delivery.codec in ("libx264", "libx265"):
-        key = delivery.codec.removeprefix("lib") + "-params"
-        # The user's own come last, and the last one wins.
-        options[key] = ":".join([*own, *filter(None, [options.get(key, "")])])
+        options = with_parameters(options, "x265-params", {"log-level": "error"})
     if source.hdr10 is not None:
         options = with_parameters(options, *encoder_parameters(source.hdr10, delivery.codec))
     if delivery.codec == "libsvtav1":

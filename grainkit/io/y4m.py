@@ -15,10 +15,11 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
-from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
+from grainkit.color import Color, Range, Siting
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame, Plane
 from grainkit.io.base import MAX_MOVING, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.color_tags import convention
 from grainkit.io.interlaced import interlaced_note
 
 _MAGIC = b"YUV4MPEG2"
@@ -186,12 +187,7 @@ def _parse_header(line: bytes, name: str) -> SourceInfo:
         assumed.append("range")
     if siting is None and sampling != "444" and sampling != "mono":
         assumed.append("siting")
-    hd = height >= 720 or width >= 1280
-    matrix, primaries, transfer = (
-        (Matrix.BT709, Primaries.BT709, Transfer.BT709)
-        if hd
-        else (Matrix.SMPTE170M, Primaries.SMPTE170M, Transfer.SMPTE170M)
-    )
+    matrix, primaries, transfer = convention(width, height)
     color = Color(
         matrix=matrix,
         primaries=primaries,
