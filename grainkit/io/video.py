@@ -42,6 +42,7 @@ from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import cuda_decode, pixel_formats
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, check_pixels, no_such_frames
+from grainkit.io.metadata import finished_before, read_packet
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -287,10 +288,13 @@ class VideoSource:
         if self._turn.transposed:
             width, height, aspect = height, width, 1 / aspect
         metadata = dict(self._container.metadata)
-        claimed = _SOURCE_TYPE.search(metadata.pop("xmp", ""))
+        xmp = metadata.pop("xmp", "")
+        claimed = _SOURCE_TYPE.search(xmp)
         if timecode := _timecode(self._container):
             metadata["timecode"] = timecode
         notes = [note for note in found if note]
+        if finished_by := read_packet(xmp.encode("utf-8", "replace")).finished_by:
+            notes.append(finished_before(finished_by))
         if self._first.pts is None:
             notes.append(f"no timestamps; made from {float(rate):g} frames per second")
         if self._first.interlaced_frame:
