@@ -171,5 +171,8 @@ def _text(head: bytes) -> Foreign | None:
             return Foreign("a ComfyUI workflow (JSON)", "give the picture or clip that it makes")
         return Foreign("JSON", "give a picture or a clip; an error message in it may say why there is none")
     if words.startswith(("#extm3u", "ffconcat")):
-        return Foreign("a list of other files (HLS, concat)", "give a clip that holds its pictures itself")
+        return Foreign(
+            "a list of other files (HLS, concat)",
+            "no lists of other files are read: give a clip that holds its pictures",
+        )
     return Foreign("plain text, no picture that grainkit knows", "give a picture or a clip")
