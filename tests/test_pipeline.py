@@ -134,7 +134,10 @@ def test_strength_0_is_an_exact_identity_for_stills(tmp_path, mode, ending):
     finish(tmp_path / f"out{ending}", tmp_path / "back.png", preset="video", settings=[*OFF, "delivery.still.depth=8"])
     with Image.open(tmp_path / "back.png") as back, Image.open(source) as given:
         assert back.mode == given.mode
-        np.testing.assert_array_equal(np.asarray(back), np.asarray(given))
+        seen = np.asarray(given)
+        if (mode, ending) == ("RGBA", ".exr"):  # whose colours are multiplied by alpha: 0 keeps none
+            seen = np.where(seen[..., 3:] == 0, 0, seen)
+        np.testing.assert_array_equal(np.asarray(back), seen)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from dataclasses import replace
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import BinaryIO
 from grainkit.arguments import GivenRate, as_place, as_rate
 from grainkit.errors import InputError
 from grainkit.io.base import MAX_MOVING, MAX_STILL, Source, no_such_frames
-from grainkit.io.formats import HEAD, foreign_still, still_format
+from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, promises_still
+from grainkit.io.formats import looks_like_still, still_format
 from grainkit.unforeseen import doing
 
 __all__ = ["open_source"]
@@ -61,19 +63,24 @@ def _opened(
 
         return SequenceSource(path, start=start, stop=stop, rate=rate or Fraction(24), max_pixels=still_pixels)
     head = _head(path)
-    if still_format(head) or foreign_still(head):
+    promised = looks_like_still(path) or promises_still(path)
+    other = foreign(head, path)
+    if still_format(head) or other or (promised and not begins_like_a_clip(head)):
         from grainkit.io.stills import StillSource
 
-        if hwaccel:
+        if hwaccel and not other:
             raise InputError(f"--hwaccel decodes clips, and {path} is a still; leave it out")
         if start > 0:
             raise no_such_frames(path, "still", 1, start, stop)
         return StillSource(path, max_pixels=still_pixels)
     from grainkit.io.video import VideoSource
 
-    return VideoSource(
+    clip = VideoSource(
         path, start=start, stop=stop, allow_truncated=allow_truncated, hwaccel=hwaccel, max_pixels=moving_pixels
     )
+    if promised:
+        clip.info = replace(clip.info, notes=(f"named {path.suffix} but holds a clip", *clip.info.notes))
+    return clip
 
 
 def _head(path: Path) -> bytes:
@@ -82,7 +89,7 @@ def _head(path: Path) -> bytes:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(f"{path}: is no regular file; give a file, or pipe Y4M in and name it -")
         with path.open("rb") as file:
-            head = file.read(HEAD)
+            head = file.read(FOREIGN_HEAD)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: no such file{_near(path)}") from error
     except OSError as error:

@@ -14,7 +14,7 @@ def straight(rgb: Any, alpha: Any) -> Any:
     the stored colour stays: nothing shows it, and nothing else is known of it.
     """
     opacity = alpha[..., None]
-    seen = opacity > 0
+    seen = opacity != 0
     if rgb.dtype == np.float32:
         return np.divide(rgb, opacity, out=rgb.copy(), where=seen)
     white = np.iinfo(rgb.dtype).max

@@ -21,10 +21,14 @@ from grainkit.errors import InputError
 from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
 from grainkit.io import jpeg_metadata, png, raw_profile
+from grainkit.io.alpha import straight
 from grainkit.io.base import MAX_STILL, StillMetadata, check_size
-from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, riff_chunks, still_format
+from grainkit.io.chromaticities import primaries_of
+from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, raw
+from grainkit.io.formats import CONTAINERS, HEAD, riff_chunks, still_format
 from grainkit.io.metadata import CREDENTIALS_LOST, XMP_KEYWORD, finished_before, read_packet, read_text
 from grainkit.io.orientation import Orientation
+from grainkit.io.quiet import without_lines
 
 #: EXIF orientation to how it is undone.
 ORIENTATIONS = MappingProxyType(
@@ -105,9 +109,9 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
         raise InputError(f"{path}: the file is empty; export it again")
     container = still_format(data[:HEAD])
     if not container:
-        other = foreign_still(data[:HEAD])
-        holds = f"holds {other}" if other else "holds no picture that grainkit knows"
-        raise InputError(f"{path}: {holds}; stills are PNG, JPEG, TIFF, WebP or EXR: save it as one of these")
+        raise no_still(data[:FOREIGN_HEAD], path)
+    if container == "tiff" and (negative := raw(data[:HEAD], path)):
+        raise InputError(f"{path}: holds {negative.what}; {negative.remedy}")
     try:
         still = _DECODERS[container](data, max_pixels)
     except InputError as error:
@@ -121,6 +125,19 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
             still, notes=(f"named {path.suffix or 'without an ending'} but holds a {container.upper()}", *still.notes)
         )
     return _plausible_dpi(still)
+
+
+def no_still(head: bytes, path: Path) -> InputError:
+    """What is said of a file that begins like this and was taken for a still: what it is, and what to do."""
+    other = foreign(head, path)
+    if other is not None:
+        return InputError(f"{path}: holds {other.what}; {other.remedy}")
+    if begins_like_a_clip(head):
+        return InputError(f"{path}: holds a clip or sound, not a still; name it by what it is, and give it by itself")
+    return InputError(
+        f"{path}: holds no picture that grainkit knows; stills are PNG, JPEG, TIFF, WebP or EXR: save it as one of "
+        "these"
+    )
 
 
 def _plausible_dpi(still: Still) -> Still:
@@ -360,26 +377,30 @@ _EXR_LAYOUT = frozenset({"channels", "type", "name", "view", "dwaCompressionLeve
 _EXR_XMP = "xmp"
 
 
+#: What it writes on the process's streams of its own accord where a file is damaged.
+_EXR_LINES = ("<python_buffer>: ", "Warning: Exception raised reading pixel data")
+
+
 def _decode_exr(data: bytes, limit: int) -> Still:
     import OpenEXR
 
     notes = ["EXR is scene-linear; grain and highlight protection expect a display-referred signal"]
-    heading = OpenEXR.File(io.BytesIO(data), separate_channels=True, header_only=True)
-    low, high = heading.header()["dataWindow"]
-    for part in heading.parts:
-        width, height = (int(b) - int(a) + 1 for a, b in zip(*part.header["dataWindow"], strict=True))
-        check_size(width, height, limit, len(part.header["channels"]))
-    file = OpenEXR.File(io.BytesIO(data), separate_channels=True)
-    if not file.parts:
+    with without_lines(*_EXR_LINES):
+        heading = OpenEXR.File(io.BytesIO(data), separate_channels=True, header_only=True)
+        for part in heading.parts:
+            width, height = (int(b) - int(a) + 1 for a, b in zip(*part.header["dataWindow"], strict=True))
+            check_size(width, height, limit, len(part.header["channels"]))
+        file = OpenEXR.File(io.BytesIO(data), separate_channels=True)
+    if len(file.parts) < len(heading.parts):
         raise ValueError("its picture data is damaged or ends early")
+    which = next((n for n, part in enumerate(file.parts) if _exr_colours(part.channels)), 0)
     if len(file.parts) > 1:
-        notes.append(f"the first of {len(file.parts)} parts")
-    header, channels = file.header(), file.channels()
-    window = header["displayWindow"]
-    if not all((a == b).all() for a, b in zip(window, (low, high), strict=True)):
+        notes.append(f"{'the first' if which == 0 else f'number {which + 1}'} of {len(file.parts)} parts")
+    header, channels = file.header(which), file.channels(which)
+    if not all((a == b).all() for a, b in zip(header["displayWindow"], header["dataWindow"], strict=True)):
         notes.append("its data window is taken as the whole picture")
-    names = ("R", "G", "B") if {"R", "G", "B"} <= channels.keys() else ("Y",)
-    if not channels.keys() >= set(names) or {"RY", "BY"} & channels.keys():
+    names = _exr_colours(channels)
+    if not names:
         raise InputError(
             f"has the channels {', '.join(sorted(channels))}; needed are R, G, B or Y: export it again as RGB"
         )
@@ -387,14 +408,41 @@ def _decode_exr(data: bytes, limit: int) -> Still:
     unused = sorted(channels.keys() - planes.keys())
     if unused:
         notes.append(f"its channels {', '.join(unused)} are left out")
-    rgb = np.dstack([planes[name] for name in names]) if len(names) == 3 else planes["Y"]
+    rgb = np.dstack([planes[name] for name in names])
+    alpha = planes.get("A")
+    if alpha is not None:
+        if rgb[alpha == 0].any():
+            notes.append("light that it has where alpha is 0 (a glow, a flame) is lost where EXR is written")
+        rgb = straight(rgb, alpha)
+        notes.append("its colours were multiplied by alpha and are divided by it: grainkit works on straight alpha")
+    aspect = float(header.get("pixelAspectRatio", 1.0))
+    if aspect != 1.0:
+        notes.append(f"its pixels are {aspect:g} times as wide as high; they are taken for square")
     words = {key: value for key, value in header.items() if isinstance(value, str) and key not in _EXR_LAYOUT}
     xmp = words.pop(_EXR_XMP, "").encode() or None
     density = float(header.get("xDensity", 0.0))
     metadata = StillMetadata(xmp=xmp, text=tuple(words.items()), dpi=(density, density) if density > 0 else None)
+    color = _exr_color(header.get("chromaticities"), notes)
+    picture = np.ascontiguousarray(rgb if len(names) == 3 else rgb[..., 0])
+    return _finished(Still(picture, alpha, color, "exr", metadata, tuple(notes)), 1, False)
+
+
+def _exr_colours(channels: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the channels that hold the picture, () where there are none: R, G and B, or Y without its chroma."""
+    if {"R", "G", "B"} <= channels.keys():
+        return ("R", "G", "B")
+    return ("Y",) if "Y" in channels and not {"RY", "BY"} & channels.keys() else ()
+
+
+def _exr_color(coordinates: Any, notes: list[str]) -> Color:
     color = replace(SRGB_STILL, depth=32, transfer=Transfer.LINEAR, assumed=("primaries",))
-    still = Still(np.ascontiguousarray(rgb), planes.get("A"), color, "exr", metadata, tuple(notes))
-    return _finished(still, 1, False)
+    if coordinates is None:
+        return color
+    primaries = primaries_of(coordinates)
+    if primaries is None:
+        notes.append("its chromaticities are of no primaries known here (ACES among them); taken for BT.709")
+        return color
+    return replace(color, primaries=primaries, assumed=())
 
 
 def _exr_plane(name: str, channel: Any) -> npt.NDArray[np.float32]:

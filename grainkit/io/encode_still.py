@@ -20,7 +20,9 @@ from grainkit.errors import EncodingError, GrainkitError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import exif as exif_block
 from grainkit.io import jpeg, png
+from grainkit.io.alpha import multiplied
 from grainkit.io.base import StillMetadata
+from grainkit.io.chromaticities import coordinates_of
 from grainkit.io.metadata import XMP_KEYWORD, international_text, text_chunks
 
 #: Containers that have no alpha channel: a frame's alpha is left out there.
@@ -234,6 +236,11 @@ def _encode_exr(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetada
         header["xmp"] = told.xmp.decode("utf-8", "replace")
     if told.dpi:
         header["xDensity"] = float(told.dpi[0])
+    if coordinates := coordinates_of(color.primaries):
+        header["chromaticities"] = coordinates
+    if alpha is not None:
+        # Colours of an EXR are multiplied by its alpha (Technical Introduction to OpenEXR, "Alpha").
+        rgb = multiplied(np.atleast_3d(rgb), alpha).reshape(rgb.shape)
     channels = (
         {"Y": rgb} if rgb.ndim == 2 else {name: np.ascontiguousarray(rgb[..., i]) for i, name in enumerate("RGB")}
     )

@@ -20,11 +20,10 @@ CONTAINERS = {
     ".exr": "exr",
 }
 
-#: How many bytes `still_format` and `foreign_still` want to see.
+#: How many bytes `still_format` wants to see.
 HEAD = 32
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BOXED_STILLS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
 
 
 def still_format(head: bytes) -> str:
@@ -39,23 +38,6 @@ def still_format(head: bytes) -> str:
         return "webp"
     if head.startswith(b"\x76\x2f\x31\x01"):
         return "exr"
-    return ""
-
-
-def foreign_still(head: bytes) -> str:
-    """The name of a still format that grainkit does not read (GIF, AVIF, ...), '' for anything else."""
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head[4:8] == b"ftyp":
-        return _BOXED_STILLS.get(head[8:12], "")
-    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
-        return "JPEG XL"
-    if head.startswith(b"\0\0\0\x0cjP  "):
-        return "JPEG 2000"
-    if head.startswith(b"8BPS"):
-        return "a Photoshop document"
-    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
-        return "BMP"
     return ""
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
 from types import MappingProxyType
 from typing import Any
@@ -112,7 +114,8 @@ def decode(data: bytes, limit: int) -> Tiff:
 def _kind(page: Any, notes: list[str]) -> str:
     """The name of its photometric interpretation, one of _COLOURS."""
     name = getattr(page.photometric, "name", "")
-    if _DNG in page.tags or name in _RAW:
+    # Cameras put a small preview first, and what the sensor saw beside it.
+    if _DNG in page.tags or name in _RAW or any(getattr(one.photometric, "name", "") in _RAW for one in _inner(page)):
         raise InputError("is a camera's raw file; develop it and save it as a 16-bit TIFF")
     if _PHOTOMETRIC not in page.tags:
         name = "RGB" if page.samplesperpixel >= 3 else "MINISBLACK"
@@ -122,6 +125,15 @@ def _kind(page: Any, notes: list[str]) -> str:
     if page.samplesperpixel < _COLOURS[name]:
         raise ValueError(f"it has {page.samplesperpixel} samples a pixel, too few for {name}")
     return name
+
+
+def _inner(page: Any) -> list[Any]:
+    """Its SubIFDs, as far as they can be read: that one is damaged says nothing of the page."""
+    found: list[Any] = []
+    if _SUB_IFDS in page.tags:
+        with suppress(ValueError, LookupError):
+            found.extend(one for one in islice(page.pages or (), _MAX_PAGES) if hasattr(one, "photometric"))
+    return found
 
 
 def _check_samples(page: Any, kind: str) -> None:

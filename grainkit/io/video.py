@@ -48,6 +48,7 @@ from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
 from grainkit.io.iso_boxes import CREDENTIALS_LOST, holds_credentials, shown_seconds
+from grainkit.io.metadata import finished_before, read_packet
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
@@ -327,10 +328,13 @@ class VideoSource:
         if self._turn.transposed:
             width, height, aspect = height, width, 1 / aspect
         metadata = as_written(_text(self._container.metadata))
-        claimed = _SOURCE_TYPE.search(metadata.pop("xmp", ""))
+        xmp = metadata.pop("xmp", "")
+        claimed = _SOURCE_TYPE.search(xmp)
         if timecode := _timecode(self._container):
             metadata["timecode"] = timecode
         notes = [note for note in found if note]
+        if finished_by := read_packet(xmp.encode("utf-8", "replace")).finished_by:
+            notes.append(finished_before(finished_by))
         if self._head[-1].pts is None:
             notes.append(f"no timestamps; made from {float(rate):g} frames per second")
         elif len(self._head) > 1:
