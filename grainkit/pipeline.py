@@ -688,10 +688,11 @@ def _open_sink(
 def _lost(plan: Plan, info: SourceInfo) -> tuple[str, ...]:
     """What of a still's metadata the delivery cannot hold."""
     if plan.still is None:
-        return ()
+        return ("its ICC profile has no place in a clip: left out",) if info.still.icc else ()
     from grainkit.io.stills import lost_metadata
 
-    return lost_metadata(plan.still, info.still)
+    grey = info.pixel_format.startswith(("gray", "ya"))
+    return lost_metadata(plan.still, info.still, plan.target, grey=grey)
 
 
 def _matted(frames: Iterable[Frame], mattes: Mattes | None, plan: Plan) -> Iterable[Frame]:

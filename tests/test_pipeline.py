@@ -198,7 +198,7 @@ def test_alpha_is_kept_where_the_delivery_has_it(tmp_path):
         assert (made.mode, made.size) == ("RGBA", (24, 18))
         ramp = np.asarray(made)[9, :, 3].astype(int)
     assert (np.diff(ramp) > 0).all()
-    assert "transparency left out" in " ".join(finish(given, tmp_path / "b.jpg").notes)
+    assert "transparency composited over white" in " ".join(finish(given, tmp_path / "b.jpg").notes)
 
     deep = clip(tmp_path / "p.mov", codec="prores_ks", pixel_format="yuva444p10le", frames=1)
     settings = ["delivery.clip.pixel_format=yuva444p10le", "delivery.clip.profile=4444"]

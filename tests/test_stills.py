@@ -277,12 +277,16 @@ def test_exr_that_is_refused_or_of_which_something_is_said() -> None:
     )
 
 
-def test_a_png_of_another_gamma_is_taken_for_srgb_and_said() -> None:
+def test_a_png_of_another_gamma_keeps_it_and_an_unknown_code_point_is_said() -> None:
     made = png.encode(picture(8, (4, 5, 3)), None)
     extra = png.chunk(b"gAMA", struct.pack(">I", 100000))
-    assert "its gAMA of 1 is taken for sRGB" in decode_still(made[:33] + extra + made[33:], Path("x.png")).notes
+    still = decode_still(made[:33] + extra + made[33:], Path("x.png"))
+    assert "the colours that its gAMA says go on as an ICC profile" in still.notes
+    assert still.metadata.icc is not None
     unknown = png.chunk(b"cICP", bytes((250, 251, 0, 1)))
-    assert decode_still(made[:33] + unknown + made[33:], Path("x.png")).color.transfer is Transfer.SRGB
+    still = decode_still(made[:33] + unknown + made[33:], Path("x.png"))
+    assert still.color.transfer is Transfer.SRGB
+    assert still.notes == ("its cICP names no colours that grainkit knows (250, 251): left out",)
 
 
 def test_half_and_grey_exr() -> None:

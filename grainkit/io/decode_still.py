@@ -21,7 +21,7 @@ from grainkit.convert import RGB
 from grainkit.errors import InputError
 from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
-from grainkit.io import png
+from grainkit.io import icc, png
 from grainkit.io.base import MAX_STILL, StillMetadata, check_pixels
 from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, still_format
 from grainkit.io.metadata import XMP_KEYWORD, read_text
@@ -121,7 +121,15 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
         still = replace(
             still, notes=(f"named {path.suffix or 'without an ending'} but holds a {container.upper()}", *still.notes)
         )
-    return _plausible_dpi(still)
+    return _plausible_dpi(_as_profiled(still))
+
+
+def _as_profiled(still: Still) -> Still:
+    """With the colours that its ICC profile names by code points, where the file itself names none."""
+    found = None if still.metadata.coded else icc.code_points(still.metadata.icc)
+    if found is None:
+        return still
+    return replace(still, color=replace(still.color, primaries=found[0], transfer=found[1], assumed=()))
 
 
 def _plausible_dpi(still: Still) -> Still:
@@ -183,9 +191,15 @@ def _decode_png(data: bytes, limit: int) -> Still:
     color = _color(_depth(rgb), bool(kinds & {b"iCCP", b"sRGB", b"cICP"}))
     for kind, body in parts:
         if kind == b"cICP" and len(body) == 4:
-            color = _coded_color(color, body)
-        if kind == b"gAMA" and len(body) == 4 and color.assumed and body != struct.pack(">I", 45455):
-            notes.append(f"its gAMA of {int.from_bytes(body) / 100000:g} is taken for sRGB")
+            known = body[0] in set(Primaries) and body[1] in set(Transfer)
+            color, metadata = _coded_color(color, body), replace(metadata, coded=known)
+            if not known:
+                notes.append(f"its cICP names no colours that grainkit knows ({body[0]}, {body[1]}): left out")
+    if color.assumed:
+        profile, more = _calibrated(dict(parts), grey=rgb.ndim == 2)
+        notes += more
+        if profile is not None:
+            color, metadata = replace(color, assumed=()), replace(metadata, icc=profile)
     still = Still(rgb, alpha, color, "png", metadata, tuple(notes))
     return _upright(still, exif_block.orientation(metadata.exif or b""))
 
@@ -196,6 +210,31 @@ def _coded_color(color: Color, codes: bytes) -> Color:
     if primaries in set(Primaries) and transfer in set(Transfer):
         return replace(color, primaries=Primaries(primaries), transfer=Transfer(transfer))
     return color
+
+
+#: The gAMA of sRGB (PNG, third edition, 11.3.2.5), how far one may be from it and still mean sRGB, and what it may be.
+_SRGB_GAMA, _NEAR_GAMA, _PLAUSIBLE_GAMA = 0.45455, 0.02, (0.1, 4.0)
+
+
+def _calibrated(chunks: Mapping[bytes, bytes], *, grey: bool) -> tuple[bytes | None, list[str]]:
+    """The ICC profile of colours that a PNG gives by gAMA and cHRM, None for sRGB's or none; and what to say."""
+    gama, chrm = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
+    gamma = int.from_bytes(gama) / 100000 if len(gama) == 4 else 0.0
+    srgb = icc.CHROMATICITIES[Primaries.BT709]
+    given = srgb
+    if len(chrm) == 32:
+        white, red, green, blue = ((a / 100000, b / 100000) for a, b in struct.iter_unpack(">II", chrm))
+        given = icc.Chromaticities(red, green, blue, white)
+    if given.near(srgb) and (not gamma or abs(gamma - _SRGB_GAMA) <= _NEAR_GAMA):
+        return None, []
+    said = " and ".join(name for name, body in (("gAMA", gama), ("cHRM", chrm)) if body)
+    try:
+        if gamma and not _PLAUSIBLE_GAMA[0] <= gamma <= _PLAUSIBLE_GAMA[1]:
+            raise ValueError(f"a gAMA of {gamma:g} is none")
+        profile = icc.profile_of_power(given, 1 / gamma if gamma else 0.0, grey=grey)
+    except ValueError as error:
+        return None, [f"its {said} is left out, and it is taken for sRGB: {error}"]
+    return profile, [f"the colours that its {said} says go on as an ICC profile"]
 
 
 def _png_metadata(parts: list[png.Chunk]) -> tuple[StillMetadata, list[str]]:
@@ -449,7 +488,27 @@ def _decode_exr(data: bytes, limit: int) -> Still:
     density = float(header.get("xDensity", 0.0))
     metadata = StillMetadata(xmp=xmp, text=tuple(words.items()), dpi=(density, density) if density > 0 else None)
     color = replace(SRGB_STILL, depth=32, transfer=Transfer.LINEAR, assumed=("primaries",))
+    if "chromaticities" in header:
+        color, profile = _exr_colors(header["chromaticities"], color, notes, grey=rgb.ndim == 2)
+        metadata = replace(metadata, icc=profile)
     return Still(np.ascontiguousarray(rgb), planes.get("A"), color, "exr", metadata, tuple(notes))
+
+
+def _exr_colors(numbers: Any, color: Color, notes: list[str], *, grey: bool) -> tuple[Color, bytes | None]:
+    """The primaries that an EXR names: as code points where there are some, else in an ICC profile."""
+    flat = [float(v) for v in np.ravel(numbers)]
+    if len(flat) != 8:
+        return color, None
+    red, green, blue, white = ((flat[at], flat[at + 1]) for at in range(0, 8, 2))
+    given = icc.Chromaticities(red, green, blue, white)
+    for primaries, known in icc.CHROMATICITIES.items():
+        if given.near(known):
+            return replace(color, primaries=primaries, assumed=()), None
+    try:
+        return replace(color, assumed=()), icc.profile_of_power(given, 1.0, grey=grey)
+    except ValueError as error:
+        notes.append(f"its chromaticities are left out: {error}")
+        return color, None
 
 
 def _exr_plane(name: str, channel: Any) -> npt.NDArray[np.float32]:

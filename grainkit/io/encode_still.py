@@ -19,7 +19,7 @@ from grainkit.delivery import StillDelivery
 from grainkit.errors import EncodingError, GrainkitError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import exif as exif_block
-from grainkit.io import jpeg, png
+from grainkit.io import icc, jpeg, png
 from grainkit.io.base import StillMetadata
 from grainkit.io.metadata import XMP_KEYWORD, international_text, text_chunks
 
@@ -35,13 +35,16 @@ _MAX_WEBP_SIDE = 16383
 #: Lossless WebP takes effort in quality's place; more than this doubles the time to save a percent.
 _WEBP_EFFORT = 20
 
+#: Curves of cameras, whose pictures are seen through BT.1886.
+_CAMERA_CURVES = (Transfer.BT709, Transfer.SMPTE170M, Transfer.IEC61966_2_4, Transfer.BT1361, Transfer.BT2020_10,
+                  Transfer.BT2020_12)  # fmt: skip
 _XMP_TAG = 700
 #: EXR attributes that mean something to the format; a text of that name must not take their place.
 _EXR_RESERVED = frozenset(
     {
         "channels", "chromaticities", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio",
         "screenWindowCenter", "screenWindowWidth", "type", "name", "view", "version", "chunkCount", "tiles", "xDensity",
-        "multiView", "deepImageState", "maxSamplesPerPixel", "preview", "xmp",
+        "multiView", "deepImageState", "maxSamplesPerPixel", "preview", "xmp", "whiteLuminance",
     }
 )  # fmt: skip
 
@@ -72,16 +75,23 @@ def encode_still(
     exif = metadata.exif
     if exif is not None:
         exif = exif_block.describing(exif, (rgb.shape[1], rgb.shape[0]), stated)
-    icc = metadata.icc if icc_fits(metadata.icc, grey=rgb.ndim == 2 and delivery.container != "webp") else None
+    profile = _profile(frame.color, metadata, delivery.container, grey=rgb.ndim == 2)
     if delivery.icc == "srgb" and metadata.icc is None and rgb.ndim == 3 and _is_srgb(frame.color):
-        icc = srgb_profile()
-    told = StillMetadata(icc, exif, xmp or metadata.xmp, metadata.text, stated)
+        profile = srgb_profile()
+    told = StillMetadata(profile, exif, xmp or metadata.xmp, metadata.text, stated, metadata.coded)
     return _ENCODERS[delivery.container](rgb, alpha, delivery, told, frame.color)
 
 
-def lost_metadata(delivery: StillDelivery, metadata: StillMetadata) -> tuple[str, ...]:
-    """What of this metadata the container cannot hold, a sentence each."""
+def lost_metadata(
+    delivery: StillDelivery, metadata: StillMetadata, color: Color | None = None, *, grey: bool = False
+) -> tuple[str, ...]:
+    """What of this metadata the container cannot hold, a sentence each. color, grey: what the samples are."""
     name, lost = delivery.container.upper(), []
+    if metadata.icc and delivery.container != "exr" and not _fits(metadata.icc, delivery.container, grey=grey):
+        kind = metadata.icc[16:20].decode("latin-1").strip() or "damaged"
+        lost.append(f"its {kind} ICC profile does not go with {'grey' if grey else 'colour'} samples: left out")
+    if delivery.container == "exr" and color is not None and color.transfer is not Transfer.LINEAR:
+        lost.append(f"EXR is taken for linear light, and these samples keep their curve ({color.transfer.name})")
     if metadata.text and delivery.container not in ("png", "exr"):
         lost.append(f"{name} has no text chunks: {', '.join(key for key, _ in metadata.text)} left out")
     if delivery.container == "exr" and metadata.icc:
@@ -100,6 +110,41 @@ def lost_metadata(delivery: StillDelivery, metadata: StillMetadata) -> tuple[str
 def icc_fits(icc: bytes | None, *, grey: bool) -> bool:
     """May a profile be embedded? A grey one in a colour picture, or the other way round, makes a broken file."""
     return icc is not None and len(icc) >= 128 and icc[16:20] == (b"GRAY" if grey else b"RGB ")
+
+
+def _fits(profile: bytes | None, container: str, *, grey: bool) -> bool:
+    """A WebP's samples are always of three colours."""
+    return icc_fits(profile, grey=grey and container != "webp")
+
+
+def needs_telling(color: Color, metadata: StillMetadata) -> bool:
+    """Whether a picture means another thing than what is taken where nothing is said: sRGB.
+
+    Frames of clips with BT.709's (or BT.601's, BT.2020's) camera curve and BT.709's primaries stay untagged: stills
+    made of clips always were, and displays show both alike. A file that names that curve itself is believed.
+    """
+    if color.is_hdr or color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
+        return True
+    if color.transfer in (Transfer.SRGB, Transfer.UNSPECIFIED):
+        return False
+    return metadata.coded or color.transfer not in _CAMERA_CURVES
+
+
+def _profile(color: Color, metadata: StillMetadata, container: str, *, grey: bool) -> bytes | None:
+    """The ICC profile that says what the samples mean: the source's own, or one made of code points.
+
+    Beside a PNG's cICP it is for readers that know none; of HDR there is no profile that they would show right.
+    """
+    own = metadata.icc if _fits(metadata.icc, container, grey=grey) else None
+    if container == "exr" or (own is not None and (not metadata.coded or container == "png")):
+        return own
+    if not needs_telling(color, metadata) or (container == "png" and color.is_hdr):
+        return None
+    return icc.profile(color.primaries, color.transfer, grey=grey and container != "webp")
+
+
+def _codes(color: Color) -> tuple[Primaries, Transfer]:
+    return color.primaries, color.transfer
 
 
 def _is_srgb(color: Color) -> bool:
@@ -128,7 +173,8 @@ def _encode_png(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetada
 
 
 def _png_chunks(told: StillMetadata, color: Color) -> Iterator[png.Chunk]:
-    if color.is_hdr or color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
+    # A cICP goes over an ICC profile: beside the source's own it stands only where that says the same.
+    if told.coded or (needs_telling(color, told) if told.icc is None else icc.code_points(told.icc) == _codes(color)):
         yield b"cICP", bytes((color.primaries, color.transfer, 0, 1))
     if told.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(told.icc, 9)
@@ -234,6 +280,8 @@ def _encode_exr(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetada
         header["xmp"] = told.xmp.decode("utf-8", "replace")
     if told.dpi:
         header["xDensity"] = float(told.dpi[0])
+    if color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
+        header["chromaticities"] = icc.CHROMATICITIES[color.primaries].flat()
     channels = (
         {"Y": rgb} if rgb.ndim == 2 else {name: np.ascontiguousarray(rgb[..., i]) for i, name in enumerate("RGB")}
     )
