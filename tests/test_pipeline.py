@@ -258,7 +258,8 @@ def test_metadata_of_a_still_goes_along_and_what_cannot_is_noted(tmp_path):
     with Image.open(tmp_path / "b.png") as made:
         assert made.text["prompt"] == "a portrait"
         assert round(made.info["dpi"][0]) == 300
-    assert "prompt left out" in " ".join(finish(tmp_path / "a.png", tmp_path / "b.jpg").notes)
+    assert "prompt left out" in " ".join(finish(tmp_path / "a.png", tmp_path / "b.tif").notes)
+    assert "left out" not in " ".join(finish(tmp_path / "a.png", tmp_path / "b.jpg").notes)
 
 
 def test_a_pilot_is_clean_whole_and_16_bit(tmp_path):

@@ -408,7 +408,10 @@ def test_asked_dpi_and_xmp_win() -> None:
 
 def test_what_a_container_cannot_hold_is_said() -> None:
     assert lost_metadata(StillDelivery("png"), METADATA) == ()
-    assert "prompt, workflow" in lost_metadata(StillDelivery("jpeg"), METADATA)[0]
+    said = lost_metadata(StillDelivery("jpeg"), METADATA)
+    assert "UserComment of its own" in said[0]
+    assert "workflow of 80,000 characters does not fit" in said[1]
+    assert said[2] == "JPEG has no text chunks: workflow, prompt, parameters left out"
     assert len(lost_metadata(StillDelivery("exr"), METADATA)) == 2
     huge = replace(METADATA, text=(), exif=bytes(70000), xmp=bytes(70000))
     assert len(lost_metadata(StillDelivery("jpeg"), huge)) == 2

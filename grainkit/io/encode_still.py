@@ -22,6 +22,7 @@ from grainkit.io import exif as exif_block
 from grainkit.io import icc, jpeg, png
 from grainkit.io.base import StillMetadata
 from grainkit.io.metadata import XMP_KEYWORD, international_text, text_chunks
+from grainkit.io.texts import in_exif, out_of_exif
 
 #: Containers that have no alpha channel: a frame's alpha is left out there.
 NO_ALPHA = frozenset({"jpeg"})
@@ -32,6 +33,8 @@ _DEPTHS = {8: "u1", 16: "u2", 32: "f4"}
 #: `max_bytes` never brings quality below this, in steps of _QUALITY_STEP.
 _LEAST_QUALITY, _QUALITY_STEP = 70, 3
 _MAX_WEBP_SIDE = 16383
+#: Containers whose EXIF takes generators' texts, and how many bytes of it they hold.
+_EXIF_ROOM = {"jpeg": jpeg.MAX_EXIF, "webp": 1 << 31}
 #: Lossless WebP takes effort in quality's place; more than this doubles the time to save a percent.
 _WEBP_EFFORT = 20
 
@@ -72,7 +75,7 @@ def encode_still(
     if alpha is not None and (alpha.dtype != rgb.dtype or alpha.shape != rgb.shape[:2]):
         raise GrainkitError(f"alpha is {alpha.dtype} {alpha.shape}, the picture {rgb.dtype} {rgb.shape}")
     stated = (dpi, dpi) if dpi > 0 else metadata.dpi
-    exif = metadata.exif
+    exif = in_exif(metadata, _EXIF_ROOM[delivery.container]).exif if delivery.container in _EXIF_ROOM else metadata.exif
     if exif is not None:
         exif = exif_block.describing(exif, (rgb.shape[1], rgb.shape[0]), stated)
     profile = _profile(frame.color, metadata, delivery.container, grey=rgb.ndim == 2)
@@ -93,7 +96,13 @@ def lost_metadata(
     if delivery.container == "exr" and color is not None and color.transfer is not Transfer.LINEAR:
         lost.append(f"EXR is taken for linear light, and these samples keep their curve ({color.transfer.name})")
     if metadata.text and delivery.container not in ("png", "exr"):
-        lost.append(f"{name} has no text chunks: {', '.join(key for key, _ in metadata.text)} left out")
+        left = tuple(keyword for keyword, _ in metadata.text)
+        if delivery.container in _EXIF_ROOM:
+            placed = in_exif(metadata, _EXIF_ROOM[delivery.container])
+            left = placed.left
+            lost += placed.notes
+        if left:
+            lost.append(f"{name} has no text chunks: {', '.join(left)} left out")
     if delivery.container == "exr" and metadata.icc:
         lost.append("EXR has no place for an ICC profile: left out")
     if delivery.container == "exr" and metadata.exif:
@@ -185,7 +194,7 @@ def _png_chunks(told: StillMetadata, color: Color) -> Iterator[png.Chunk]:
         yield b"eXIf", told.exif
     if told.xmp:
         yield international_text(XMP_KEYWORD.encode(), told.xmp)
-    yield from text_chunks(told.text)
+    yield from text_chunks(out_of_exif(told))
 
 
 def _encode_jpeg(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetadata, color: Color) -> bytes:
