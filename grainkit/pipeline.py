@@ -41,6 +41,7 @@ from grainkit.regrain import regrained, wants_regrain
 from grainkit.replay import declared_source, other_grain
 from grainkit.resume import done_already, job_of
 from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
+from grainkit.touched import SHARPENING, at_work
 from grainkit.unforeseen import doing, noted
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def finish(
             )
         )
         info = source.info
-        source_type = outgoing_source_type(info.digital_source_type, profile.digital_source_type if profile else "")
+        declared = profile.digital_source_type if profile else ""
         plan = make_plan(info, asked, output)
         plans = [plan, *([_pilot_plan(info, asked, plan)] if pilot else [])]
         inputs = input_files(info)
@@ -234,7 +235,7 @@ def finish(
             files = partial(_files, plan, info, frames[0])
             done = done_already(plan, files, [each.output for each in plans[1:] if each.output], job, overwrite)
             if done is not None:
-                return _skipped(input, plan, plans[1:], done, source_type, source_profile, started)
+                return _skipped(input, plan, plans[1:], done, source_profile, started)
             word = job[:16] if plan.kind == "sequence" else ""
         for each in plans:
             clear_up(each, word)
@@ -288,7 +289,7 @@ def finish(
         todo = (frames[0] + kept, frames[1])
         written = [
             _write(
-                plan, going_on, mattes, source_type, opened, todo, progress, stdout, carried, gain,
+                plan, going_on, mattes, declared, opened, todo, progress, stdout, carried, gain,
                 info=info, since=frames[0], kept=word, ready=ready,
             )
         ]  # fmt: skip
@@ -298,13 +299,13 @@ def finish(
             written[0] = replace(written[0], frames=whole, files=tuple(_files(plan, info, frames[0], whole)))
         if pilot:
             again = stack.enter_context(open_source(input, max_pixels=max_pixels))
-            written.append(_write(plans[1], again, mattes, source_type, opened, (0, None), None, None, None))
+            written.append(_write(plans[1], again, mattes, declared, opened, (0, None), None, None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
             input=str(input), output=str(plan.output or "-"), sidecar="", pilot=str(plans[1].output) if pilot else "",
             preset=asked.name, kind=plan.kind, backend=opened.name, seed=asked.seed, frames=written[0].frames,
             seconds=0.0, width=plan.size[0], height=plan.size[1], pixel_format=plan.pixel_format,
-            sha256="", digital_source_type=source_type, source_profile=source_profile,
+            sha256="", digital_source_type=written[0].source_type, source_profile=source_profile,
             light=_lit(plan, written[0].light),
             notes=(
                 *source.info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
@@ -317,7 +318,7 @@ def finish(
             with doing("writing standard output"), output_errors("standard output"):
                 written[0].sink.commit()
         else:
-            told = _told(report, plan, asked, info, identity, mattes, written[0].light, found, options)
+            told = _told(report, plan, asked, info, identity, mattes, written[0], found, options)
             told["measured"] |= {**({"grain_like": like.measured} if like else {}), **lacking}
             report = _deliver(report, plan, written, told)
         if table is not None:
@@ -356,8 +357,7 @@ def _files(plan: Plan, info: SourceInfo, first: int, count: int) -> list[Path]:
 
 
 def _skipped(
-    input: str | Path, plan: Plan, others: Iterable[Plan], told: dict[str, Any], source_type: str, profile: str,
-    started: float,
+    input: str | Path, plan: Plan, others: Iterable[Plan], told: dict[str, Any], profile: str, started: float,
 ) -> Report:  # fmt: skip
     """The report of a job whose output was there, from its sidecar."""
     assert plan.output is not None
@@ -367,8 +367,9 @@ def _skipped(
         pilot="".join(str(each.output) for each in others), preset=plan.recipe.name, kind=plan.kind,
         backend=str(told.get("backend", "")), seed=plan.recipe.seed, frames=made["frames"],
         seconds=time.monotonic() - started, width=plan.size[0], height=plan.size[1],
-        pixel_format=plan.pixel_format, sha256=made["sha256"], digital_source_type=source_type,
-        source_profile=profile, light=str(told.get("light", "")), notes=(), skipped=True, kept=made["frames"],
+        pixel_format=plan.pixel_format, sha256=made["sha256"],
+        digital_source_type=str(told.get("digital_source_type", "")), source_profile=profile,
+        light=str(told.get("light", "")), notes=(), skipped=True, kept=made["frames"],
     )  # fmt: skip
 
 
@@ -569,7 +570,8 @@ class _Written:
     """A sink that has all its frames and is not committed yet.
 
     frames: how many. files: what it will become. light: what skin was shaded by, None where none was textured.
-    notes: what was left out, a sentence each.
+    notes: what was left out, a sentence each. source_type: IPTC term of the output, '' where none is claimed.
+    working: what of the plan changed pixels; see `at_work`.
     """
 
     sink: Sink
@@ -577,10 +579,12 @@ class _Written:
     files: tuple[Path, ...]
     light: Light | None
     notes: tuple[str, ...]
+    source_type: str
+    working: tuple[str, ...]
 
 
 def _write(
-    plan: Plan, source: Source, mattes: Mattes | None, source_type: str, backend: Backend,
+    plan: Plan, source: Source, mattes: Mattes | None, declared: str, backend: Backend,
     wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
     gain: npt.NDArray[np.float32] | None = None, *, info: SourceInfo | None = None, since: int | None = None,
     kept: str = "", ready: Ready | None = None,
@@ -590,9 +594,10 @@ def _write(
     Decoding and finishing run in a thread each, encoding in this one.
     info, since, kept: what an earlier run was given for its source and first frame, which this one goes on with, and
         the word for what it kept.
-    ready: what has been done to a still already.
+    ready: what has been done to a still already. declared: IPTC term that the user says of the source, or ''.
     """
     info = info or source.info
+    working, source_type = at_work(plan), ""
     patience = PIPE_PATIENCE if info.kind == "pipe" else None
     place = str(plan.output or "standard output")
     sink: Sink | None = None
@@ -621,7 +626,14 @@ def _write(
                 with doing(f"writing {place}"), output_errors(place):
                     if sink is None:
                         first = frame.index
-                        sink = _open_sink(plan, info, source_type, frame, wanted[1], stdout, carried, kept)
+                        # A still is finished by now; in a clip skin may be found later.
+                        working = at_work(plan, skin_found=plan.kind != "still" or finisher.light is not None)
+                        source_type = outgoing_source_type(
+                            info.digital_source_type, declared, touched=bool(working) or plan.carries_grain
+                        )
+                        sink = _open_sink(
+                            plan, info, source_type, _summary(plan, working), frame, wanted[1], stdout, carried, kept
+                        )
                     sink.write(frame)
                 count += 1
                 if progress is not None:
@@ -639,7 +651,8 @@ def _write(
     first += info.first_number
     files = tuple(output_files(plan, range(first, first + count)))
     said = () if carried is None else carried.notes
-    return _Written(sink, count, files, finisher.light, (*getattr(sink, "notes", ()), *said, *_lost(plan, info)))
+    notes = (*getattr(sink, "notes", ()), *said, *_lost(plan, info))
+    return _Written(sink, count, files, finisher.light, notes, source_type, working)
 
 
 def _refuse_table(path: Path, plan: Plan, taken: list[Path], overwrite: bool) -> None:
@@ -665,8 +678,8 @@ def _pending_table(path: Path, carried: CarriedGrain) -> Pending:
 
 
 def _open_sink(
-    plan: Plan, info: SourceInfo, source_type: str, first: Frame, end: int | None, stdout: BinaryIO | None,
-    carried: CarriedGrain | None, kept: str,
+    plan: Plan, info: SourceInfo, source_type: str, summary: str, first: Frame, end: int | None,
+    stdout: BinaryIO | None, carried: CarriedGrain | None, kept: str,
 ) -> Sink:  # fmt: skip
     """The sink that the plan names. Its module is imported only now, so that a still never loads FFmpeg."""
     width, height = plan.size
@@ -679,7 +692,7 @@ def _open_sink(
     assert plan.output is not None
     xmp = xmp_packet(
         digital_source_type=source_type, software="grainkit",
-        summary=_summary(plan), existing=info.still.xmp,
+        summary=summary, existing=info.still.xmp,
     )  # fmt: skip
     if plan.clip is not None:
         from grainkit.io.video import VideoSink
@@ -713,10 +726,11 @@ def _lost(plan: Plan, info: SourceInfo) -> tuple[str, ...]:
 
         lost = tuple(left_behind(info, plan.kind))
     if plan.still is None:
-        return lost
+        return (*lost, "its ICC profile has no place in a clip: left out") if info.still.icc else lost
     from grainkit.io.stills import lost_metadata
 
-    return (*lost, *lost_metadata(plan.still, info.still))
+    grey = info.pixel_format.startswith(("gray", "ya"))
+    return (*lost, *lost_metadata(plan.still, info.still, plan.target, grey=grey))
 
 
 def _matted(frames: Iterable[Frame], mattes: Mattes | None, plan: Plan) -> Iterable[Frame]:
@@ -766,12 +780,16 @@ def _angles(light: Light) -> dict[str, float]:
     return {name: round(value, 2) for name, value in values.items()}
 
 
-def _summary(plan: Plan) -> str:
+def _summary(plan: Plan, working: tuple[str, ...]) -> str:
+    """What was done to the pixels, in a sentence. working: see `at_work`."""
+    effects = plan.recipe.effects
     done = [
-        f"{name.replace('_', ' ')} {parameters.strength:g}"  # type: ignore[attr-defined]
-        for name, parameters in plan.recipe.effects.items()
-        if parameters.strength  # type: ignore[attr-defined]
+        f"{name.replace('_', ' ')} {effects[name].strength:g}"  # type: ignore[attr-defined]
+        for name in working
+        if name in effects
     ]
+    done += ["sharpened for paper"] if SHARPENING in working else []
+    done += ["grain as metadata"] if plan.carries_grain else []
     recipe = plan.recipe
     return f"finished with grainkit, preset {recipe.name}: {', '.join(done) or 'no effect'}, seed {recipe.seed}"
 
@@ -795,9 +813,11 @@ def _options(
 
 def _told(
     report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, identity: _Identity, mattes: Mattes | None,
-    light: Light | None, found: Adapted | None, options: list[str],
+    written: _Written, found: Adapted | None, options: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
+    light = written.light
+    working = at_work(plan, skin_found=light is not None)
     return sidecar.job_report(
         plan.as_delivered(recipe),
         kind="still" if info.kind == "still" else "clip",
@@ -821,7 +841,8 @@ def _told(
         source_profile=report.source_profile,
         light=report.light,
         generated=[] if light is None else ["skin_texture"],
-        idle=["skin_texture"] if light is None else [],
+        idle=[name for name in plan.recipe.effects if name not in working],
+        also=[name for name in working if name == SHARPENING],
         upscaled=plan.geometry.scale > 1.0,
         options=options,
         job=identity.job,

@@ -320,6 +320,11 @@ def _clip_in(clip: ClipDelivery | None, container: str | None) -> ClipDelivery:
 
 
 def _still_plan(info: SourceInfo, recipe: Recipe, place: _Place, still: StillDelivery) -> Plan:
+    if info.color.is_hdr and still.depth < _HDR_DEPTH:
+        raise _tone_map_needed(
+            info, f"{still.depth}-bit {still.container}", "print or another 16-bit preset, or PNG with "
+            "--set delivery.still.depth=16"
+        )  # fmt: skip
     geometry, aspect, notes = fitted(info, recipe.delivery, (1, 1))
     output = place.named(info, recipe, SUFFIXES[still.container])
     return _rgb_plan(info, recipe, "still", output, place.new_folder, still, geometry, aspect, notes)

@@ -95,6 +95,7 @@ def job_report(
     focal_length: str = "",
     generated: Iterable[str] = (),
     idle: Iterable[str] = (),
+    also: Iterable[str] = (),
     upscaled: bool = False,
     options: Iterable[str] = (),
     job: str = "",
@@ -109,15 +110,17 @@ def job_report(
     digital_source_type: IPTC term of the output, '' where none is claimed.
     source_profile: where the picture was declared to come from, auto for nowhere.
     measured: figures by name. light, focal_length: estimates in words, '' where there are none.
-    generated: effects that put in detail which was not there. idle: effects that found nothing to do.
+    generated: effects that put in detail which was not there. idle: effects that changed no pixel. also: what
+        changed pixels beside the effects, such as output_sharpening.
     upscaled: whether the picture was enlarged.
     job: by which another run knows that it would make the same; see `grainkit.resume`.
     options: words of the command beside the recipe that decide the output, such as --frames 10:20.
     """
     applied = to_mapping(recipe.for_kind(kind))["effects"]
     made_up = [name for name in EFFECTS if name in set(generated)]
-    passed = {*made_up, *idle}
-    retouched = [name for name, values in applied.items() if values.get("strength") != 0 and name not in passed]
+    on = [name for name, values in applied.items() if values.get("strength") != 0 and name not in made_up]
+    unused = [name for name in on if name in set(idle)]
+    retouched = [*(name for name in on if name not in unused), *also]
     report = {
         "grainkit": FORMAT,
         "made_by": f"grainkit {__version__}",
@@ -130,7 +133,7 @@ def job_report(
         "applied": applied,
         "light": light,
         "focal_length": focal_length,
-        "touched": {"generated": made_up, "retouched": retouched, "upscaled": upscaled},
+        "touched": {"generated": made_up, "retouched": retouched, "upscaled": upscaled, "idle": unused},
         "notes": list(notes),
         "digital_source_type": digital_source_type,
         "measured": dict(measured or {}),
@@ -172,7 +175,7 @@ def _summary(report: Mapping[str, Any]) -> list[str]:
         f"{report['made_by']} made {made['name']} from {source['name']} with the recipe {recipe['name']},"
         f" seed {report['seed']}."
     ]
-    lines += [_effect_line(name, values) for name, values in report["applied"].items()]
+    lines += [_effect_line(name, values, name in touched["idle"]) for name, values in report["applied"].items()]
     profile = report["source_profile"]
     lines.append(f"Source: {'not declared' if profile == 'auto' else f'declared as {profile}'}.")
     lines.append(f"Light: {report['light'] or 'not estimated'}.")
@@ -189,10 +192,11 @@ def _summary(report: Mapping[str, Any]) -> list[str]:
     return [*lines, f"To make it again: {shlex.join(command)}"]
 
 
-def _effect_line(name: str, values: Mapping[str, Any]) -> str:
+def _effect_line(name: str, values: Mapping[str, Any], idle: bool) -> str:
     title = name.replace("_", " ").capitalize()
     if values.get("strength") == 0:
         return f"{title}: off."
+    title += " (which changed no pixel)" if idle else ""
     declared = EFFECTS[name].declared()
     settings = (
         f"{key} {value}" + (f" {declared[key][1].unit}" if declared[key][1].unit else "")

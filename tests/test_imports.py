@@ -87,6 +87,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "carrier": [*VALUES, "av1*", "effects.cinema_grain", "plan"],
     "patches": ["effects.highlight_guard", "frame", "texture.term"],
     "late": ["effects*", "plan", "resample"],
+    "touched": ["effects", "plan"],
     "output_sharpening": ["analysis*", "delivery", "frame", "resample", "texture*"],
     "measured_grain": ["color", "frame", "noise", "resample"],
     "grain_like": ["effects.cinema_grain", "errors", "io", "measured_grain"],

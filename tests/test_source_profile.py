@@ -112,7 +112,7 @@ def test_photographed_skin_is_left_alone():
         assert (gk.finish_array(rgb, source_profile=name, settings=tuple(off)) != rgb).any() == changed
     report = gk.finish("p.png", "o.png", source_profile="photo", settings=off)
     assert np.array_equal(np.asarray(Image.open("o.png").convert("RGB")), np.asarray(Image.open("p.png")))
-    assert report.digital_source_type == "algorithmicallyEnhanced"
+    assert report.digital_source_type == "digitalCapture"
     flux = gk.finish("p.png", "f.png", source_profile="flux", settings=off)
     assert flux.light
     told = yaml.safe_load(Path(flux.sidecar).read_text())

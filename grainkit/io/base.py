@@ -22,6 +22,8 @@ class StillMetadata:
     icc: ICC profile. exif: EXIF block as a TIFF stream (orientation already reset to 1, because
     rotation is baked in). xmp: an XMP packet. text: PNG text chunks in order: (keyword, text),
     `prompt`, `workflow`, `parameters` among them. dpi: (horizontal, vertical) or None.
+    coded: whether the file names its colours by code points (cICP): those count, and an ICC profile
+    beside them is for readers that know none.
     """
 
     icc: bytes | None = None
@@ -29,6 +31,7 @@ class StillMetadata:
     xmp: bytes | None = None
     text: tuple[tuple[str, str], ...] = ()
     dpi: tuple[float, float] | None = None
+    coded: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,9 @@ from grainkit.convert import RGB
 from grainkit.errors import InputError
 from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
-from grainkit.io import jpeg_metadata, png, raw_profile
+from grainkit.io import icc, jpeg_metadata, png, raw_profile
 from grainkit.io.alpha import straight
 from grainkit.io.base import MAX_STILL, StillMetadata, check_size
-from grainkit.io.chromaticities import primaries_of
 from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, raw
 from grainkit.io.formats import CONTAINERS, HEAD, riff_chunks, still_format
 from grainkit.io.metadata import CREDENTIALS_LOST, XMP_KEYWORD, finished_before, read_packet, read_text
@@ -124,7 +123,15 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
         still = replace(
             still, notes=(f"named {path.suffix or 'without an ending'} but holds a {container.upper()}", *still.notes)
         )
-    return _plausible_dpi(still)
+    return _plausible_dpi(_as_profiled(still))
+
+
+def _as_profiled(still: Still) -> Still:
+    """With the colours that its ICC profile names by code points, where the file itself names none."""
+    found = None if still.metadata.coded else icc.code_points(still.metadata.icc)
+    if found is None:
+        return still
+    return replace(still, color=replace(still.color, primaries=found[0], transfer=found[1], assumed=()))
 
 
 def no_still(head: bytes, path: Path) -> InputError:
@@ -214,15 +221,18 @@ def _decode_png(data: bytes, limit: int) -> Still:
         notes.append("what it says of its mastering display and light levels (mDCV, cLLI) is left out")
     for kind, body in parts:
         if kind == b"cICP" and len(body) == 4:
-            color = _coded_color(color, body, notes)
+            known = body[0] in set(Primaries) and body[1] in set(Transfer)
+            color, metadata = _coded_color(color, body), replace(metadata, coded=known)
+            if not known:
+                notes.append(f"its cICP names no colours that grainkit knows ({body[0]}, {body[1]}): left out")
             if body[3] == 0:
                 rgb = _full_range(rgb)
                 notes.append("its narrow-range R'G'B' (cICP) is spread to full range, and clipped where it goes beyond")
-    for kind, body in parts:
-        if kind == b"gAMA" and len(body) == 4 and color.assumed and body != struct.pack(">I", 45455):
-            notes.append(f"its gAMA of {int.from_bytes(body) / 100000:g} is taken for sRGB")
-        if kind == b"cHRM" and len(body) == 32 and color.assumed and not _are_srgb(body):
-            notes.append("its primaries (cHRM) are taken for those of sRGB")
+    if color.assumed:
+        profile, more = _calibrated(dict(parts), grey=rgb.ndim == 2)
+        notes += more
+        if profile is not None:
+            color, metadata = replace(color, assumed=()), replace(metadata, icc=profile)
     still = Still(rgb, alpha, color, "png", metadata, tuple(notes))
     return _finished(still, exif_block.orientation(metadata.exif or b""), b"caBX" in kinds)
 
@@ -236,12 +246,11 @@ def _animation(parts: list[png.Chunk]) -> int:
     return max(controls, int(struct.unpack_from(">I", announced)[0]))
 
 
-def _coded_color(color: Color, codes: bytes, notes: list[str]) -> Color:
+def _coded_color(color: Color, codes: bytes) -> Color:
     """Primaries and transfer of a cICP chunk, where they are code points that grainkit carries."""
     primaries, transfer = codes[0], codes[1]
     if primaries in set(Primaries) and transfer in set(Transfer):
         return replace(color, primaries=Primaries(primaries), transfer=Transfer(transfer), assumed=())
-    notes.append(f"its colour (cICP {primaries}, {transfer}) is not known here, and left out")
     return color
 
 
@@ -252,14 +261,29 @@ def _full_range(rgb: png.Samples) -> png.Samples:
     return spread.astype(np.uint8) if white == 255 else spread.astype(np.uint16)
 
 
-#: White, red, green and blue of sRGB in a cHRM chunk, in 1/100000 (PNG, 11.3.2.1), and how far others may round them.
-_SRGB_CHRM = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
-_CHRM_ROUNDING = 100
+#: The gAMA of sRGB (PNG, third edition, 11.3.2.5), how far one may be from it and still mean sRGB, and what it may be.
+_SRGB_GAMA, _NEAR_GAMA, _PLAUSIBLE_GAMA = 0.45455, 0.02, (0.1, 4.0)
 
 
-def _are_srgb(body: bytes) -> bool:
-    found = struct.unpack(">8I", body)
-    return all(abs(a - b) <= _CHRM_ROUNDING for a, b in zip(found, _SRGB_CHRM, strict=True))
+def _calibrated(chunks: Mapping[bytes, bytes], *, grey: bool) -> tuple[bytes | None, list[str]]:
+    """The ICC profile of colours that a PNG gives by gAMA and cHRM, None for sRGB's or none; and what to say."""
+    gama, chrm = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
+    gamma = int.from_bytes(gama) / 100000 if len(gama) == 4 else 0.0
+    srgb = icc.CHROMATICITIES[Primaries.BT709]
+    given = srgb
+    if len(chrm) == 32:
+        white, red, green, blue = ((a / 100000, b / 100000) for a, b in struct.iter_unpack(">II", chrm))
+        given = icc.Chromaticities(red, green, blue, white)
+    if given.near(srgb) and (not gamma or abs(gamma - _SRGB_GAMA) <= _NEAR_GAMA):
+        return None, []
+    said = " and ".join(name for name, body in (("gAMA", gama), ("cHRM", chrm)) if body)
+    try:
+        if gamma and not _PLAUSIBLE_GAMA[0] <= gamma <= _PLAUSIBLE_GAMA[1]:
+            raise ValueError(f"a gAMA of {gamma:g} is none")
+        profile = icc.profile_of_power(given, 1 / gamma if gamma else 0.0, grey=grey)
+    except ValueError as error:
+        return None, [f"its {said} is left out, and it is taken for sRGB: {error}"]
+    return profile, [f"the colours that its {said} says go on as an ICC profile"]
 
 
 def _png_metadata(parts: list[png.Chunk]) -> tuple[StillMetadata, list[str]]:
@@ -422,7 +446,10 @@ def _decode_exr(data: bytes, limit: int) -> Still:
     xmp = words.pop(_EXR_XMP, "").encode() or None
     density = float(header.get("xDensity", 0.0))
     metadata = StillMetadata(xmp=xmp, text=tuple(words.items()), dpi=(density, density) if density > 0 else None)
-    color = _exr_color(header.get("chromaticities"), notes)
+    color = replace(SRGB_STILL, depth=32, transfer=Transfer.LINEAR, assumed=("primaries",))
+    if "chromaticities" in header:
+        color, profile = _exr_colors(header["chromaticities"], color, notes, grey=len(names) == 1)
+        metadata = replace(metadata, icc=profile)
     picture = np.ascontiguousarray(rgb if len(names) == 3 else rgb[..., 0])
     return _finished(Still(picture, alpha, color, "exr", metadata, tuple(notes)), 1, False)
 
@@ -434,15 +461,21 @@ def _exr_colours(channels: Mapping[str, Any]) -> tuple[str, ...]:
     return ("Y",) if "Y" in channels and not {"RY", "BY"} & channels.keys() else ()
 
 
-def _exr_color(coordinates: Any, notes: list[str]) -> Color:
-    color = replace(SRGB_STILL, depth=32, transfer=Transfer.LINEAR, assumed=("primaries",))
-    if coordinates is None:
-        return color
-    primaries = primaries_of(coordinates)
-    if primaries is None:
-        notes.append("its chromaticities are of no primaries known here (ACES among them); taken for BT.709")
-        return color
-    return replace(color, primaries=primaries, assumed=())
+def _exr_colors(numbers: Any, color: Color, notes: list[str], *, grey: bool) -> tuple[Color, bytes | None]:
+    """The primaries that an EXR names: as code points where there are some, else in an ICC profile."""
+    flat = [float(v) for v in np.ravel(numbers)]
+    if len(flat) != 8:
+        return color, None
+    red, green, blue, white = ((flat[at], flat[at + 1]) for at in range(0, 8, 2))
+    given = icc.Chromaticities(red, green, blue, white)
+    for primaries, known in icc.CHROMATICITIES.items():
+        if given.near(known):
+            return replace(color, primaries=primaries, assumed=()), None
+    try:
+        return replace(color, assumed=()), icc.profile_of_power(given, 1.0, grey=grey)
+    except ValueError as error:
+        notes.append(f"its chromaticities are left out: {error}")
+        return color, None
 
 
 def _exr_plane(name: str, channel: Any) -> npt.NDArray[np.float32]:

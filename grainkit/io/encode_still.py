@@ -19,11 +19,11 @@ from grainkit.delivery import StillDelivery
 from grainkit.errors import EncodingError, GrainkitError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import exif as exif_block
-from grainkit.io import jpeg, png
+from grainkit.io import icc, jpeg, png
 from grainkit.io.alpha import multiplied
 from grainkit.io.base import StillMetadata
-from grainkit.io.chromaticities import coordinates_of
 from grainkit.io.metadata import XMP_KEYWORD, international_text, text_chunks
+from grainkit.io.texts import in_exif, out_of_exif
 
 #: Containers that have no alpha channel: a frame's alpha is left out there.
 NO_ALPHA = frozenset({"jpeg"})
@@ -34,16 +34,21 @@ _DEPTHS = {8: "u1", 16: "u2", 32: "f4"}
 #: `max_bytes` never brings quality below this, in steps of _QUALITY_STEP.
 _LEAST_QUALITY, _QUALITY_STEP = 70, 3
 _MAX_WEBP_SIDE = 16383
+#: Containers whose EXIF takes generators' texts, and how many bytes of it they hold.
+_EXIF_ROOM = {"jpeg": jpeg.MAX_EXIF, "webp": 1 << 31}
 #: Lossless WebP takes effort in quality's place; more than this doubles the time to save a percent.
 _WEBP_EFFORT = 20
 
+#: Curves of cameras, whose pictures are seen through BT.1886.
+_CAMERA_CURVES = (Transfer.BT709, Transfer.SMPTE170M, Transfer.IEC61966_2_4, Transfer.BT1361, Transfer.BT2020_10,
+                  Transfer.BT2020_12)  # fmt: skip
 _XMP_TAG = 700
 #: EXR attributes that mean something to the format; a text of that name must not take their place.
 _EXR_RESERVED = frozenset(
     {
         "channels", "chromaticities", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio",
         "screenWindowCenter", "screenWindowWidth", "type", "name", "view", "version", "chunkCount", "tiles", "xDensity",
-        "multiView", "deepImageState", "maxSamplesPerPixel", "preview", "xmp",
+        "multiView", "deepImageState", "maxSamplesPerPixel", "preview", "xmp", "whiteLuminance",
     }
 )  # fmt: skip
 
@@ -71,21 +76,34 @@ def encode_still(
     if alpha is not None and (alpha.dtype != rgb.dtype or alpha.shape != rgb.shape[:2]):
         raise GrainkitError(f"alpha is {alpha.dtype} {alpha.shape}, the picture {rgb.dtype} {rgb.shape}")
     stated = (dpi, dpi) if dpi > 0 else metadata.dpi
-    exif = metadata.exif
+    exif = in_exif(metadata, _EXIF_ROOM[delivery.container]).exif if delivery.container in _EXIF_ROOM else metadata.exif
     if exif is not None:
         exif = exif_block.describing(exif, (rgb.shape[1], rgb.shape[0]), stated)
-    icc = metadata.icc if icc_fits(metadata.icc, grey=rgb.ndim == 2 and delivery.container != "webp") else None
+    profile = _profile(frame.color, metadata, delivery.container, grey=rgb.ndim == 2)
     if delivery.icc == "srgb" and metadata.icc is None and rgb.ndim == 3 and _is_srgb(frame.color):
-        icc = srgb_profile()
-    told = StillMetadata(icc, exif, xmp or metadata.xmp, metadata.text, stated)
+        profile = srgb_profile()
+    told = StillMetadata(profile, exif, xmp or metadata.xmp, metadata.text, stated, metadata.coded)
     return _ENCODERS[delivery.container](rgb, alpha, delivery, told, frame.color)
 
 
-def lost_metadata(delivery: StillDelivery, metadata: StillMetadata) -> tuple[str, ...]:
-    """What of this metadata the container cannot hold, a sentence each."""
+def lost_metadata(
+    delivery: StillDelivery, metadata: StillMetadata, color: Color | None = None, *, grey: bool = False
+) -> tuple[str, ...]:
+    """What of this metadata the container cannot hold, a sentence each. color, grey: what the samples are."""
     name, lost = delivery.container.upper(), []
+    if metadata.icc and delivery.container != "exr" and not _fits(metadata.icc, delivery.container, grey=grey):
+        kind = metadata.icc[16:20].decode("latin-1").strip() or "damaged"
+        lost.append(f"its {kind} ICC profile does not go with {'grey' if grey else 'colour'} samples: left out")
+    if delivery.container == "exr" and color is not None and color.transfer is not Transfer.LINEAR:
+        lost.append(f"EXR is taken for linear light, and these samples keep their curve ({color.transfer.name})")
     if metadata.text and delivery.container not in ("png", "exr"):
-        lost.append(f"{name} has no text chunks: {', '.join(key for key, _ in metadata.text)} left out")
+        left = tuple(keyword for keyword, _ in metadata.text)
+        if delivery.container in _EXIF_ROOM:
+            placed = in_exif(metadata, _EXIF_ROOM[delivery.container])
+            left = placed.left
+            lost += placed.notes
+        if left:
+            lost.append(f"{name} has no text chunks: {', '.join(left)} left out")
     if delivery.container == "exr" and metadata.icc:
         lost.append("EXR has no place for an ICC profile: left out")
     if delivery.container == "exr" and metadata.exif:
@@ -102,6 +120,41 @@ def lost_metadata(delivery: StillDelivery, metadata: StillMetadata) -> tuple[str
 def icc_fits(icc: bytes | None, *, grey: bool) -> bool:
     """May a profile be embedded? A grey one in a colour picture, or the other way round, makes a broken file."""
     return icc is not None and len(icc) >= 128 and icc[16:20] == (b"GRAY" if grey else b"RGB ")
+
+
+def _fits(profile: bytes | None, container: str, *, grey: bool) -> bool:
+    """A WebP's samples are always of three colours."""
+    return icc_fits(profile, grey=grey and container != "webp")
+
+
+def needs_telling(color: Color, metadata: StillMetadata) -> bool:
+    """Whether a picture means another thing than what is taken where nothing is said: sRGB.
+
+    Frames of clips with BT.709's (or BT.601's, BT.2020's) camera curve and BT.709's primaries stay untagged: stills
+    made of clips always were, and displays show both alike. A file that names that curve itself is believed.
+    """
+    if color.is_hdr or color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
+        return True
+    if color.transfer in (Transfer.SRGB, Transfer.UNSPECIFIED):
+        return False
+    return metadata.coded or color.transfer not in _CAMERA_CURVES
+
+
+def _profile(color: Color, metadata: StillMetadata, container: str, *, grey: bool) -> bytes | None:
+    """The ICC profile that says what the samples mean: the source's own, or one made of code points.
+
+    Beside a PNG's cICP it is for readers that know none; of HDR there is no profile that they would show right.
+    """
+    own = metadata.icc if _fits(metadata.icc, container, grey=grey) else None
+    if container == "exr" or (own is not None and (not metadata.coded or container == "png")):
+        return own
+    if not needs_telling(color, metadata) or (container == "png" and color.is_hdr):
+        return None
+    return icc.profile(color.primaries, color.transfer, grey=grey and container != "webp")
+
+
+def _codes(color: Color) -> tuple[Primaries, Transfer]:
+    return color.primaries, color.transfer
 
 
 def _is_srgb(color: Color) -> bool:
@@ -130,7 +183,8 @@ def _encode_png(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetada
 
 
 def _png_chunks(told: StillMetadata, color: Color) -> Iterator[png.Chunk]:
-    if color.is_hdr or color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
+    # A cICP goes over an ICC profile: beside the source's own it stands only where that says the same.
+    if told.coded or (needs_telling(color, told) if told.icc is None else icc.code_points(told.icc) == _codes(color)):
         yield b"cICP", bytes((color.primaries, color.transfer, 0, 1))
     if told.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(told.icc, 9)
@@ -141,7 +195,7 @@ def _png_chunks(told: StillMetadata, color: Color) -> Iterator[png.Chunk]:
         yield b"eXIf", told.exif
     if told.xmp:
         yield international_text(XMP_KEYWORD.encode(), told.xmp)
-    yield from text_chunks(told.text)
+    yield from text_chunks(out_of_exif(told))
 
 
 def _encode_jpeg(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetadata, color: Color) -> bytes:
@@ -236,8 +290,8 @@ def _encode_exr(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetada
         header["xmp"] = told.xmp.decode("utf-8", "replace")
     if told.dpi:
         header["xDensity"] = float(told.dpi[0])
-    if coordinates := coordinates_of(color.primaries):
-        header["chromaticities"] = coordinates
+    if color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
+        header["chromaticities"] = icc.CHROMATICITIES[color.primaries].flat()
     if alpha is not None:
         # Colours of an EXR are multiplied by its alpha (Technical Introduction to OpenEXR, "Alpha").
         rgb = multiplied(np.atleast_3d(rgb), alpha).reshape(rgb.shape)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _EXIF_IFD, _COLOR_SPACE, _PIXEL_X, _PIXEL_Y = 0x8769, 0xA001, 0xA002, 0xA003
+_USER_COMMENT, _UNDEFINED = 0x9286, 7
 _GPS_IFD = 0x8825
 #: Main-directory tags of a TIFF that speak of the picture, not of the file's own layout:
 #: ImageDescription, Make, Model, DateTime, Artist, Copyright.
@@ -77,6 +79,65 @@ def texts(exif: bytes) -> dict[int, bytes]:
     main = _directory(exif)
     fields = main.fields.items() if main else ()
     return {tag: exif[f.at : f.at + f.count].split(b"\0")[0] for tag, f in fields if f.kind == _ASCII and f.count > 1}
+
+
+def user_comment(exif: bytes) -> bytes:
+    """The UserComment tag's bytes, its eight of character code included; empty where there is none."""
+    detail = _exif_directory(exif)
+    found = None if detail is None else detail.fields.get(_USER_COMMENT)
+    return b"" if found is None else exif[found.at : found.at + found.size]
+
+
+def with_tags(exif: bytes | None, texts: Mapping[int, bytes], comment: bytes | None = None) -> bytes:
+    """The same block with more: text tags of the main directory, and a UserComment, in place of any that it has.
+
+    Directories that gain entries are written anew at the end and the old ones left; so all offsets in the block, a
+    maker note's own among them, still hold. A block that is none is begun afresh.
+    """
+    block = bytearray(exif if exif is not None and _directory(exif) is not None else b"II*\0\x08\0\0\0" + bytes(6))
+    order = "<" if block[:2] == b"II" else ">"
+    entries, link = _entries(block, struct.unpack_from(order + "I", block, 4)[0])
+    if comment is not None:
+        at = _number(bytes(block), _directory(bytes(block)), _EXIF_IFD)
+        inside, next_one = _entries(block, at) if at > 0 and _directory(bytes(block), at) else ({}, 0)
+        inside[_USER_COMMENT] = _entry(block, _USER_COMMENT, _UNDEFINED, comment)
+        entries[_EXIF_IFD] = struct.pack(order + "HHII", _EXIF_IFD, _LONG, 1, _appended(block, inside, next_one))
+    for tag, text in texts.items():
+        entries[tag] = _entry(block, tag, _ASCII, text + b"\0")
+    struct.pack_into(order + "I", block, 4, _appended(block, entries, link))
+    return bytes(block)
+
+
+def _entries(block: bytes | bytearray, at: int) -> tuple[dict[int, bytes], int]:
+    """A directory's entries as they stand, by tag, and its link to the next."""
+    order = "<" if block[:2] == b"II" else ">"
+    count = struct.unpack_from(order + "H", block, at)[0]
+    found = {}
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        found[struct.unpack_from(order + "H", block, entry)[0]] = bytes(block[entry : entry + 12])
+    return found, struct.unpack_from(order + "I", block, at + 2 + 12 * count)[0]
+
+
+def _entry(block: bytearray, tag: int, kind: int, value: bytes) -> bytes:
+    """An entry whose value of more than four bytes is appended to the block."""
+    order = "<" if block[:2] == b"II" else ">"
+    head = struct.pack(order + "HHI", tag, kind, len(value))
+    if len(value) <= 4:
+        return head + value.ljust(4, b"\0")
+    block += bytes(len(block) % 2)
+    at = len(block)
+    block += value
+    return head + struct.pack(order + "I", at)
+
+
+def _appended(block: bytearray, entries: Mapping[int, bytes], link: int) -> int:
+    """Where a directory of these entries was appended."""
+    order = "<" if block[:2] == b"II" else ">"
+    block += bytes(len(block) % 2)
+    at = len(block)
+    block += struct.pack(order + "H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries))
+    block += struct.pack(order + "I", link)
+    return at
 
 
 def upright(exif: bytes) -> bytes:

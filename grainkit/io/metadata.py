@@ -1,8 +1,8 @@
 """What a picture says about itself: its provenance in XMP, and the texts that generators leave in a PNG.
 
 Provenance is IPTC's DigitalSourceType. One rule: the claim of the input is kept, never upgraded and
-never invented. Only a claim of plain capture changes, to algorithmicallyEnhanced, because grain and
-texture were added by an algorithm.
+never invented. Only a claim of plain capture changes, to algorithmicallyEnhanced, where grain, texture or
+another effect was added by an algorithm.
 """
 
 from __future__ import annotations
@@ -71,16 +71,17 @@ _MAX_DEPTH = 100
 XMP_KEYWORD = "XML:com.adobe.xmp"
 
 
-def outgoing_source_type(claimed: str, declared: str = "") -> str:
+def outgoing_source_type(claimed: str, declared: str = "", *, touched: bool = True) -> str:
     """The DigitalSourceType of a finished picture, '' where nobody says.
 
     claimed: what the input says of itself, '' for nothing; it wins, even where its term is not known here.
     declared: what the user says of the source; GrainkitError unless one of DIGITAL_SOURCE_TYPES or ''.
+    touched: whether an effect changed pixels; size and format alone leave a capture what it is.
     """
     if declared and declared not in DIGITAL_SOURCE_TYPES:
         raise GrainkitError(f"digital source type {declared!r} is not one of {', '.join(sorted(DIGITAL_SOURCE_TYPES))}")
     said = claimed or declared
-    return ENHANCED if said in CAPTURES else said
+    return ENHANCED if said in CAPTURES and touched else said
 
 
 def claimed_source_type(xmp: bytes | None) -> str:
