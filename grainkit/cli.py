@@ -25,6 +25,7 @@ from grainkit.interrupts import interrupts
 
 if TYPE_CHECKING:
     from grainkit.pipeline import Progress, Report
+    from grainkit.recipe import Recipe
 
 _NO_MEMORY = "out of memory; finish it at a smaller size, or fewer inputs at a time"
 
@@ -136,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     finish.add_argument("--adapt", action=argparse.BooleanOptionalAction,
                         help="adapt grain and highlights to what the platform's codec leaves of them: seconds for a "
                         "still, minutes for a clip (default: as the preset says)")  # fmt: skip
+    finish.add_argument("--as", choices=("stills", "sequence"), dest="as_",
+                        help="what numbered stills are: pictures of their own, or the frames of one clip (default: "
+                        "found out by preset, sizes and how alike neighbours are, and said)")  # fmt: skip
     finish.add_argument("--pilot", action="store_true", help="a still also gets a clean 16-bit picture without grain")
     finish.add_argument("--grain-like", metavar="FILE",
                         help="a clip or still whose grain is measured, on plain surfaces, and laid")  # fmt: skip
@@ -259,17 +263,34 @@ def _rate(text: str) -> Fraction:
 def _finish(options: argparse.Namespace) -> int:
     startup.load()
     from grainkit.series import at_once, expand_inputs, series_folder, series_output
+    from grainkit.series_summary import series_summary
 
     if options.output == "-" and options.json and not options.dry_run:
         raise OutputError("--json and -o - both want standard output; leave one out")
-    inputs = expand_inputs(options.input, options.matte)
-    if len(inputs) == 1 and inputs == options.input:
+
+    def recipe() -> Recipe:
+        from grainkit.pipeline import resolve_recipe
+
+        return resolve_recipe(
+            options.preset, options.recipe, options.settings, options.seed, piped=options.output == "-"
+        )
+
+    taken = expand_inputs(
+        options.input, options.matte, as_=options.as_, output=options.output,
+        timed=options.frames != (0, None) or options.rate is not None, recipe=recipe, max_pixels=options.max_pixels,
+    )  # fmt: skip
+    inputs = taken.inputs
+    for sentence in () if options.quiet else taken.said:
+        print(f"grainkit: {_one_line(sentence)}", file=sys.stderr)
+    if not taken.is_series:
         report = _finish_one(inputs[0], options.output, options, "")
         if options.json:
             print(json.dumps(report))
         return 0
 
-    output = series_output(inputs, options.output) if len(inputs) > 1 else options.output
+    output = options.output
+    if len(inputs) > 1 or (output is not None and not Path(output).suffix):
+        output = series_output(inputs, output, recipe())
     jobs = [_Job(one, output, options, f"[{number}/{len(inputs)}] ") for number, one in enumerate(inputs, start=1)]
     count = 1 if options.dry_run else at_once(inputs, options.workers, options.backend)
     results, failed = [], []
@@ -278,17 +299,25 @@ def _finish(options: argparse.Namespace) -> int:
         series_folder(output if count > 1 else None),
         contextlib.closing(_finished(jobs, count, shown=shown)) as outcomes,
     ):
-        for done in outcomes:
+        for job, done in zip(jobs, outcomes, strict=True):
             if isinstance(done, _Failure):
-                failed.append(done)
+                failed.append((job.input, done))
                 _failed(done.message, done.exit_status)
             else:
-                results.append(done)
+                results.append((job.input, done))
     if options.json:
-        print(json.dumps({"results": results, "failed": [each.message for each in failed]}))
-    if failed:
-        _failed(f"{len(failed)} of {len(inputs)} inputs failed, {len(results)} done", 1)
-    return min((each.exit_status for each in failed), default=0)
+        told = {
+            "results": [done for _, done in results], "failed": [each.message for _, each in failed],
+            "failed_inputs": [name for name, _ in failed],
+            "skipped": [{"input": name, "reason": reason} for name, reason in taken.skipped.items()],
+        }  # fmt: skip
+        print(json.dumps(told))
+    if failed or not options.quiet:
+        again = {name for name, done in results if done.get("skipped")}
+        skipped = {**dict.fromkeys((name for name, _ in results if name in again), "done already"), **taken.skipped}
+        made = [name for name, _ in results if name not in again]
+        _failed(series_summary(made, skipped, [name for name, _ in failed]), 0)
+    return min((each.exit_status for _, each in failed), default=0)
 
 
 @dataclass(frozen=True)
@@ -350,10 +379,17 @@ def _ended(input: str, code: int | None) -> str:
 
 
 def _done(job: _Job) -> dict[str, Any] | _Failure:
+    """What came of one input; nothing that is wrong with it, or where it goes, hides the others."""
     try:
         return _finish_one(job.input, job.output, job.options, job.label)
     except GrainkitError as error:
         return _Failure(str(error), error.exit_status)
+    except MemoryError:
+        return _Failure(f"{job.input}: {_NO_MEMORY}", 1)
+    except BrokenPipeError:
+        raise  # nobody reads what is printed
+    except OSError as error:
+        return _Failure(f"{error.filename or job.input}: {error.strerror or error}", 1)
 
 
 def _done_apart(job: _Job) -> _Apart:
@@ -361,14 +397,8 @@ def _done_apart(job: _Job) -> _Apart:
     startup.before_libraries()
     startup.load()
     said: list[tuple[bool, str]] = []
-    done: dict[str, Any] | _Failure
     with contextlib.redirect_stdout(_Kept(said, False)), contextlib.redirect_stderr(_Kept(said, True)):
-        try:
-            done = _done(job)
-        except MemoryError:
-            done = _Failure(f"{job.input}: {_NO_MEMORY}", 1)
-        except OSError as error:
-            done = _Failure(f"{error.filename or job.input}: {error.strerror or error}", 1)
+        done = _done(job)
     return _Apart(done, tuple(said))
 
 
@@ -395,6 +425,8 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         "adapt": options.adapt,
         "max_pixels": options.max_pixels,
         "grain_like": options.grain_like,
+        # Folders that are left by now are frames.
+        "as_": "sequence",
         "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip
     if options.dry_run:
