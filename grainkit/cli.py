@@ -26,6 +26,7 @@ from grainkit.unforeseen import doing, in_one_line
 
 if TYPE_CHECKING:
     from grainkit.pipeline import Progress, Report
+    from grainkit.recipe import Recipe
 
 _NO_MEMORY = "out of memory; finish it at a smaller size, or fewer inputs at a time"
 
@@ -160,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     finish.add_argument("--adapt", action=argparse.BooleanOptionalAction,
                         help="adapt grain and highlights to what the platform's codec leaves of them: seconds for a "
                         "still, minutes for a clip (default: as the preset says)")  # fmt: skip
+    finish.add_argument("--as", choices=("stills", "sequence"), dest="as_",
+                        help="what numbered stills are: pictures of their own, or the frames of one clip (default: "
+                        "found out by preset, sizes and how alike neighbours are, and said)")  # fmt: skip
     finish.add_argument("--pilot", action="store_true", help="a still also gets a clean 16-bit picture without grain")
     finish.add_argument("--grain-like", metavar="FILE",
                         help="a clip or still whose grain is measured, on plain surfaces, and laid")  # fmt: skip
@@ -306,18 +310,35 @@ def _finish(options: argparse.Namespace) -> int:
 
 def _finish_all(options: argparse.Namespace) -> int:
     from grainkit.series import at_once, expand_inputs, series_folder, series_output
+    from grainkit.series_summary import series_summary
 
     if options.output == "-" and options.json and not options.dry_run:
         raise OutputError("--json and -o - both want standard output; leave one out")
-    inputs = expand_inputs(options.input, options.matte)
-    if len(inputs) == 1 and inputs == options.input:
+
+    def recipe() -> Recipe:
+        from grainkit.pipeline import resolve_recipe
+
+        return resolve_recipe(
+            options.preset, options.recipe, options.settings, options.seed, piped=options.output == "-"
+        )
+
+    taken = expand_inputs(
+        options.input, options.matte, as_=options.as_, output=options.output,
+        timed=options.frames != (0, None) or options.rate is not None, recipe=recipe, max_pixels=options.max_pixels,
+    )  # fmt: skip
+    inputs = taken.inputs
+    for sentence in () if options.quiet else taken.said:
+        print(f"grainkit: {_one_line(sentence)}", file=sys.stderr)
+    if not taken.is_series:
         with doing(f"finishing {inputs[0]}"):
             report = _finish_one(inputs[0], options.output, options, "")
         if options.json:
             print(json.dumps(report))
         return 0
 
-    output = series_output(inputs, options.output) if len(inputs) > 1 else options.output
+    output = options.output
+    if len(inputs) > 1 or (output is not None and not Path(output).suffix):
+        output = series_output(inputs, output, recipe())
     jobs = [_Job(one, output, options, f"[{number}/{len(inputs)}] ") for number, one in enumerate(inputs, start=1)]
     count = 1 if options.dry_run else at_once(inputs, options.workers, options.backend)
     results, failed = [], []
@@ -326,17 +347,25 @@ def _finish_all(options: argparse.Namespace) -> int:
         series_folder(output if count > 1 else None),
         contextlib.closing(_finished(jobs, count, shown=shown)) as outcomes,
     ):
-        for done in outcomes:
+        for job, done in zip(jobs, outcomes, strict=True):
             if isinstance(done, _Failure):
-                failed.append(done)
+                failed.append((job.input, done))
                 _failed(done.message, done.exit_status)
             else:
-                results.append(done)
+                results.append((job.input, done))
     if options.json:
-        print(json.dumps({"results": results, "failed": [each.message for each in failed]}))
-    if failed:
-        _failed(f"{len(failed)} of {len(inputs)} inputs failed, {len(results)} done", 1)
-    return min((each.exit_status for each in failed), default=0)
+        told = {
+            "results": [done for _, done in results], "failed": [each.message for _, each in failed],
+            "failed_inputs": [name for name, _ in failed],
+            "skipped": [{"input": name, "reason": reason} for name, reason in taken.skipped.items()],
+        }  # fmt: skip
+        print(json.dumps(told))
+    if failed or not options.quiet:
+        again = {name for name, done in results if done.get("skipped")}
+        skipped = {**dict.fromkeys((name for name, _ in results if name in again), "done already"), **taken.skipped}
+        made = [name for name, _ in results if name not in again]
+        _failed(series_summary(made, skipped, [name for name, _ in failed]), 0)
+    return min((each.exit_status for _, each in failed), default=0)
 
 
 @dataclass(frozen=True)
@@ -450,6 +479,8 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         "adapt": options.adapt,
         "max_pixels": options.max_pixels,
         "grain_like": options.grain_like,
+        # Folders that are left by now are frames.
+        "as_": "sequence",
         "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip
     if options.dry_run:

@@ -37,7 +37,7 @@ def pixels_digest(samples: npt.NDArray[Any]) -> int:
     rows = max(1, _STRIP // max(1, width * 3))
     for top in range(0, height, rows):
         codes = _eight_bits(samples[top : top + rows])
-        found.update(np.ascontiguousarray(codes if codes.ndim == 3 else np.repeat(codes[..., None], 3, axis=-1)))
+        found.update(np.ascontiguousarray(codes if codes.ndim == 3 else np.repeat(codes[..., None], 3, axis=-1)).data)
     return int.from_bytes(found.digest(), "little")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -148,6 +149,7 @@ def finish(
     matte: str | Path | None = None,
     adapt: bool | None = None,
     max_pixels: int | None = None,
+    as_: str | None = None,
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
     stdin: BinaryIO | None = None,
@@ -181,6 +183,7 @@ def finish(
         recipe's bounds; None leaves it to the recipe. What `settings` set stays as it is.
     max_pixels: of a picture that is read; more is refused before it is decoded. None is 300 million for stills and
         150 million for frames of clips and pipes.
+    as_: 'sequence' where a folder's numbered stills are the frames of one clip; None where that is to be found out.
     progress: called after each frame. announce: told before what takes long, in a sentence.
     stdin, stdout: streams that stand in for '-'.
 
@@ -196,6 +199,8 @@ def finish(
     like = _reference(grain_like, grain_table, max_pixels)
     said = [*(like.settings if like else ()), *settings]
     asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
+    timed = frames != (0, None) or rate is not None
+    _refuse_series(input, as_, output, asked, max_pixels, matte=matte, timed=timed)
     start = 0 if remembers(asked) else frames[0]
     with ExitStack() as stack:
         stack.enter_context(_loading_ahead(asked, adapt))
@@ -225,6 +230,8 @@ def finish(
             source_profile, frames, rate if info.kind == "sequence" else None, allow_truncated, matte, grain_table,
             max_pixels,
         )  # fmt: skip
+        if info.kind == "sequence" and info.path is not None and info.path.is_dir():
+            options += ["--as", "sequence"]
         opened = stack.enter_context(_opened(backend, device_memory))
         identity = _Identity(plan, tuple(inputs), mattes, grain_table, (*options, f"{adapt}", f"{pilot}"), opened.name)
         word = ""
@@ -326,6 +333,30 @@ def finish(
     return replace(report, seconds=time.monotonic() - started)
 
 
+def _refuse_series(
+    input: str | Path, as_: str | None, output: str | Path | None, recipe: Recipe, max_pixels: int | None, *,
+    matte: str | Path | None, timed: bool,
+) -> None:  # fmt: skip
+    """InputError where the input stands for several stills: one job is one of them."""
+    from grainkit.series import expand_inputs
+    from grainkit.series_or_sequence import AS
+
+    if as_ is not None and as_ not in AS:
+        raise InputError(f"as_ is {as_!r}; it is one of {', '.join(AS)}, or None")
+    if as_ == "sequence":
+        return
+    place, mask = (None if path is None else str(path) for path in (output, matte))
+    if not os.path.isdir(input) and as_ is None:
+        return
+    taken = expand_inputs(
+        [str(input)], mask, as_=as_, output=place, timed=timed, recipe=lambda: recipe, max_pixels=max_pixels
+    )
+    if taken.said and taken.is_series:
+        raise InputError(f"{input}: {taken.said[0]} (as_='sequence' in Python)")
+    if as_ is not None and taken.is_series:
+        raise InputError(f"{input}: holds {len(taken.inputs)} stills; finish them one by one")
+
+
 @dataclass(frozen=True)
 class _Identity:
     """What tells a job from every other, worked out when it is asked for: it reads the whole input."""
@@ -379,7 +410,7 @@ def dry_run(
     settings: GivenSettings = (), frames: tuple[int, int | None] = (0, None), rate: GivenRate | None = None,
     pilot: bool = False, overwrite: bool = False, allow_truncated: bool = False, matte: str | Path | None = None,
     adapt: bool | None = None, grain_like: str | Path | None = None, stdin: BinaryIO | None = None,
-    max_pixels: int | None = None,
+    max_pixels: int | None = None, as_: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What `finish` would do with the same arguments, as plain values; nothing is written."""
     input, output = as_place(input, "input"), None if output is None else as_place(output, "output")
@@ -389,6 +420,8 @@ def dry_run(
     like = _reference(grain_like, None, max_pixels)
     said = [*(like.settings if like else ()), *settings]
     asked = resolve_recipe(preset, recipe, said, seed, piped=str(output) == "-", profile=profile)
+    timed = frames != (0, None) or rate is not None
+    _refuse_series(input, as_, output, asked, max_pixels, matte=matte, timed=timed)
     with open_source(
         input,
         start=frames[0],

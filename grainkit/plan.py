@@ -337,7 +337,9 @@ def _sequence_plan(info: SourceInfo, recipe: Recipe, place: _Place, still: Still
     output = place.file
     if output is None:
         folder = place.folder or place.named(info, recipe, "")
-        output = folder / f"{_stem(info).replace('%', '%%')}_%06d{SUFFIXES[still.container]}"
+        # Numbers keep their digits, and frames their names: others look for them by these.
+        name = info.frame_name or f"{_stem(info).replace('%', '%%')}_%06d"
+        output = folder / f"{name}{SUFFIXES[still.container]}"
     # The sink makes the folder itself: its frames appear all at once.
     return _rgb_plan(info, recipe, "sequence", output, None, still, geometry, aspect, notes)
 

@@ -145,7 +145,7 @@ def test_help_and_version(arguments, capsys):
         (["finish", "zero.png"], "0x0"),
         (["finish", "cut.png"], "truncated"),
         (["finish", "gap/f_%04d.png"], "f_0002.png: missing from the sequence"),
-        (["finish", "gap"], "f_0002.png: missing from the sequence"),
+        (["finish", "gap", "--as", "sequence"], "f_0002.png: missing from the sequence"),
         (["finish", "x" * 300 + ".png"], "too long"),
         (["finish", "a.png", "--preset", "socal"], "did you mean social"),
         (["finish", "a.png", "--set", "cinema_grain.strength=99"], "outside 0 to"),

@@ -133,6 +133,9 @@ def test_a_damaged_file_is_named_after_the_frames_before_it(shot: Path) -> None:
         (["cat.png", "dog.png"], "series"),
         (["a_1.png"], "series"),
         (["a_1.png", "a_2.png", "notes.txt", ".a_9.png"], "sequence"),
+        (["a_1.png", "a_2.png", "a_3.png", "cover.png"], "sequence"),
+        (["a_1.png", "a_2.png", "cover.png"], "series"),
+        (["a_1.png", "a_2.png", "a_3.png", "b_1.png", "b_2.png", "b_3.png"], "series"),
     ],
 )
 def test_folders_are_told_apart(names: list[str], kind: str, tmp_path: Path) -> None:

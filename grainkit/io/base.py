@@ -51,7 +51,8 @@ class SourceInfo:
     pixel_format: FFmpeg's name of the source's own samples (rgb24, yuv420p10le, ...), for reports.
     metadata: container metadata (clips). still: a still's own metadata.
     digital_source_type: IPTC term the input claims, '' where it claims none.
-    first_number: number in the file name of frame 0 of a sequence.
+    first_number: number in the file name of frame 0 of a sequence. frame_name: its files' name as a printf pattern,
+        less the ending, such as `f_%05d`; '' where there is none.
     notes: what was assumed or done to the input, a sentence each ("rotation of 90 degrees baked in").
     pixels: digest of a still's pixels, which its grain is drawn by (see `grainkit.grain_key`); None where frames are
         drawn by their numbers, or where it is not known yet.
@@ -78,6 +79,7 @@ class SourceInfo:
     first_number: int = 0
     notes: tuple[str, ...] = ()
     pixels: int | None = None
+    frame_name: str = ""
 
 
 #: Pixels that a picture may have where nobody says otherwise, of stills and of frames that come by the thousand:

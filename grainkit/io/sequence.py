@@ -26,6 +26,8 @@ from grainkit.io.stills import Still, encode_still, frame_of, read_still
 
 _FIELD = re.compile(r"%(0?)([0-9]{0,9})d")
 _MAX_THREADS = 4
+#: A numbered still of so many may be joined by a stray, and how many strays are named.
+_STRAYS, _NAMED = 4, 3
 #: In a folder that is kept for another run: SHA-256 and name of each file that is whole, a line each.
 _DONE = ".done"
 
@@ -52,9 +54,17 @@ class Pattern:
                 found.append(int(middle))
         return sorted(found)
 
+    @property
+    def name(self) -> str:
+        """The files' name as a printf pattern, less its ending, such as `f_%05d`."""
+        return self._written(self.suffix[: self.suffix.rindex(".")] if "." in self.suffix else self.suffix)
+
     def __str__(self) -> str:
+        return str(self.folder / self._written(self.suffix))
+
+    def _written(self, suffix: str) -> str:
         field = f"%0{self.digits}d" if self.digits > 1 else "%d"
-        return str(self.folder / f"{self.prefix}{field}{self.suffix}")
+        return f"{self.prefix.replace('%', '%%')}{field}{suffix.replace('%', '%%')}"
 
 
 def parse_pattern(text: Path | str) -> Pattern | None:
@@ -71,9 +81,43 @@ def parse_pattern(text: Path | str) -> Pattern | None:
     return Pattern(path.parent, before, digits, after) if digits <= 20 else None
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """Stills that share one name but for a number, in the order of the numbers, and strays that lie among them."""
+
+    pattern: Pattern
+    files: tuple[Path, ...]
+    strays: tuple[Path, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That the strays are left out, by name."""
+        if not self.strays:
+            return ()
+        shown = ", ".join(p.name for p in self.strays[:_NAMED])
+        more = f" and {len(self.strays) - _NAMED} more" if len(self.strays) > _NAMED else ""
+        are = "is" if len(self.strays) == 1 else "are"
+        return (f"{shown}{more} {are} left out: not one of {self.files[0].name} to {self.files[-1].name}",)
+
+
+def numbered_among(files: list[Path]) -> Numbered | None:
+    """The numbered stills among these files, all but a few strays (a cover, a thumbnail); None where they are not."""
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Path]] = {}
+    for file in files:
+        words = _words(file.name)
+        for at in range(1, len(words), 2):
+            alike.setdefault((tuple(words[:at]), tuple(words[at + 1 :])), []).append(file)
+    most = max(alike.values(), key=len, default=[])
+    strays = [file for file in files if file not in set(most)]
+    if strays and (len(most) < 3 or len(strays) > max(1, len(most) // _STRAYS)):
+        return None
+    pattern = _common_pattern(most)
+    return None if pattern is None else Numbered(pattern, tuple(most), tuple(strays))
+
+
 def classify_folder(path: Path | str) -> str:
-    """`sequence` where all stills of a folder share one name but for a number, else `series`."""
-    return "series" if _common_pattern(series_files(path)) is None else "sequence"
+    """`sequence` where the stills of a folder share one name but for a number, strays aside, else `series`."""
+    return "series" if numbered_among(series_files(path)) is None else "sequence"
 
 
 def series_files(path: Path | str) -> list[Path]:
@@ -128,7 +172,7 @@ class SequenceSource:
         self, pattern_or_folder: Path | str, *, start: int = 0, stop: int | None = None,
         rate: Fraction = Fraction(24), max_pixels: int = MAX_STILL,
     ) -> None:  # fmt: skip
-        pattern, numbers = _numbered(pattern_or_folder)
+        pattern, numbers, notes = _numbered(pattern_or_folder)
         self._max_pixels = max_pixels
         self._files = [pattern.path(number) for number in numbers]
         stop = len(self._files) if stop is None else min(stop, len(self._files))
@@ -143,8 +187,8 @@ class SequenceSource:
             name=str(pattern_or_folder), path=Path(pattern_or_folder), kind="sequence",
             width=still.rgb.shape[1], height=still.rgb.shape[0], color=still.color, frames=len(self._range), rate=rate,
             time_base=self._time_base, has_alpha=still.alpha is not None, pixel_format=still.pixel_format,
-            still=still.metadata, digital_source_type=claimed_source_type(still.metadata.xmp), notes=still.notes,
-            first_number=numbers[0],
+            still=still.metadata, digital_source_type=claimed_source_type(still.metadata.xmp),
+            notes=(*still.notes, *notes), first_number=numbers[0], frame_name=pattern.name,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Frame]:
@@ -189,17 +233,21 @@ class SequenceSource:
 
 def sequence_files(spec: Path | str) -> list[Path]:
     """All files of the sequence in order; InputError for none, for a gap, for a folder that is no sequence."""
-    pattern, numbers = _numbered(spec)
+    pattern, numbers, _ = _numbered(spec)
     return [pattern.path(number) for number in numbers]
 
 
-def _numbered(spec: Path | str) -> tuple[Pattern, list[int]]:
+def _numbered(spec: Path | str) -> tuple[Pattern, list[int], tuple[str, ...]]:
+    """The pattern, the numbers that are there, and what is to be noted."""
+    notes: tuple[str, ...] = ()
+    pattern: Pattern | None
     if Path(spec).is_dir():
-        pattern = _common_pattern(series_files(spec))
-        if pattern is None:
+        found = numbered_among(series_files(spec))
+        if found is None:
             raise InputError(
                 f"{spec}: its stills are no numbered sequence; name them like f_00001.png, or treat them one by one"
             )
+        pattern, notes = found.pattern, found.notes
     else:
         pattern = parse_pattern(spec)
         if pattern is None:
@@ -211,9 +259,9 @@ def _numbered(spec: Path | str) -> tuple[Pattern, list[int]]:
         if number != expected:
             raise InputError(
                 f"{pattern.path(expected)}: missing from the sequence {numbers[0]} to {numbers[-1]}; "
-                "put it back, or renumber the files"
+                "put it back, renumber the files, or finish each on its own with --as stills"
             )
-    return pattern, numbers
+    return pattern, numbers, notes
 
 
 def _kind(still: Still) -> str:

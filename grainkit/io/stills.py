@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from warnings import catch_warnings, simplefilter
+
+from PIL import Image
 
 from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import StillDelivery
@@ -28,12 +31,24 @@ __all__ = [
     "frame_of",
     "lost_metadata",
     "read_still",
+    "still_size",
 ]
 
 
 def frame_of(still: Still) -> Frame:
     """Frame 0 of a still: float 4:4:4 planes (grey: one plane), with the samples and alpha they came from."""
     return Frame(PlanesOfRgb(still.rgb, still.color), still.color, alpha=still.alpha, rgb=still.rgb)
+
+
+def still_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) as the file's first bytes say, before it is turned upright; None where they do not."""
+    try:
+        with catch_warnings():
+            simplefilter("ignore")  # how large it is, whoever reads it says
+            with Image.open(path) as picture:
+                return picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 class StillSource:
