@@ -185,7 +185,9 @@ def finish(
     """
     started = time.monotonic()
     input, output = as_place(input, "input"), None if output is None else as_place(output, "output")
-    matte = None if matte is None else as_place(matte, "matte")
+    for role, path in (("recipe", recipe), ("matte", matte), ("grain_like", grain_like), ("grain_table", grain_table)):
+        if path is not None and not isinstance(path, Recipe):
+            as_place(path, role)
     settings, rate, frames = as_assignments(settings), as_rate(rate), as_frames(frames)
     profile = load_source(source_profile)
     like = _reference(grain_like, grain_table, max_pixels)

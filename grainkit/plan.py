@@ -17,7 +17,6 @@ from grainkit.io.base import SourceInfo
 from grainkit.io.formats import SUFFIXES
 from grainkit.io.pending import output_errors
 from grainkit.io.pixel_formats import PixelFormat, parse
-from grainkit.params import nearest
 from grainkit.recipe import Recipe
 from grainkit.resample import Geometry
 
@@ -115,7 +114,12 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     """
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
-    return _with_carrier(_with_film(_settled(info, recipe, side, output)))
+    plan = _with_carrier(_with_film(_settled(info, recipe, side, output)))
+    grain = plan.recipe.effects["cinema_grain"]
+    assert isinstance(grain, CinemaGrain)
+    if grain.strength > 0.0:
+        grain.sigma_px(*plan.geometry.size, plan.dpi)  # which says what sizes in mm lack, before anything is done
+    return plan
 
 
 def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:
@@ -225,9 +229,10 @@ def _asked_container(output: Path | None, side: str) -> str | None:
             f"cannot write {output}: its name has no ending; write {example}, or {output.name}/ for a folder"
         )
     if ending not in known:
+        # Endings are too short for a likeness: .gif is not .tif. Letters that changed places are.
+        near = next((f"; did you mean {each}?" for each in known if sorted(each) == sorted(ending)), "")
         raise OutputError(
-            f"cannot write {output}: '{ending}' is not a format grainkit writes{nearest(ending, list(known))}; "
-            f"it writes {', '.join(known)}"
+            f"cannot write {output}: '{ending}' is not a format grainkit writes{near} (it writes {', '.join(known)})"
         )
     if side == "still" and ending in CLIP_ENDINGS:
         raise OutputError(

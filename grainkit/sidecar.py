@@ -177,9 +177,14 @@ def _summary(report: Mapping[str, Any]) -> list[str]:
         f" Upscaled: {'yes' if touched['upscaled'] else 'no'}."
     )
     lines.append(f"Digital source type: {report['digital_source_type'] or 'undeclared'}.")
-    replay = ["--recipe", sidecar_path(Path(made["name"])).name, *report["options"]]
-    command = ["grainkit", "finish", source["name"], *replay]
+    replay = ["--recipe", _word(sidecar_path(Path(made["name"])).name), *report["options"]]
+    command = ["grainkit", "finish", _word(source["name"]), *replay]
     return [*lines, f"To make it again: {shlex.join(command)}"]
+
+
+def _word(name: str) -> str:
+    """A file's name as a command takes it: one that begins with a dash would be an option."""
+    return f"./{name}" if name.startswith("-") and name != "-" else name
 
 
 def _effect_line(name: str, values: Mapping[str, Any]) -> str:
