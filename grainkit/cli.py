@@ -450,6 +450,7 @@ class _Kept(io.TextIOBase):
 
 
 def _finish_one(input: str, output: str | None, options: argparse.Namespace, label: str) -> dict[str, Any]:
+    from grainkit.backends import driver
     from grainkit.pipeline import dry_run, finish
 
     told = {
@@ -483,8 +484,9 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
              grain_table_out=options.grain_table_out, hwaccel=options.hwaccel, resume=options.resume, **told,
         )  # fmt: skip
     if not options.quiet:
-        if report.chosen_because and (not label or label.startswith("[1/")):
-            print(f"grainkit: note: backend auto took cpu: {report.chosen_because}", file=sys.stderr)
+        # Who has no such card need not hear what it lacks; `doctor` says it.
+        if report.chosen_because and (not label or label.startswith("[1/")) and driver.has_nvidia_driver():
+            print(f"grainkit: note: finished on the CPU: {report.chosen_because}", file=sys.stderr)
         for note in report.notes:
             print(f"grainkit: {label}note: {_one_line(note)}", file=sys.stderr)
         if not options.json and report.output != "-":

@@ -156,7 +156,7 @@ def _with_carrier(plan: Plan) -> Plan:
     grain = plan.recipe.effects["cinema_grain"]
     assert isinstance(grain, CinemaGrain)
     if plan.locks_grain:
-        note = "luma grain is locked to what moves, at full strength on people and weaker on what stands behind them"
+        note = "grain moves with the picture, at full strength on people and weaker on what stands behind them"
         return replace(plan, notes=(*plan.notes, note))
     if grain.strength > 0.0 and grain.carrier == "locked":
         return replace(plan, notes=(*plan.notes, "nothing moves in a still: locked grain is the same as animated"))

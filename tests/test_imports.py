@@ -92,6 +92,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "codec.settings": ["codec.shoulder", "codec.trial", "effects*", "targets"],
     "codec.rounds": ["codec.*", "targets"],
     "codec.corrections": ["codec.*", "targets"],
+    "codec.words": ["codec.rounds", "codec.settings", "targets"],
     "codec.adapt": ["codec.*", "recipe", "targets"],
     "codec*": [
         "backends.base",

@@ -35,7 +35,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 
-from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
+from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer, assumed_words
 from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
@@ -489,9 +489,7 @@ def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat)
         is_rgb=form.is_rgb,
         assumed=tuple(assumed),
     )
-    meaning = {"matrix": matrix, "primaries": primaries, "transfer": transfer, "range": range_, "siting": siting}
-    said = ", ".join(f"{name} {meaning[name].name}" for name in assumed)
-    return color, f"colour not tagged, assumed by convention: {said}" if said else ""
+    return color, assumed_words(color)
 
 
 def _family(
