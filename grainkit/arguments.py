@@ -9,9 +9,11 @@ from fractions import Fraction
 from numbers import Integral, Rational, Real
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from grainkit.errors import InputError, RecipeError
+from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.params import shown
+from grainkit.suggest import is_url
 
 #: Overrides as they may be given: a mapping (flat or nested) of keys to values, or KEY=VALUE each.
 GivenSettings = Mapping[str, Any] | Iterable[str]
@@ -108,19 +110,45 @@ def _exact(rate: Fraction) -> Fraction:
     return rate
 
 
+def from_home(text: str) -> str:
+    """A path with a leading ~ replaced by the home folder, as shells do unless it is quoted or behind a `=`."""
+    return os.path.expanduser(text) if text.startswith("~") and not os.path.lexists(text) else text
+
+
 def as_place(given: object, role: str) -> str | Path:
-    """A path as it was given. role: the argument's name. InputError where it is none."""
+    """A path as it was given. role: the argument's name.
+
+    InputError where it is none, or an address; OutputError of an output.
+    """
+    kind = OutputError if role == "output" else InputError
+    if isinstance(given, str) and is_url(given):
+        raise kind(f"{_shortened(given)}: {_of_address(given, role)}")
     if isinstance(given, (str, Path)) and str(given):
         return given
     if isinstance(given, os.PathLike):
         return Path(os.fsdecode(given))
     if isinstance(given, str):
-        raise InputError(f"{role} is empty; give the name of a file")
+        raise kind(f"{role} is empty; give the name of a file")
     library = type(given).__module__.partition(".")[0]
     remedy = "give a path as text"
     if library in ("numpy", "PIL", "torch", "cupy"):
         remedy = "pictures in memory go through finish_array()"
-    raise InputError(f"{role} = {shown(given)} is of type {type(given).__name__}, not a path; {remedy}")
+    raise kind(f"{role} = {shown(given)} is of type {type(given).__name__}, not a path; {remedy}")
+
+
+def _of_address(text: str, role: str) -> str:
+    """Why an address will not do, and what will."""
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() == "file":
+        place = unquote(rest.partition("/")[1] + rest.partition("/")[2])
+        return f"is the address of a file; give its path, {place or 'such as /home/me/a.png'}"
+    if role == "output":
+        return "is an address, and grainkit writes files; write a file, and upload that"
+    return "is an address, and grainkit reads files; download it first, and give the name of the file"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:60]}..."
 
 
 def as_frames(frames: object) -> tuple[int, int | None]:

@@ -75,8 +75,8 @@ def carried_grain(plan: Plan, table: Path | None = None) -> CarriedGrain | None:
         entries = constant(fitted.grain)
         if fitted.correlation_error > _FAR:
             notes = (
-                "AV1 film grain cannot be as coarse as asked: its autocorrelation is off by "
-                f"{fitted.correlation_error:.2f} (rms); for the exact grain use --set cinema_grain.carrier=animated",
+                "AV1 film grain cannot be as coarse as asked, and players will show it finer; for the exact grain use "
+                "--set cinema_grain.carrier=animated",
             )
     start = int(stream_key(plan.recipe.seed, _SEEDS, 0)) & 0xFFFF
     return CarriedGrain(entries, start, grain.frames_held(plan.rate), float(plan.rate or 25), notes)

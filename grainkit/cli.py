@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeGuard
 
-from grainkit import __version__, startup
+from grainkit import __version__, startup, suggest
 from grainkit.errors import GrainkitError, InputError, OutputError, RecipeError, UserError
 from grainkit.interrupts import interrupts
 from grainkit.unforeseen import doing, in_one_line
@@ -32,7 +32,46 @@ _NO_MEMORY = "out of memory; finish it at a smaller size, or fewer inputs at a t
 
 
 class _Parser(argparse.ArgumentParser):
+    """Raises UserError with what was probably meant, instead of printing its usage."""
+
+    def __init__(self, *told: Any, **named: Any) -> None:
+        self.flags: list[str] = []
+        self.wants: dict[str, str] = {}
+        self.commands: dict[str, _Parser] = {}
+        super().__init__(*told, **named)
+
+    def add_argument(self, *names: Any, **named: Any) -> argparse.Action:
+        self.flags += [name for name in names if name.startswith("-")]
+        self.wants["/".join(names)] = f"{names[-1]} {named.get('metavar') or 'VALUE'}"
+        return super().add_argument(*names, **named)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Each parser refuses what it does not know, by what it does know."""
+        words = sys.argv[1:] if args is None else list(args)
+        if self.commands and not set(words) & {*self.commands, "-h", "--help", "--version"} and words:
+            word = next((word for word in words if not word.startswith("-")), None)
+            if word is None:
+                self.error(f"unrecognized arguments: {words[0]}{suggest.for_option(words[0], self.flags)}")
+            known = ", ".join(self.commands)
+            near = suggest.for_command(words, self.commands)
+            self.error(f"invalid choice: {word!r} is no command (there are {known}){near}")
+        if not self.commands and (word := suggest.dashed(words, self.flags)) is not None:
+            self.error(f"unrecognized arguments: {word}{suggest.for_option(word, self.flags)}")
+        found, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            from grainkit.catalogue import nearest_keys
+
+            near = suggest.for_word(unknown[0], words)
+            if unknown[0].startswith("-"):
+                near = suggest.for_option(unknown[0], self.flags, nearest_keys)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
+        # The one message of argparse's that says too little.
+        option, _, rest = message.removeprefix("argument ").partition(": ")
+        if rest == "expected one argument" and option in self.wants:
+            message = f"{option} needs a value behind it: {self.wants[option]}"
         raise UserError(f"{message}; see {self.prog} --help")
 
 
@@ -134,12 +173,13 @@ def _parser() -> argparse.ArgumentParser:
 
     finish = commands.add_parser("finish", help="finish clips, stills or sequences by preset", epilog=_FINISH_EPILOG,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    finish.add_argument("input", nargs="+", metavar="INPUT",
+    finish.add_argument("input", nargs="+", type=_path, metavar="INPUT",
                         help="clip, still, folder, pattern f_%%05d.png, or - (Y4M)")  # fmt: skip
-    finish.add_argument("-o", "--output", metavar="OUTPUT",
+    finish.add_argument("-o", "--output", type=_path, metavar="OUTPUT",
                         help="file, pattern, folder/, or - (Y4M on stdout); without: beside INPUT")  # fmt: skip
     finish.add_argument("--preset", metavar="NAME", help="what to deliver (default: social; see `grainkit presets`)")
-    finish.add_argument("--recipe", metavar="FILE", help="a .yaml recipe, or the .grainkit.txt of an earlier output")
+    finish.add_argument("--recipe", type=_path, metavar="FILE",
+                        help="a .yaml recipe, or the .grainkit.txt of an earlier output")  # fmt: skip
     finish.add_argument("--source", default="auto", metavar="NAME",
                         help="where the picture comes from: flux, sdxl, midjourney, chatgpt, gemini or photo, which "
                              "adjusts the preset and declares the origin where the file claims none (default: auto, "
@@ -148,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="change one value, e.g. cinema_grain.strength=1.5 or delivery.fit=cover")  # fmt: skip
     finish.add_argument("--seed", type=_seed, metavar="N", help="what all noise is drawn by")
     finish.add_argument("--backend", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
-    finish.add_argument("--matte", metavar="FILE_OR_PATTERN",
+    finish.add_argument("--matte", type=_path, metavar="FILE_OR_PATTERN",
                         help="your own grey matte in place of the one found: white where skin may be textured (paint "
                              "eyes, lips and hair black); a clip or sequence takes a clip or a pattern, frame by "
                              "frame, a series a folder of mattes called like the inputs. Texture still goes only "
@@ -165,11 +205,12 @@ def _parser() -> argparse.ArgumentParser:
                         help="what numbered stills are: pictures of their own, or the frames of one clip (default: "
                         "found out by preset, sizes and how alike neighbours are, and said)")  # fmt: skip
     finish.add_argument("--pilot", action="store_true", help="a still also gets a clean 16-bit picture without grain")
-    finish.add_argument("--grain-like", metavar="FILE",
+    finish.add_argument("--grain-like", type=_path, metavar="FILE",
                         help="a clip or still whose grain is measured, on plain surfaces, and laid")  # fmt: skip
-    finish.add_argument("--grain-table", metavar="FILE",
+    finish.add_argument("--grain-table", type=_path, metavar="FILE",
                         help="the film grain table (filmgrn1) that an AV1 clip is to carry")  # fmt: skip
-    finish.add_argument("--grain-table-out", metavar="FILE", help="also write the grain an AV1 clip carries as a table")
+    finish.add_argument("--grain-table-out", type=_path, metavar="FILE",
+                        help="also write the grain an AV1 clip carries as a table")  # fmt: skip
     finish.add_argument("--hwaccel", metavar="NAME", default="",
                         help="cuda: decode a clip on the GPU and leave its frames there, with --backend cuda "
                         "(experimental: has not run on a card)")  # fmt: skip
@@ -190,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     finish.set_defaults(run=_finish)
 
     presets = commands.add_parser("presets", help="list the presets, or print one fully resolved, with its sources")
-    presets.add_argument("name", nargs="?", metavar="NAME")
+    presets.add_argument("name", nargs="?", type=_path, metavar="NAME")
     presets.add_argument("--explain", action="store_true",
                          help="what each value of it means, and which preset and source it comes from")  # fmt: skip
     presets.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -217,9 +258,11 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--backend", default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto)")
     bench.add_argument("--size", type=_size, metavar="WxH", help="one size instead of 720p, 1080p and 2160p")
     bench.add_argument("--frames", type=_count, default=8, metavar="N", help="frames a round (default: 8)")
-    bench.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="two results of --json side by side")
+    bench.add_argument("--compare", nargs=2, type=_path, metavar=("OLD", "NEW"),
+                       help="two results of --json side by side")  # fmt: skip
     bench.add_argument("--json", action="store_true", help="one JSON object on stdout")
     bench.set_defaults(run=_bench)
+    parser.commands = dict(commands.choices)
 
     for each in commands.choices.values():
         each.add_argument("--debug", action="store_true", help="show where an error comes from, for a report")
@@ -235,6 +278,12 @@ examples:
 
 `grainkit params` says what each parameter means, `grainkit presets NAME --explain` where a preset's values come from.
 """
+
+
+def _path(text: str) -> str:
+    from grainkit.arguments import from_home
+
+    return from_home(text)
 
 
 def _seed(text: str) -> int:
@@ -260,22 +309,23 @@ def _size(text: str) -> tuple[int, int]:
     return found
 
 
-def _count(text: str, what: str = "whole number") -> int:
+def _count(text: str, what: str = "whole number above 0") -> int:
     try:
         count = int(text)
     except ValueError:
         count = 0
     if count < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a {what} above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what}")
     return count
 
 
 def _mebibytes(text: str) -> int:
-    return _count(text, "whole number of MiB") << 20
+    return _count(text, "whole number of MiB above 0, such as 4096") << 20
 
 
 def _pixels(text: str) -> int:
-    return _count(text[:-1], "number of pixels") * 1_000_000 if text.endswith("M") else _count(text, "number of pixels")
+    what = "number of pixels above 0, such as 500M"
+    return _count(text[:-1], what) * 1_000_000 if text.endswith("M") else _count(text, what)
 
 
 def _frames(text: str) -> tuple[int, int | None]:
@@ -309,9 +359,13 @@ def _finish(options: argparse.Namespace) -> int:
 
 
 def _finish_all(options: argparse.Namespace) -> int:
+    from grainkit.catalogue import nearest_keys
+    from grainkit.recipe import preset_names
     from grainkit.series import at_once, expand_inputs, series_folder, series_output
     from grainkit.series_summary import series_summary
 
+    if (stray := suggest.stray_input(options.input, options.output, preset_names(), nearest_keys)) is not None:
+        raise InputError(stray)
     if options.output == "-" and options.json and not options.dry_run:
         raise OutputError("--json and -o - both want standard output; leave one out")
 
@@ -336,9 +390,11 @@ def _finish_all(options: argparse.Namespace) -> int:
             print(json.dumps(report))
         return 0
 
+    # What is wrong with all of them is said once, and before any is begun.
+    settled = recipe()
     output = options.output
     if len(inputs) > 1 or (output is not None and not Path(output).suffix):
-        output = series_output(inputs, output, recipe())
+        output = series_output(inputs, output, settled)
     jobs = [_Job(one, output, options, f"[{number}/{len(inputs)}] ") for number, one in enumerate(inputs, start=1)]
     count = 1 if options.dry_run else at_once(inputs, options.workers, options.backend)
     results, failed = [], []
@@ -469,6 +525,7 @@ class _Kept(io.TextIOBase):
 
 
 def _finish_one(input: str, output: str | None, options: argparse.Namespace, label: str) -> dict[str, Any]:
+    from grainkit.backends import driver
     from grainkit.pipeline import dry_run, finish
 
     told = {
@@ -504,8 +561,9 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
              grain_table_out=options.grain_table_out, hwaccel=options.hwaccel, resume=options.resume, **told,
         )  # fmt: skip
     if not options.quiet:
-        if report.chosen_because and (not label or label.startswith("[1/")):
-            print(f"grainkit: note: backend auto took cpu: {report.chosen_because}", file=sys.stderr)
+        # Who has no such card need not hear what it lacks; `doctor` says it.
+        if report.chosen_because and (not label or label.startswith("[1/")) and driver.has_nvidia_driver():
+            print(f"grainkit: note: finished on the CPU: {report.chosen_because}", file=sys.stderr)
         for note in report.notes:
             print(f"grainkit: {label}note: {_one_line(note)}", file=sys.stderr)
         if not options.json and report.output != "-":

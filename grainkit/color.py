@@ -152,6 +152,29 @@ class Color:
         return kr, 1.0 - kr - kb, kb
 
 
+#: What people call the standards that H.273 numbers.
+_NAMES = {
+    "BT709": "BT.709", "BT470BG": "BT.601 (PAL)", "SMPTE170M": "BT.601 (NTSC)", "SMPTE240M": "SMPTE 240M",
+    "BT2020": "BT.2020", "BT2020_NCL": "BT.2020", "SRGB": "sRGB",
+}  # fmt: skip
+_SITES = {Siting.LEFT: "on the left of their pixels", Siting.CENTER: "in the middle of their pixels"}
+
+
+def assumed_words(color: Color) -> str:
+    """What the file leaves out of its colours and convention filled in, as a sentence; '' where it leaves nothing."""
+    values = {"matrix": color.matrix, "primaries": color.primaries, "transfer": color.transfer}
+    standards = dict.fromkeys(_NAMES.get(v.name, v.name) for key, v in values.items() if key in color.assumed)
+    taken = [*standards]
+    if "range" in color.assumed:
+        taken.append(f"{color.range.value} range")
+    if "siting" in color.assumed:
+        taken.append(f"colour samples {_SITES.get(color.siting, color.siting.name.lower())}")
+    if not taken:
+        return ""
+    what = "its colours" if standards else "all about its colours"
+    return f"the file does not say {what}; taken for {', '.join(taken)}, as is usual"
+
+
 #: Stills and image sequences that say nothing: sRGB, full range.
 SRGB_STILL = Color(
     transfer=Transfer.SRGB, range=Range.FULL, siting=Siting.CENTER, depth=8, subsampling=(1, 1), is_rgb=True

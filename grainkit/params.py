@@ -55,8 +55,14 @@ def param(
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
-    """'; did you mean X?' for a near miss, else ''."""
+    """'; did you mean X?' for a near miss, also in other letters or without the folder of a name; else ''."""
     close = get_close_matches(word, known, n=1)
+    if not close:
+        lower = {each.lower(): each for each in known} | {each.rpartition("/")[2].lower(): each for each in known}
+        close = [lower[each] for each in get_close_matches(word.lower(), list(lower), n=1)]
+    if not close:
+        # Long names by how they begin: instagram for social/instagram-feed.
+        close = [each for each in known if len(word) > 2 and each.rpartition("/")[2].startswith(word.lower())]
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -75,7 +81,10 @@ def checked(declared: Param, default: Any, value: Any, where: str) -> Any:
     said = f"{where} = {shown(value)}"
     if isinstance(default, bool):
         if not isinstance(value, bool):
-            raise RecipeError(f"{said} is not allowed; it is true or false")
+            meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
+            word = meant.get(str(value).lower(), str(value).lower())
+            near = f"; did you mean {word}?" if word in ("true", "false") else ""
+            raise RecipeError(f"{said} is not allowed; it is true or false{near}")
         return value
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if isinstance(default, str):
@@ -91,7 +100,9 @@ def checked(declared: Param, default: Any, value: Any, where: str) -> Any:
             raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}{near}")
         return str(value)
     if not is_number or (isinstance(value, float) and not math.isfinite(value)):
-        raise RecipeError(f"{said} is not a number; allowed: {declared.allowed()}")
+        comma = isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value)
+        near = f"; did you mean {str(value).strip().replace(',', '.')}?" if comma else ""
+        raise RecipeError(f"{said} is not a number; allowed: {declared.allowed()}{near}")
     if isinstance(default, int) and int(value) != value:
         raise RecipeError(f"{said} is not a whole number; allowed: {declared.allowed()}")
     if not declared.low <= value <= declared.high:

@@ -192,7 +192,9 @@ def finish(
     """
     started = time.monotonic()
     input, output = as_place(input, "input"), None if output is None else as_place(output, "output")
-    matte = None if matte is None else as_place(matte, "matte")
+    for role, path in (("recipe", recipe), ("matte", matte), ("grain_like", grain_like), ("grain_table", grain_table)):
+        if path is not None and not isinstance(path, Recipe):
+            as_place(path, role)
     settings, rate, frames = as_assignments(settings), as_rate(rate), as_frames(frames)
     source_profile = declared_source(source_profile, recipe)
     profile = load_source(source_profile)

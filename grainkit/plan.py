@@ -22,7 +22,6 @@ from grainkit.io.formats import SUFFIXES
 from grainkit.io.hdr10 import hdr10_lost
 from grainkit.io.pending import output_errors
 from grainkit.io.pixel_formats import PixelFormat, parse
-from grainkit.params import nearest
 from grainkit.recipe import Recipe
 from grainkit.resample import Geometry
 
@@ -139,6 +138,10 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     recipe = recipe.for_kind(side)
     plan = replace(_settled(info, recipe, side, output), pixels=info.pixels)
     plan = _with_carrier(_with_film(plan))
+    grain = plan.recipe.effects["cinema_grain"]
+    assert isinstance(grain, CinemaGrain)
+    if grain.strength > 0.0:
+        grain.sigma_px(*plan.geometry.size, plan.dpi)  # which says what sizes in mm lack, before anything is done
     refuse_mixed_fields(info, plan.kind, plan.clip.codec if plan.clip else "", plan.geometry, plan.target)
     return replace(plan, notes=(*plan.notes, *_untold(plan), *_hdr10_note(info, plan)))
 
@@ -194,7 +197,7 @@ def _with_carrier(plan: Plan) -> Plan:
     grain = plan.recipe.effects["cinema_grain"]
     assert isinstance(grain, CinemaGrain)
     if plan.locks_grain:
-        note = "luma grain is locked to what moves, at full strength on people and weaker on what stands behind them"
+        note = "grain moves with the picture, at full strength on people and weaker on what stands behind them"
         return replace(plan, notes=(*plan.notes, note))
     if grain.strength > 0.0 and grain.carrier == "locked":
         return replace(plan, notes=(*plan.notes, "nothing moves in a still: locked grain is the same as animated"))
@@ -267,9 +270,10 @@ def _asked_container(output: Path | None, side: str) -> str | None:
             f"cannot write {output}: its name has no ending; write {example}, or {output.name}/ for a folder"
         )
     if ending not in known:
+        # Endings are too short for a likeness: .gif is not .tif. Letters that changed places are.
+        near = next((f"; did you mean {each}?" for each in known if sorted(each) == sorted(ending)), "")
         raise OutputError(
-            f"cannot write {output}: '{ending}' is not a format grainkit writes{nearest(ending, list(known))}; "
-            f"it writes {', '.join(known)}"
+            f"cannot write {output}: '{ending}' is not a format grainkit writes{near} (it writes {', '.join(known)})"
         )
     if side == "still" and ending in CLIP_ENDINGS:
         raise OutputError(

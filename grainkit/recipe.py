@@ -488,8 +488,11 @@ def _delivery(base: Delivery, value: object, where: str) -> Delivery:
     made = updated(_without_old_codec(base, value), value, where)
     if made.still is not None and made.still.depth not in STILL_DEPTHS[made.still.container]:
         allowed = " or ".join(str(d) for d in STILL_DEPTHS[made.still.container])
+        others = [name for name, depths in STILL_DEPTHS.items() if made.still.depth in depths]
+        other = f" ({' and '.join(others)} can hold {made.still.depth})" if others else ""
         raise RecipeError(
             f"{where}.still.depth = {made.still.depth} is not allowed for {made.still.container}; it is {allowed} bits"
+            f"{other}"
         )
     if made.clip is not None and not made.clip.codec and made.clip.container != "sequence":
         raise RecipeError(
@@ -596,6 +599,9 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
         first, *rest = ["effects", *key.split(".", 3)]
     if first not in _KEYS:
         raise RecipeError(f"--set {key}: {_unknown(key, first)}")
+    below = next((each for each in catalogue() if each.startswith(f"{key}.") and first != "proxies"), None)
+    if below is not None and value is not None:
+        raise RecipeError(f"--set {key}={value}: {key} has parameters; set one of them, such as {_example(below)}")
     *above, last = [first, *rest]
     place = values
     for part in above:

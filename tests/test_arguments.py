@@ -135,7 +135,7 @@ def test_what_is_no_path_is_said(given, said):
 
 def test_an_output_and_a_matte_are_paths_too(tmp_path):
     path = still(tmp_path / "a.png")
-    with pytest.raises(gk.InputError, match="output = 5 is of type int"):
+    with pytest.raises(gk.OutputError, match="output = 5 is of type int"):
         gk.finish(path, 5)
     with pytest.raises(gk.InputError, match=r"matte = .* is of type ndarray"):
         gk.finish(path, matte=np.zeros((4, 4)))

@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "convert": ["color", "compiled", "errors", "frame", "noise"],
     "targets": ["params"],
     "updated": ["errors", "params"],
-    "arguments": ["errors", "params"],
+    "suggest": [],
+    "arguments": ["errors", "params", "suggest"],
     "arrays": [*VALUES],
     "delivery": ["params"],
     "effects*": [*VALUES, "effects*"],
@@ -124,6 +125,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "codec.settings": ["codec.shoulder", "codec.trial", "effects*", "targets"],
     "codec.rounds": ["codec.*", "targets"],
     "codec.corrections": ["codec.*", "targets"],
+    "codec.words": ["codec.rounds", "codec.settings", "targets"],
     "codec.adapt": ["codec.*", "recipe", "targets"],
     "codec*": [
         "backends.base",

@@ -153,7 +153,7 @@ def test_a_clip_says_that_its_grain_is_locked(samples, tmp_path):
     report = gk.finish(samples / "clip.mp4", tmp_path / "out.nut", preset="video", settings=LOCKED, frames=(0, 2))
     told = yaml.safe_load(Path(report.sidecar).read_text())
     assert told["applied"]["cinema_grain"]["carrier"] == "locked"
-    assert any("locked to what moves" in note for note in report.notes)
+    assert any("grain moves with the picture" in note for note in report.notes)
 
 
 def test_a_sequence_of_rgb_gets_it(tmp_path):

@@ -382,7 +382,11 @@ def test_untagged_clips_follow_convention_and_say_so(tmp_path, size, matrix, pri
         color = source.info.color
         assert (color.matrix, color.primaries, color.range) == (matrix, primaries, Range.LIMITED)
         assert color.assumed == ("matrix", "primaries", "transfer", "range", "siting")
-        assert any("assumed by convention" in note and matrix.name in note for note in source.info.notes)
+        standard = {Matrix.BT709: "BT.709", Matrix.SMPTE170M: "BT.601 (NTSC)"}[matrix]
+        assert any(
+            note.startswith(f"the file does not say its colours; taken for {standard}, ") and "limited range" in note
+            for note in source.info.notes
+        )
 
 
 def test_a_stream_without_a_clock_gets_one_and_fields_are_named(tmp_path):

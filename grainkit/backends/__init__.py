@@ -15,7 +15,8 @@ def open_backend(name: str = "auto", *, workers: int | None = None, device_memor
     for by name never falls back.
     """
     if name not in BACKENDS:
-        raise BackendUnavailable(f"no backend '{name}'{nearest(name, BACKENDS)}; there are: {', '.join(BACKENDS)}")
+        near = "; did you mean cuda?" if name.lower() in ("gpu", "nvidia") else nearest(name, BACKENDS)
+        raise BackendUnavailable(f"no backend '{name}'{near} (there are: {', '.join(BACKENDS)})")
     chosen_because = ""
     if name != "cpu":
         from grainkit.backends.cuda import CudaBackend

@@ -24,6 +24,7 @@ from grainkit.codec.patches import Patches
 from grainkit.codec.rounds import Round, missed
 from grainkit.codec.settings import Limits, Settings
 from grainkit.codec.trial import Outcome, Trial
+from grainkit.codec.words import changes, encodes, missed_words
 from grainkit.recipe import Recipe
 from grainkit.targets import Targets, label
 
@@ -56,14 +57,12 @@ class Adapted:
         return self.rounds[self.chosen].settings.carrier
 
     def note(self) -> str:
-        """What was changed and what is still missed, in a sentence."""
-        best = self.rounds[self.chosen]
-        named = ", ".join(label(outcome.proxy) for outcome in best.outcomes)
-        asked, found = self.asked.as_mapping(), best.settings.as_mapping()
-        changes = [f"{n} {_short(asked[n])} to {_short(found[n])}" for n in asked if asked[n] != found[n]]
-        told = f"adapted to {named}: {', '.join(changes) or 'nothing to change'}"
-        misses = [f"{m.target} {m.value:.3g} (limit {m.limit:.3g}) after {m.proxy}" for m in best.misses]
-        return f"{told}; {'missed: ' + ', '.join(misses) if misses else 'every target met'}"
+        """What was changed and what is still missed, in a sentence for people; `as_mapping` has the figures."""
+        best, recipe = self.rounds[self.chosen], self.recipe.name
+        proxies = [outcome.proxy for outcome in best.outcomes]
+        changed = ", ".join(changes(self.asked, best.settings)) or "nothing had to change"
+        misses = "; ".join(missed_words(miss, recipe, proxies) for miss in best.misses)
+        return f"adapted to {encodes(recipe, proxies)}: {changed}; {misses or 'every limit is met'}"
 
     def as_mapping(self) -> dict[str, Any]:
         """All numbers, for the sidecar."""
@@ -154,7 +153,3 @@ def _told(outcome: Outcome) -> dict[str, Any]:
     if outcome.growth is not None:
         told["growth"] = round(outcome.growth, 3)
     return told | outcome.measures.as_mapping()
-
-
-def _short(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"

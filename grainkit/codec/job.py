@@ -23,7 +23,7 @@ from grainkit.io.base import Source, SourceInfo
 from grainkit.mattes import Mattes
 from grainkit.plan import Plan
 from grainkit.recipe import Recipe
-from grainkit.targets import Proxy, label, suits
+from grainkit.targets import Proxy, suits
 
 if TYPE_CHECKING:
     from grainkit.codec.adapt import Adapted
@@ -110,8 +110,8 @@ def cost(plan: Plan, proxies: tuple[Proxy, ...], rounds: int) -> str:
     """What adapting will take, in a sentence."""
     from grainkit.codec.samples import WINDOW, WINDOWS
     from grainkit.codec.viewer import platform_geometry
+    from grainkit.codec.words import encodes
 
-    named = ", ".join(label(proxy) for proxy in proxies)
     width, height = plan.geometry.size
     is_still = plan.kind == "still"
     frames = 1 if is_still else WINDOW * WINDOWS
@@ -123,11 +123,11 @@ def cost(plan: Plan, proxies: tuple[Proxy, ...], rounds: int) -> str:
         seconds += (rounds + 1) * megapixels * _SECONDS[proxy.codec] * (_TRIALS if proxy.kbps else 1)
     if is_still:
         seconds += rounds * _PULLS * len(proxies) * width * height / 1e6 * _SECONDS["look"]
-    sample = "the picture" if is_still else f"{frames} frames"
+    sample = "the picture is tried" if is_still else f"{frames} frames are tried"
     clip = "" if is_still else ", besides decoding the clip twice"
     return (
-        f"adapting to {named}: {sample} in up to {rounds} rounds, about {seconds:.0f} s of CPU time{clip} "
-        "(--no-adapt leaves it out)"
+        f"adapting to {encodes(plan.recipe.name, proxies)}: {sample} up to {rounds} times, about {seconds:.0f} s of "
+        f"CPU time{clip} (--no-adapt leaves it out)"
     )
 
 

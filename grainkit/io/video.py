@@ -35,7 +35,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 
-from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
+from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer, assumed_words
 from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
@@ -554,9 +554,7 @@ def _color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat)
         is_rgb=form.is_rgb,
         assumed=tuple(assumed),
     )
-    meaning = {"matrix": matrix, "primaries": primaries, "transfer": transfer, "range": range_, "siting": siting}
-    said = ", ".join(f"{name} {meaning[name].name}" for name in assumed)
-    return color, f"colour not tagged, assumed by convention: {said}" if said else ""
+    return color, assumed_words(color)
 
 
 def _family(
@@ -803,8 +801,10 @@ class VideoSink:
 
     def _failure(self, reason: str) -> EncodingError:
         where = f"at frame {self._count}" if self._count else "at the start"
+        remedy = "" if self._count else "; check delivery.clip.options and delivery.clip.profile"
         return EncodingError(
             f"{self._destination}: {self._delivery.codec} into {self._delivery.container} failed {where}: {reason}"
+            f"{remedy}"
         )
 
     def _add_picture_stream(self, output: OutputContainer, width: int, height: int) -> av.VideoStream:
@@ -816,18 +816,18 @@ class VideoSink:
             present = [known for known, here in probe_encoders().items() if here]
             close = get_close_matches(name, present, n=1)
             hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(present)}"
-            raise OutputError(f"delivery.codec '{name}' is not an encoder of this FFmpeg build; {hint}") from error
+            raise OutputError(f"delivery.clip.codec '{name}' is not an encoder of this FFmpeg build; {hint}") from error
         if self._form.alpha and name in vpx_alpha.ENCODERS and self._delivery.container not in vpx_alpha.CONTAINERS:
             raise OutputError(
                 f"{self._delivery.container} cannot hold the transparency of {name} ({form}); use "
                 f"--set delivery.clip.container={' or '.join(vpx_alpha.CONTAINERS)}, or an opaque pixel_format"
             )
         if codec.type != "video":
-            raise OutputError(f"delivery.codec '{name}' encodes {codec.type}, not pictures")
+            raise OutputError(f"delivery.clip.codec '{name}' encodes {codec.type}, not pictures")
         takes = [each.name for each in codec.video_formats or ()]
         if takes and form not in takes:
             usable = [each for each in takes if pixel_formats.parse(each)]
-            raise OutputError(f"{name} cannot encode {form}; delivery.pixel_format is one of {', '.join(usable)}")
+            raise OutputError(f"{name} cannot encode {form}; delivery.clip.pixel_format is one of {', '.join(usable)}")
         try:
             stream = output.add_stream(name, rate=self._rate.limit_denominator(1 << 20))
         except ValueError as error:
@@ -1121,7 +1121,7 @@ def _delivered_format(delivery: ClipDelivery, color: Color) -> PixelFormat:
     form = pixel_formats.parse(name)
     if form is None:
         raise OutputError(
-            f"delivery.pixel_format '{name}' is not one grainkit writes; use for example yuv420p, yuv420p10le, "
+            f"delivery.clip.pixel_format '{name}' is not one grainkit writes; use for example yuv420p, yuv420p10le, "
             "yuv422p10le, yuv444p10le, yuva444p10le, gray10le or gbrp10le"
         )
     return form

@@ -15,7 +15,7 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
-from grainkit.color import Color, Range, Siting
+from grainkit.color import Color, Range, Siting, assumed_words
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame, Plane
 from grainkit.io.base import MAX_MOVING, SourceInfo, check_pixels, no_such_frames
@@ -198,15 +198,7 @@ def _parse_header(line: bytes, name: str) -> SourceInfo:
         subsampling=_SAMPLING[sampling],
         assumed=tuple(assumed),
     )
-    meaning = {
-        "matrix": matrix,
-        "primaries": primaries,
-        "transfer": transfer,
-        "range": color.range,
-        "siting": color.siting,
-    }
-    said = ", ".join(f"{field} {meaning[field].name}" for field in assumed)
-    notes.append(f"colour not tagged, assumed by convention: {said}")
+    notes.append(assumed_words(color))
     deep = "" if depth == 8 else f"{depth}le"
     return SourceInfo(
         name=name,
