@@ -23,6 +23,7 @@ from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
 from grainkit.io import png
 from grainkit.io.base import MAX_STILL, StillMetadata, check_pixels
+from grainkit.io.finite import BRIGHTEST, made_finite
 from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, still_format
 from grainkit.io.metadata import XMP_KEYWORD, read_text
 from grainkit.io.orientation import Orientation
@@ -121,7 +122,17 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
         still = replace(
             still, notes=(f"named {path.suffix or 'without an ending'} but holds a {container.upper()}", *still.notes)
         )
-    return _plausible_dpi(still)
+    return _plausible_dpi(_finite(still))
+
+
+def _finite(still: Still) -> Still:
+    """Without NaN and infinities, which is said."""
+    rgb, count = made_finite(still.rgb)
+    alpha, more = (None, 0) if still.alpha is None else made_finite(still.alpha)
+    if not count + more:
+        return still
+    said = f"{count + more:,} of its samples were no finite numbers: NaN becomes 0, infinity {BRIGHTEST:g}"
+    return replace(still, rgb=rgb, alpha=alpha, notes=(*still.notes, said))
 
 
 def _plausible_dpi(still: Still) -> Still:
