@@ -37,6 +37,9 @@ _HOME = {
 _HOLDS = {"webm": ("libvpx-vp9", "libvpx", "libsvtav1", "libaom-av1"), "nut": ("ffv1",)}
 #: Codecs that keep the odd last row and column of subsampled planes.
 _TAKES_ODD = ("ffv1",)
+#: Containers in which a pixel aspect is written by the codec alone, and encoders that write it.
+_ASPECT_BY_CODEC = ("mkv", "webm", "nut")
+_SAYS_ASPECT = ("libx264", "libx264rgb", "libx265", "mpeg2video", "mpeg4")
 #: Encoders whose streams can be given film grain.
 _CARRIES_GRAIN = ("libsvtav1", "libaom-av1", "librav1e")
 #: Depth from which PQ and HLG do not band.
@@ -327,9 +330,15 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
         clip, form = replace(clip, pixel_format=name), parse(name) or form
     if info.color.is_hdr and form.depth < _HDR_DEPTH:
         raise _tone_map_needed(info, f"{form.depth}-bit {form.name}", "video/hevc10 or video/master")
+    if form.depth == 32:
+        raise OutputError(
+            f"{info.name} has float samples, which no encoder of clips takes; deliver frames, such as -o f_%05d.exr, "
+            "or set delivery.clip.pixel_format"
+        )
     geometry, aspect, notes = fitted(info, recipe.delivery, (1, 1) if clip.codec in _TAKES_ODD else form.subsampling)
     if info.has_alpha and not form.alpha:
         notes.append(f"transparency left out: {form.name} has none")
+    notes += _lost_aspect(clip, aspect)
     if form.is_rgb:
         working = target = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
     else:
@@ -340,6 +349,16 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
         recipe, "clip", output, place.new_folder, None, clip, geometry, working,
         target, form.rgb_depth if form.is_rgb else 0, form.name, recipe.delivery.dpi, info.rate, aspect, tuple(notes),
     )  # fmt: skip
+
+
+def _lost_aspect(clip: ClipDelivery, aspect: Fraction) -> list[str]:
+    """That the shape of the pixels is lost: FFmpeg's writers of these containers leave it to the codec's own header."""
+    if aspect == 1 or clip.container not in _ASPECT_BY_CODEC or clip.codec in _SAYS_ASPECT:
+        return []
+    return [
+        f"its pixels are {aspect.numerator}:{aspect.denominator} wide, which {clip.codec} in {clip.container} does not "
+        "say: players will show them square; deliver mp4 or mov, or resize with delivery.fit=fit and delivery.height"
+    ]
 
 
 def _written_as(form: PixelFormat) -> str:
