@@ -368,14 +368,20 @@ def _exr(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
     picture: tuple[Array, ...] = (shown,)
     if how == "pxr24-float":
         near = 2.0**-14  # PXR24 keeps 24 of 32 bits: 16 of a number below 2
-    if how == "alpha":
-        channels["A"] = alpha = noise(rng, width, height, 1, np.float16)
+    if how in ("alpha", "luminance-alpha"):
+        # Colours are stored multiplied by alpha (technical introduction to OpenEXR); what they are is without it.
+        opacity = rng.uniform(0.25, 1.0, (height, width)).astype(np.float16)
+        stored = (rgb * opacity[..., None]).astype(np.float16)
+        channels = {name: np.ascontiguousarray(stored[..., n]) for n, name in enumerate("RGB")} | {"A": opacity}
+        alpha, near = opacity.astype(np.float32), 1e-5
+        straight = stored.astype(np.float32) / alpha[..., None]
+        picture = (straight,)
+        if how == "luminance-alpha":
+            channels = {"Y": channels["R"], "A": opacity}
+            picture = (straight[..., 0],)
     elif how == "luminance":
         channels = {"Y": channels["R"]}
         picture = (shown[..., 0],)
-    elif how == "luminance-alpha":
-        channels = {"Y": channels["R"], "A": channels["G"]}
-        picture, alpha = (shown[..., 0],), shown[..., 1]
     elif how == "layers":
         channels |= {"diffuse.R": channels["R"], "Z": channels["B"]}
         notes = (*notes, "Z")
@@ -415,7 +421,7 @@ def _exr(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
     if refused and refused != "?":
         return Drawn("a.exr", Refused(refused), output=output)
     right = Right(
-        (Picture(picture, None if alpha is None else alpha.astype(np.float32)),), near=near, notes=notes,
+        (Picture(picture, alpha),), near=near, notes=notes,
         meaning={"transfer": 8}, or_refused="finite|NaN|inf" if refused else "",
     )  # fmt: skip
     return Drawn("a.exr", right, output=output)

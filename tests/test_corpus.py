@@ -30,7 +30,7 @@ CHOSEN = (
     "clip/ffv1-yuva422p10le", "clip/turned-90-mov", "clip/times-vfr-mp4", "clip/edit-list-both", "clip/truncated",
     "clip/fields-libx264-tff-video-nut", "clip/alpha-vpx-vp9-webm", "clip/two-pictures",
     "y4m/422p10", "y4m/fields-Ib", "sequence/sizes", "sequence/comfyui", "name/newline", "name/not-utf8",
-    "foreign/html-named-png", "foreign/lfs-pointer-named-jpg", "foreign/fifo",
+    "foreign/html-named-png", "foreign/lfs-pointer-named-png", "foreign/fifo",
 )  # fmt: skip
 
 
