@@ -118,7 +118,7 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     """
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
-    return _with_carrier(_with_film(_settled(info, recipe, side, output)))
+    return _with_carrier(_with_film(_with_aspect(_settled(info, recipe, side, output))))
 
 
 def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | None) -> Plan:
@@ -148,6 +148,18 @@ def _with_film(plan: Plan) -> Plan:
     film = FILM_FORMATS[grain.film]
     said = f"{film.size:.2f} px at 1080, {film.gain:.2f} x the amount"
     return replace(plan, notes=(*plan.notes, f"grain as of {grain.film} film: {said} ({film.source})"))
+
+
+def _with_aspect(plan: Plan) -> Plan:
+    """The plan, with a word on pixels whose shape is lost: some containers leave it to the codec's own header."""
+    clip, aspect = plan.clip, plan.sample_aspect
+    if clip is None or aspect == 1 or clip.container not in _ASPECT_BY_CODEC or clip.codec in _SAYS_ASPECT:
+        return plan
+    note = (
+        f"its pixels are {aspect.numerator}:{aspect.denominator} wide, which {clip.codec} in {clip.container} does not "
+        "say: players will show them square; deliver mp4 or mov, or resize with delivery.fit=fit and delivery.height"
+    )
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _with_carrier(plan: Plan) -> Plan:
@@ -324,21 +336,20 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
             f"delivery.clip.pixel_format = '{clip.pixel_format or info.pixel_format}' is not one grainkit writes; "
             "use for example yuv420p, yuv422p10le, yuv444p10le or gbrp10le"
         )
+    if form.depth == 32:
+        raise OutputError(
+            f"{info.name} has float samples, which no encoder of clips takes; deliver frames, such as -o f_%05d.exr, "
+            "or set delivery.clip.pixel_format"
+        )
     keeps_format = not clip.pixel_format
     if keeps_format:
         name = _written_as(form)
         clip, form = replace(clip, pixel_format=name), parse(name) or form
     if info.color.is_hdr and form.depth < _HDR_DEPTH:
         raise _tone_map_needed(info, f"{form.depth}-bit {form.name}", "video/hevc10 or video/master")
-    if form.depth == 32:
-        raise OutputError(
-            f"{info.name} has float samples, which no encoder of clips takes; deliver frames, such as -o f_%05d.exr, "
-            "or set delivery.clip.pixel_format"
-        )
     geometry, aspect, notes = fitted(info, recipe.delivery, (1, 1) if clip.codec in _TAKES_ODD else form.subsampling)
     if info.has_alpha and not form.alpha:
         notes.append(f"transparency left out: {form.name} has none")
-    notes += _lost_aspect(clip, aspect)
     if form.is_rgb:
         working = target = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
     else:
@@ -349,16 +360,6 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
         recipe, "clip", output, place.new_folder, None, clip, geometry, working,
         target, form.rgb_depth if form.is_rgb else 0, form.name, recipe.delivery.dpi, info.rate, aspect, tuple(notes),
     )  # fmt: skip
-
-
-def _lost_aspect(clip: ClipDelivery, aspect: Fraction) -> list[str]:
-    """That the shape of the pixels is lost: FFmpeg's writers of these containers leave it to the codec's own header."""
-    if aspect == 1 or clip.container not in _ASPECT_BY_CODEC or clip.codec in _SAYS_ASPECT:
-        return []
-    return [
-        f"its pixels are {aspect.numerator}:{aspect.denominator} wide, which {clip.codec} in {clip.container} does not "
-        "say: players will show them square; deliver mp4 or mov, or resize with delivery.fit=fit and delivery.height"
-    ]
 
 
 def _written_as(form: PixelFormat) -> str:
