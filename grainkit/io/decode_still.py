@@ -25,6 +25,7 @@ from grainkit.io import png
 from grainkit.io.base import MAX_STILL, StillMetadata, check_pixels
 from grainkit.io.finite import BRIGHTEST, made_finite
 from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, still_format
+from grainkit.io.jpeg_comments import with_comments
 from grainkit.io.metadata import XMP_KEYWORD, read_text
 from grainkit.io.orientation import Orientation
 
@@ -122,6 +123,8 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
         still = replace(
             still, notes=(f"named {path.suffix or 'without an ending'} but holds a {container.upper()}", *still.notes)
         )
+    if container == "jpeg":
+        still = replace(still, metadata=with_comments(still.metadata, data))
     return _plausible_dpi(_finite(still))
 
 
@@ -230,6 +233,8 @@ def _png_metadata(parts: list[png.Chunk]) -> tuple[StillMetadata, list[str]]:
         elif kind == b"pHYs" and len(body) == 9:
             across, down, unit = struct.unpack(">IIB", body)
             dpi = (_inches(across), _inches(down)) if unit == 1 and across and down else None
+        elif kind == b"cICP" and len(body) == 4 and body[2]:
+            notes.append(f"its cICP names matrix {body[2]}, which no PNG has; its samples are taken for R'G'B'")
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
             try:
                 keyword, value = read_text(kind, body, room)
