@@ -395,9 +395,12 @@ def _alpha(codec: str, ending: str, folder: Path, rng: np.random.Generator) -> D
 
 
 def _beside(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
-    if how == "aspect":
+    if how.startswith("aspect"):
+        output = how.replace("aspect-", "o.")
         pictures = _x264(folder, rng, aspect=Fraction(4, 3))
-        return Drawn("a.mp4", Right(shown(pictures), carries=(Carried("aspect", Fraction(4, 3), "(?!)"),)))
+        excuse = "(?!)" if output in ("o.mp4", "o.mov", "o.mkv") else "4:3 wide"
+        carries = (Carried("aspect", Fraction(4, 3), excuse),)
+        return Drawn("a.mp4", Right(shown(pictures), carries=carries, exact=output == "o.nut"), output=output)
     if how == "one-frame":
         return Drawn("a.mp4", Right(shown(_x264(folder, rng, count=1))))
     if how == "sound":
@@ -538,7 +541,8 @@ def _resized(folder: Path, rng: np.random.Generator) -> Drawn:
 
 
 _BESIDE = (
-    "aspect", "one-frame", "sound", "sound-only-mp4", "sound-only-wav", "cover", "cover-only", "two-pictures",
+    "aspect-mp4", "aspect-mov", "aspect-mkv", "aspect-webm", "aspect-nut",
+    "one-frame", "sound", "sound-only-mp4", "sound-only-wav", "cover", "cover-only", "two-pictures",
     "chapters", "full-range", "bt601", "p3", "untagged", "c2pa", "truncated", "index-lost", "head-only",
     "garbage-behind", "named-png",
 )  # fmt: skip

@@ -56,7 +56,12 @@ def _exr(path: Path) -> Picture:
         for name, channel in OpenEXR.File(str(path), separate_channels=True).channels().items()
     }
     colour = channels["Y"] if "Y" in channels else np.dstack([channels[name] for name in "RGB"])
-    return Picture((colour,), channels.get("A"))
+    alpha = channels.get("A")
+    if alpha is not None:
+        # Stored multiplied by alpha; where that is 0 nothing is left to divide.
+        whole = np.where(alpha == 0, np.float32(1.0), alpha)
+        colour = colour / (whole if colour.ndim == 2 else whole[..., None])
+    return Picture((colour,), alpha)
 
 
 def clip(path: Path) -> list[Picture]:

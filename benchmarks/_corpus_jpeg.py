@@ -132,10 +132,8 @@ def _odd(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
         return with_markers(data, marker(0xEB, b"JP\0\1\0\0\0\1" + box)), Right(
             right.pictures, near=NEAR, notes=("Content Credentials|C2PA",)
         )
-    if how in ("gain-map", "gain-map-apple"):
+    if how == "gain-map":
         inside = 'xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"'
-        if how == "gain-map-apple":
-            inside = 'xmlns:HDRGainMap="http://ns.apple.com/HDRGainMap/1.0/" HDRGainMap:HDRGainMapVersion="65536"'
         packet = b"http://ns.adobe.com/xap/1.0/\0" + xmp_packet(inside)
         made = with_markers(data, marker(0xE1, packet)) + _saved(samples[::2, ::2, 0], "JPEG")
         return made, Right(right.pictures, near=NEAR, notes=("gain map",))
@@ -161,7 +159,7 @@ _ODD = (
     "grey", "restarts", "optimized", "rgb-coded", "rgb-coded-adobe", "cmyk", "ycck", "12-bit", "lossless",
     "lossless-16", "arithmetic", "hierarchical", "height-0", "huge", "truncated", "no-scan", "no-end",
     "garbage-behind", "start-only", "no-tables", "icc-p3", "icc-parts", "icc-part-missing", "comment", "c2pa",
-    "gain-map", "gain-map-apple", "mpo",
+    "gain-map", "mpo",
 )  # fmt: skip
 
 

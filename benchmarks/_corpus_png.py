@@ -194,8 +194,14 @@ def _coloured(chunks: list[bytes], expects: dict[str, Any], rng: np.random.Gener
     """R'G'B' of 8 or, with `depth`, 16 bits, with chunks that say what it means."""
     more = dict(expects)
     depth, drawn = more.pop("depth", 8), more.pop("drawn", {})
+    narrow = more.pop("narrow", False)
     samples = noise(rng, *size(rng), 3, np.uint8 if depth == 8 else np.uint16)
+    if narrow:
+        # BT.2100-2, table 9: 16 bits of narrow range go from 4096 to 60160; full range is what they mean.
+        samples = (4096 + samples.astype(np.int64) * 56064 // 65535).astype(np.uint16)
     data = png(samples, RGB, depth, rng, before=chunks)
+    if narrow:
+        samples = np.rint((samples.astype(np.float64) - 4096) / 56064 * 65535).astype(np.uint16)
     refused = more.pop("refused", "")
     found = Refused(refused, delivery=True) if refused else Right((Picture((samples,)),), **more)
     return data, Drawn("", found, **drawn)
@@ -237,7 +243,7 @@ def _colours() -> Iterator[Sketch]:
             carries = (Carried("cicp", body[:2], "cICP|colour"),) if primaries != 1 else ()
             yield made(
                 f"cicp-{name}{'' if full else '-narrow'}", [chunk(b"cICP", body)], meaning=meaning, notes=notes,
-                carries=carries, depth=16,
+                carries=carries, depth=16, narrow=not full, near=0.0 if full else 1.0,
             )  # fmt: skip
     for name in ("pq", "hlg"):
         body = bytes((*_CICP[name], 0, 1))

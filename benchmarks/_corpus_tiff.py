@@ -267,6 +267,11 @@ def _odd(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
         return _written(samples, photometric="rgb", iccprofile=profile), Right(
             right.pictures, carries=(Carried("icc", profile, "ICC"),)
         )
+    if how == "not-finite":
+        deep = noise(rng, width, height, 3, np.float32)
+        deep[0, 0] = np.inf, -np.inf, np.nan
+        made = _written(deep, photometric="rgb")
+        return made, Right((Picture((_made_finite(deep),)),), notes=("finite|NaN|inf",), or_refused="finite|NaN|inf")
     if how == "described":
         words = "a portrait, Äpfel"
         made = _written(samples, photometric="rgb", description=words.encode("utf-8"), software="Tool")
@@ -328,7 +333,8 @@ def _odd(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
 
 _ODD = (
     "premultiplied", "premultiplied-16", "extra-unnamed", "extra-five", "cmyk", "lab", "icclab", "logluv", "int8",
-    "int16", "int32", "uint32", "uint64", "float64", "complex64", "pages", "thumbnail-first", "stack", "icc",
+    "int16", "int32", "uint32", "uint64", "float64", "complex64", "pages", "thumbnail-first", "stack",
+    "not-finite", "icc",
     "described", "old-jpeg", "raw-camera", "unknown-compression", "loop", "loop-far", "no-directory",
     "directory-beyond", "truncated", "cut", "huge", "zero", "strip-beyond", "lzw-damaged", "deflate-damaged", "bomb",
     "fill-order", "density", "palette-4",
@@ -336,6 +342,11 @@ _ODD = (
 
 
 # ------------------------------------------------------------------------------------------- EXR
+
+
+def _made_finite(samples: Array) -> Array:
+    """What no arithmetic survives, as the nearest that a half holds; of NaN nothing is near, and it becomes 0."""
+    return np.nan_to_num(samples, nan=0.0, posinf=65504.0, neginf=-65504.0)
 
 
 def _exr(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
@@ -357,14 +368,20 @@ def _exr(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
     picture: tuple[Array, ...] = (shown,)
     if how == "pxr24-float":
         near = 2.0**-14  # PXR24 keeps 24 of 32 bits: 16 of a number below 2
-    if how == "alpha":
-        channels["A"] = alpha = noise(rng, width, height, 1, np.float16)
+    if how in ("alpha", "luminance-alpha"):
+        # Colours are stored multiplied by alpha (technical introduction to OpenEXR); what they are is without it.
+        opacity = rng.uniform(0.25, 1.0, (height, width)).astype(np.float16)
+        stored = (rgb * opacity[..., None]).astype(np.float16)
+        channels = {name: np.ascontiguousarray(stored[..., n]) for n, name in enumerate("RGB")} | {"A": opacity}
+        alpha, near = opacity.astype(np.float32), 1e-5
+        straight = stored.astype(np.float32) / alpha[..., None]
+        picture = (straight,)
+        if how == "luminance-alpha":
+            channels = {"Y": channels["R"], "A": opacity}
+            picture = (straight[..., 0],)
     elif how == "luminance":
         channels = {"Y": channels["R"]}
         picture = (shown[..., 0],)
-    elif how == "luminance-alpha":
-        channels = {"Y": channels["R"], "A": channels["G"]}
-        picture, alpha = (shown[..., 0],), shown[..., 1]
     elif how == "layers":
         channels |= {"diffuse.R": channels["R"], "Z": channels["B"]}
         notes = (*notes, "Z")
@@ -378,10 +395,9 @@ def _exr(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
         channels = {name: np.abs(values * 100).astype(np.uint32) for name, values in channels.items()}
         refused = "half or float"
     elif how == "not-finite":
-        for value, name in zip((np.inf, -np.inf, np.nan), "RGB", strict=True):
-            channels[name][0, 0] = value
-        shown = np.dstack([channels[name] for name in "RGB"]).astype(np.float32)
-        picture, notes = (shown,), (*notes, "finite|NaN|inf")
+        rgb[0, 0] = np.inf, -np.inf, np.nan
+        channels = {name: np.ascontiguousarray(rgb[..., n]) for n, name in enumerate("RGB")}
+        picture, notes = (_made_finite(rgb.astype(np.float32)),), (*notes, "finite|NaN|inf")
         refused = "?"
     elif how == "window":
         low, high = (3, 2), (3 + width - 1, 2 + height - 1)
@@ -405,7 +421,7 @@ def _exr(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
     if refused and refused != "?":
         return Drawn("a.exr", Refused(refused), output=output)
     right = Right(
-        (Picture(picture, None if alpha is None else alpha.astype(np.float32)),), near=near, notes=notes,
+        (Picture(picture, alpha),), near=near, notes=notes,
         meaning={"transfer": 8}, or_refused="finite|NaN|inf" if refused else "",
     )  # fmt: skip
     return Drawn("a.exr", right, output=output)

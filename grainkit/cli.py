@@ -85,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 the user can mend it, 128 + N ended by signal N, 1 anything else."""
     # Notes are printed with the result; without a handler Python would print them on stderr as well.
     logging.getLogger("grainkit").addHandler(logging.NullHandler())
+    # A file's name may hold what the console cannot show, and even what is no text: that ends no command.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with interrupts():
             return _run(arguments)

@@ -41,6 +41,9 @@ _HOME = {
 _HOLDS = {"webm": ("libvpx-vp9", "libvpx", "libsvtav1", "libaom-av1"), "nut": ("ffv1",)}
 #: Codecs that keep the odd last row and column of subsampled planes.
 _TAKES_ODD = ("ffv1",)
+#: Containers in which a pixel aspect is written by the codec alone, and encoders that write it.
+_ASPECT_BY_CODEC = ("mkv", "webm", "nut")
+_SAYS_ASPECT = ("libx264", "libx264rgb", "libx265", "mpeg2video", "mpeg4")
 #: Encoders whose streams can be given film grain.
 _CARRIES_GRAIN = ("libsvtav1", "libaom-av1", "librav1e")
 #: Depth from which PQ and HLG do not band.
@@ -137,7 +140,7 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
     plan = replace(_settled(info, recipe, side, output), pixels=info.pixels)
-    plan = _with_carrier(_with_film(plan))
+    plan = _with_carrier(_with_film(_with_aspect(plan)))
     grain = plan.recipe.effects["cinema_grain"]
     assert isinstance(grain, CinemaGrain)
     if grain.strength > 0.0:
@@ -190,6 +193,18 @@ def _hdr10_note(info: SourceInfo, plan: Plan) -> list[str]:
         return []
     what = {"pipe": "Y4M", "sequence": "a sequence of stills"}.get(plan.kind, plan.clip.codec if plan.clip else "")
     return list(filter(None, [hdr10_lost(info.hdr10, what)]))
+
+
+def _with_aspect(plan: Plan) -> Plan:
+    """The plan, with a word on pixels whose shape is lost: some containers leave it to the codec's own header."""
+    clip, aspect = plan.clip, plan.sample_aspect
+    if clip is None or aspect == 1 or clip.container not in _ASPECT_BY_CODEC or clip.codec in _SAYS_ASPECT:
+        return plan
+    note = (
+        f"its pixels are {aspect.numerator}:{aspect.denominator} wide, which {clip.codec} in {clip.container} does not "
+        "say: players will show them square; deliver mp4 or mov, or resize with delivery.fit=fit and delivery.height"
+    )
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _with_carrier(plan: Plan) -> Plan:
@@ -393,6 +408,11 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
         raise OutputError(
             f"delivery.clip.pixel_format = '{clip.pixel_format or info.pixel_format}' is not one grainkit writes; "
             "use for example yuv420p, yuv422p10le, yuv444p10le or gbrp10le"
+        )
+    if form.depth == 32:
+        raise OutputError(
+            f"{info.name} has float samples, which no encoder of clips takes; deliver frames, such as -o f_%05d.exr, "
+            "or set delivery.clip.pixel_format"
         )
     keeps_format = not clip.pixel_format
     if keeps_format:

@@ -1,6 +1,7 @@
 """The command: what it prints where, what it ends with, and what it leaves behind."""
 
 import errno
+import io
 import json
 import os
 import pty
@@ -61,6 +62,16 @@ def test_a_finished_still_is_one_line_with_notes_aside(run):
     assert out.count("\n") == 1
     assert all(line.startswith(("grainkit: note: ", "grainkit: adapting to ")) for line in err.splitlines())
     assert names() == ["a.png", "a.social-x.jpg", "a.social-x.jpg.grainkit.txt"]
+
+
+@pytest.mark.parametrize(("name", "shown"), [(b"caf\xe9.png", b"caf\\udce9"), ("\u4eba.png".encode(), b"\\u4eba")])
+def test_a_name_that_the_console_cannot_show_ends_nothing(folder, monkeypatch, name, shown):
+    room = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(room, encoding="ascii"))
+    path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+    still(folder / "plain.png").rename(path)
+    assert cli.main(["finish", str(path), "--no-adapt", "--set", "skin_texture.strength=0"]) == 0
+    assert shown in room.getvalue()
 
 
 def test_json_is_one_object_and_the_only_output(run):

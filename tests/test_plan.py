@@ -257,6 +257,27 @@ def test_hdr_passes_through_where_it_does_not_band_and_is_refused_elsewhere():
     assert make_plan(hdr, load_recipe("video"), "-").target == HDR
 
 
+def test_float_frames_become_no_clip_that_keeps_their_samples():
+    info = clip(color=replace(SRGB_STILL, depth=32), pixel_format="gbrpf32le")
+    with pytest.raises(OutputError, match=r"^shot.mp4 has float samples, .* -o f_%05d.exr"):
+        make_plan(info, load_recipe("video"), "o.nut")
+    assert make_plan(info, load_recipe("video"), "f_%03d.exr").rgb_depth == 32
+    assert make_plan(info, load_recipe("video"), "o.mp4").pixel_format == "yuv420p"
+
+
+@pytest.mark.parametrize(
+    ("output", "lost"), [("o.mp4", False), ("o.mkv", False), ("o.mov", False), ("o.webm", True), ("o.nut", True)]
+)
+def test_a_pixel_aspect_that_the_container_leaves_to_the_codec_is_noted(output, lost):
+    info = clip(720, 576, sample_aspect=Fraction(16, 15))
+    plan = make_plan(info, load_recipe("video"), output)
+    assert any("16:15 wide" in note for note in plan.notes) is lost
+    assert not any("wide" in note for note in make_plan(clip(), load_recipe("video"), output).notes)
+    square = make_plan(info, override(load_recipe("video"), ["delivery.fit=fit", "delivery.height=288"]), output)
+    assert square.sample_aspect == 1
+    assert not any("16:15 wide" in note for note in square.notes)
+
+
 def test_a_sources_own_samples_are_worked_on_where_nothing_is_resampled():
     ten = Color(depth=10)
     source = clip(color=ten, pixel_format="yuv420p10le")

@@ -23,8 +23,10 @@ from grainkit.io import exif as exif_block
 from grainkit.io import icc, jpeg_metadata, png, raw_profile
 from grainkit.io.alpha import straight
 from grainkit.io.base import MAX_STILL, StillMetadata, check_size
+from grainkit.io.finite import BRIGHTEST, made_finite
 from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, raw
 from grainkit.io.formats import CONTAINERS, HEAD, riff_chunks, still_format
+from grainkit.io.jpeg_comments import with_comments
 from grainkit.io.metadata import CREDENTIALS_LOST, XMP_KEYWORD, finished_before, read_packet, read_text
 from grainkit.io.orientation import Orientation
 from grainkit.io.quiet import without_lines
@@ -123,7 +125,19 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
         still = replace(
             still, notes=(f"named {path.suffix or 'without an ending'} but holds a {container.upper()}", *still.notes)
         )
-    return _plausible_dpi(_as_profiled(still))
+    if container == "jpeg":
+        still = replace(still, metadata=with_comments(still.metadata, data))
+    return _plausible_dpi(_as_profiled(_finite(still)))
+
+
+def _finite(still: Still) -> Still:
+    """Without NaN and infinities, which is said."""
+    rgb, count = made_finite(still.rgb)
+    alpha, more = (None, 0) if still.alpha is None else made_finite(still.alpha)
+    if not count + more:
+        return still
+    said = f"{count + more:,} of its samples were no finite numbers: NaN becomes 0, infinity {BRIGHTEST:g}"
+    return replace(still, rgb=rgb, alpha=alpha, notes=(*still.notes, said))
 
 
 def _as_profiled(still: Still) -> Still:
@@ -307,6 +321,8 @@ def _png_metadata(parts: list[png.Chunk]) -> tuple[StillMetadata, list[str]]:
         elif kind == b"pHYs" and len(body) == 9:
             across, down, unit = struct.unpack(">IIB", body)
             dpi = (_inches(across), _inches(down)) if unit == 1 and across and down else None
+        elif kind == b"cICP" and len(body) == 4 and body[2]:
+            notes.append(f"its cICP names matrix {body[2]}, which no PNG has; its samples are taken for R'G'B'")
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
             try:
                 keyword, value = read_text(kind, body, room)
