@@ -261,5 +261,5 @@ def _resample_alpha(alpha: Plane, color: Color, size: tuple[int, int], region: R
     smooth = resample(normalised(alpha, 0.0, top), size, region)
     if alpha.dtype == np.float32:
         return smooth
-    codes: Plane = np.rint(smooth * np.float32(top)).astype(alpha.dtype)
-    return codes
+    codes: F32 = np.rint(smooth * np.float32(top))
+    return codes.astype(np.uint8) if alpha.dtype == np.uint8 else codes.astype(np.uint16)

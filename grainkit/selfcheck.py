@@ -104,7 +104,7 @@ def _picture(color: Color) -> Frame:
             planes.append(np.asarray(1.2 * values - 0.1 - (0.5 if plane else 0.0), np.float32))
         else:
             codes = np.rint(values * ((1 << color.depth) - 1))
-            planes.append(codes.astype(np.uint8 if color.depth == 8 else np.uint16))
+            planes.append(codes.astype(np.uint8) if color.depth == 8 else codes.astype(np.uint16))
     return Frame(tuple(planes), replace(color), index=5)
 
 

@@ -422,7 +422,8 @@ class TextureStage:
             return uv, normals_at(uv.on_squares(squares, BLOCK), face.rotation)
         uv, field = uv_and_normals(view.face, *view.luma.shape)
         normals = field.on_squares(squares, BLOCK)
-        return uv, normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), np.float32(1e-6))
+        length = np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), np.float32(1e-6))
+        return uv, np.asarray(normals / length, np.float32)
 
     def _texture_there(self, skin: Skin, known: _Known, view: _View) -> tuple[F32, tuple[float, ...]]:
         """Mean square per band and square that the picture has by itself; what motion leaves of each band."""
