@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +14,7 @@ from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.fit import fitted
 from grainkit.io.base import SourceInfo
 from grainkit.io.formats import SUFFIXES
+from grainkit.io.names import names_folder
 from grainkit.io.pending import output_errors
 from grainkit.io.pixel_formats import PixelFormat, parse
 from grainkit.params import nearest
@@ -182,7 +182,7 @@ class _Place:
             return _Place()
         path = Path(output)
         with output_errors(path):
-            is_folder = str(output).endswith(("/", os.sep)) or path.is_dir()
+            is_folder = names_folder(str(output)) or path.is_dir()
         return _Place(folder=path) if is_folder else _Place(file=path)
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from grainkit.cores import cores
 from grainkit.errors import InputError, OutputError
+from grainkit.io.names import folds_case, names_folder
 from grainkit.io.pending import output_errors
 from grainkit.mattes import known, matte_files
 from grainkit.system import memory
@@ -58,11 +59,11 @@ def series_output(inputs: Sequence[str], output: str | None) -> str | None:
     """
     if output is None:
         folder = None
-    elif output == "-" or (Path(output).suffix and not output.endswith("/") and not Path(output).is_dir()):
+    elif output == "-" or (Path(output).suffix and not names_folder(output) and not Path(output).is_dir()):
         name = "finished" if output == "-" else Path(output).stem
         raise OutputError(f"{len(inputs)} inputs do not fit into {output}; name a folder, such as -o {name}/")
     else:
-        folder = f"{output.rstrip('/')}/" if output.strip("/") else output
+        folder = output if names_folder(output) else f"{output}/"
     _refuse_twins(inputs, folder)
     return folder
 
@@ -101,16 +102,16 @@ def at_once(inputs: Sequence[str], asked: int | None, backend: str) -> int:
 
 
 def _refuse_twins(inputs: Sequence[str], folder: str | None) -> None:
-    """Outputs are named after inputs, less their ending."""
+    """Outputs are named after inputs, less their ending; on many a disk, case does not tell them apart."""
     from grainkit.io.formats import looks_like_still
 
-    first: dict[tuple[str, bool], int] = {}
+    first: dict[tuple[str, bool], tuple[str, int]] = {}
     for number, one in enumerate(inputs):
         path = Path(one)
         place = path.name if folder is not None else str(path)
         key = str(Path(place).with_suffix("")) if path.suffix else place
-        other = first.setdefault((key, looks_like_still(path)), number)
-        if other != number:
+        written, other = first.setdefault((key.casefold(), looks_like_still(path)), (key, number))
+        if other != number and (key == written or folds_case(Path(place).parent if folder is None else Path(folder))):
             raise OutputError(
                 f"{inputs[other]} and {one} would become the same file; rename one, or finish it on its own"
             )
