@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from grainkit.system import ENDING_SIGNALS
+
 #: Seconds after an interrupt in which another one is taken for impatience, and the cleaning up goes on.
 _GRACE = 5.0
 
@@ -35,9 +37,9 @@ def interrupts() -> Iterator[None]:
             last = now
             raise Interrupted(number)
 
-    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # What the caller wants ignored (nohup) stays ignored.
-    before = {s: signal.signal(s, interrupt) for s in wanted if signal.getsignal(s) not in (signal.SIG_IGN, None)}
+    wanted = [s for s in ENDING_SIGNALS if signal.getsignal(s) not in (signal.SIG_IGN, None)]
+    before = {s: signal.signal(s, interrupt) for s in wanted}
     try:
         yield
     finally:

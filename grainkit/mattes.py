@@ -5,6 +5,7 @@ White is where skin may be textured, black where it may not. A matte has its pic
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -125,10 +126,13 @@ def matte_files(spec: str | Path) -> list[Path]:
     return sequence_files(path) if "%" in path.name else []
 
 
-def known(files: Iterable[Path]) -> set[tuple[int, int]]:
-    """What tells files apart, whatever they are called: device and number of those that exist."""
-    found = (p.stat() for p in files if p.exists())
-    return {(s.st_dev, s.st_ino) for s in found}
+def known(files: Iterable[Path]) -> set[tuple[int, int | str]]:
+    """What tells files apart, whatever they are called: device and number of those that exist.
+
+    Some disks of Windows number nothing: there it is the path, as the system compares it.
+    """
+    found = ((p, p.stat()) for p in files if p.exists())
+    return {(s.st_dev, s.st_ino or os.path.normcase(p.resolve())) for p, s in found}
 
 
 def _of_its_name(path: Path, info: SourceInfo) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from grainkit.errors import OutputError
 from grainkit.io.base import SourceInfo
+from grainkit.io.names import refuse_name
 from grainkit.io.pending import output_errors, sweep
 from grainkit.mattes import known
 from grainkit.plan import Plan
@@ -55,6 +56,7 @@ def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, matte
     output = plan.output
     if output is None:
         return
+    refuse_name(output)
     with output_errors(output):
         there = _present(plan)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):

@@ -705,7 +705,7 @@ def _pending_table(path: Path, carried: CarriedGrain) -> Pending:
     text, pending = carried.text(), Pending(path)
     try:
         with output_errors(path):
-            pending.path.write_text(text)
+            pending.path.write_bytes(text.encode("ascii"))  # with LF on every system
     except BaseException:
         pending.abort()
         raise

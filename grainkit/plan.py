@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +19,7 @@ from grainkit.io.base import SourceInfo
 from grainkit.io.color_tags import LIMITED_ONLY, untold
 from grainkit.io.formats import SUFFIXES
 from grainkit.io.hdr10 import hdr10_lost
+from grainkit.io.names import names_folder
 from grainkit.io.pending import output_errors
 from grainkit.io.pixel_formats import PixelFormat, parse
 from grainkit.recipe import Recipe
@@ -242,7 +242,7 @@ class _Place:
             return _Place()
         path = Path(output)
         with output_errors(path):
-            is_folder = str(output).endswith(("/", os.sep)) or path.is_dir()
+            is_folder = names_folder(str(output)) or path.is_dir()
         return _Place(folder=path) if is_folder else _Place(file=path)
 
     @property

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from grainkit.cores import cores
 from grainkit.errors import InputError, OutputError
 from grainkit.io.formats import looks_like_still
+from grainkit.io.names import folds_case, names_folder
 from grainkit.io.pending import output_errors
 from grainkit.mattes import known, matte_files
 from grainkit.recipe import SIDECAR_SUFFIX
@@ -106,7 +107,7 @@ class _Asked:
         from grainkit.series_or_sequence import SEQUENCE
 
         def is_pattern(name: str) -> bool:
-            return parse_pattern(name) is not None and not name.endswith("/") and not os.path.exists(name)
+            return parse_pattern(name) is not None and not names_folder(name) and not os.path.exists(name)
 
         if self.as_ is not None:
             return self.as_
@@ -211,11 +212,11 @@ def series_output(inputs: Sequence[str], output: str | None, recipe: Recipe | No
     """
     if output is None:
         folder = None
-    elif output == "-" or (Path(output).suffix and not output.endswith("/") and not Path(output).is_dir()):
+    elif output == "-" or (Path(output).suffix and not names_folder(output) and not Path(output).is_dir()):
         name = "finished" if output == "-" else Path(output).stem
         raise OutputError(f"{len(inputs)} inputs do not fit into {output}; name a folder, such as -o {name}/")
     else:
-        folder = f"{output.rstrip('/')}/" if output.strip("/") else output
+        folder = output if names_folder(output) else f"{output}/"
     clip = None if recipe is None else recipe.delivery.clip
     _refuse_twins(inputs, folder, as_frames=clip is not None and clip.container == "sequence")
     return folder
@@ -253,12 +254,16 @@ def at_once(inputs: Sequence[str], asked: int | None, backend: str) -> int:
 
 
 def _refuse_twins(inputs: Sequence[str], folder: str | None, *, as_frames: bool) -> None:
-    """Outputs are named after inputs, less their ending, and frames in a folder of the user's after the frames."""
-    first: dict[tuple[str, ...], int] = {}
+    """Outputs are named after inputs, less their ending, and frames in a folder of the user's after the frames.
+
+    On many a disk, case does not tell two names apart.
+    """
+    first: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {}
     for number, one in enumerate(inputs):
         for key in _names_of(one, folder, as_frames=as_frames):
-            other = first.setdefault(key, number)
-            if other != number:
+            written, other = first.setdefault(tuple(part.casefold() for part in key), (key, number))
+            place = Path(one).parent if folder is None else Path(folder)
+            if other != number and (key == written or folds_case(place)):
                 raise OutputError(
                     f"{inputs[other]} and {one} would become the same file; rename one, or finish it on its own"
                 )

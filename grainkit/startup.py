@@ -7,6 +7,7 @@ program's to say what is loaded and when garbage is looked for.
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from importlib import import_module
@@ -22,6 +23,15 @@ def before_libraries() -> None:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     # What is solved here is small: OpenBLAS' other threads would spin for longer than they work.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _say_whatever_names_hold()
+
+
+def _say_whatever_names_hold() -> None:
+    """Let consoles and pipes that know few characters (code page 1252, ASCII) take all: those that they lack are
+    written as \\uXXXX, where Python would raise an error on stdout."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def load() -> None:

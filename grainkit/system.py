@@ -58,14 +58,14 @@ def user() -> int | None:
 @contextmanager
 def ctrl_c_held_back() -> Iterator[None]:
     """Processes started meanwhile never hear of Ctrl-C; it reaches this one afterwards. Windows cannot."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
         yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def to_disk(path: Path, *, through: bool = True) -> None:
@@ -79,7 +79,7 @@ def to_disk(path: Path, *, through: bool = True) -> None:
     handle = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
     try:
         os.fsync(handle)
-        if through and hasattr(fcntl, "F_FULLFSYNC"):
+        if through and sys.platform != "win32" and hasattr(fcntl, "F_FULLFSYNC"):
             with contextlib.suppress(OSError):  # a network disk has no such thing
                 fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
     finally:

@@ -225,9 +225,8 @@ def test_the_doctor_says_where_compiled_code_is_kept(monkeypatch):
     assert not found.works
     assert "/y cannot be written" in found.detail
     assert "NUMBA_CACHE_DIR" in found.remedy
-    monkeypatch.setattr(
-        compiled, "kept", lambda: compiled.Kept(Path("/tmp/x"), passing=True, why="/y cannot be written")
-    )
+    passing = compiled.Kept(Path("/tmp/x"), passing=True, why="/y cannot be written")
+    monkeypatch.setattr(doctor, "kept", lambda: passing)
     found = {f.what: f for f in doctor.examine()}["compiled code"]
     assert not found.works
     assert found.detail == "kept in /tmp/x, as /y cannot be written"

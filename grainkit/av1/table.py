@@ -7,6 +7,7 @@ luma, overlap, then mult, luma mult and offset of Cb and of Cr), points sY, sCb,
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def read_table(path: Path, *, clip: bool) -> GrainTable:
     """
     try:
         with path.open("rb") as file:
-            text = file.read(_MAX_FILE).decode("ascii", "replace")
+            text = file.read(_MAX_FILE).removeprefix(codecs.BOM_UTF8).decode("ascii", "replace")
     except OSError as error:
         raise InputError(f"cannot read the grain table {path}: {error.strerror or error}") from error
     lines = _Lines(path, text)

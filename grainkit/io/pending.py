@@ -1,8 +1,12 @@
 """Outputs appear whole or not at all: written beside their place, fsynced, renamed.
 
-While a process makes one it holds a lock on it (flock). The lock ends with the process, however that ends, so
+While a process makes one it holds a lock on it (filelock's). The lock ends with the process, however that ends, so
 what nobody holds was left by a run that was killed; `sweep` removes it, or takes back what had begun to move.
-Where locks cannot be had (Windows, some network disks) nothing is taken for stale.
+Where locks cannot be had (some network disks) nothing is taken for stale.
+
+On Windows a file that is open can be neither renamed nor written by another handle while it is locked: there the lock
+is on an empty file beside it (`LOCK`), and what has none is not taken for stale. Elsewhere that file is heeded where
+it is, as on a disk that both share.
 """
 
 from __future__ import annotations
@@ -13,19 +17,25 @@ import os
 import re
 import secrets
 import shutil
-import sys
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from grainkit.errors import OutputError
+from filelock import lock_descriptor
 
-if sys.platform != "win32":
-    import fcntl
+from grainkit import system
+from grainkit.errors import OutputError
+from grainkit.io.names import refuse_name
 
 #: In the name of everything that is not finished yet.
 MARK = ".grainkit-part-"
+
+#: Ends the name of the file that is locked for another one.
+LOCK = ".lock"
+#: Seconds between tries, and tries, where a file may be open for a moment: programs look into what is new.
+_OPEN_FOR, _TRIES = 0.1, 10
 
 #: Folder under construction in which replaced files wait until all new ones are in place.
 _REPLACED = "replaced"
@@ -83,6 +93,7 @@ class Pending:
     def __init__(
         self, destination: Path, *, folder: bool = False, waits_in: Path | None = None, kept: str = ""
     ) -> None:
+        refuse_name(destination)
         self.destination = destination
         # Files for a folder that exists wait inside it: beside it may be another disk, or no permission.
         place = destination if folder and destination.is_dir() else waits_in or destination.parent
@@ -93,19 +104,29 @@ class Pending:
                 self._held: list[int] = []
                 # Made before the file: an interrupt in between finds nothing to remove, one after it finds the file.
                 self._cleanup = weakref.finalize(self, _leave if kept else _discard, self.path, self._held)
-                if folder:
-                    self.path.mkdir(exist_ok=bool(kept))
+                if system.OPEN_FILES_MOVE:
+                    self._make(folder, exist_ok=bool(kept))
+                    held = _held(self.path, self._held, wait=not kept, unlockable=True)
                 else:
-                    self.path.touch(exist_ok=False)
-                if _held(self.path, self._held, wait=not kept, unlockable=True):
+                    # The lock comes first: there what has one and is not held is swept.
+                    held = _held(self.path, self._held, wait=not kept, unlockable=True, made=True)
+                    if held:
+                        self._make(folder, exist_ok=bool(kept))
+                if held:
                     return
                 if kept:
-                    _release(self._held)
+                    _release(self.path, self._held)
                     raise OutputError(
                         f"another run is making {destination} at this moment; wait for it, or choose another place"
                     )
                 # A sweep came between making and holding it.
                 self._cleanup()
+
+    def _make(self, folder: bool, *, exist_ok: bool) -> None:
+        if folder:
+            self.path.mkdir(exist_ok=exist_ok)
+        else:
+            self.path.touch(exist_ok=False)
 
     def commit(self) -> None:
         """Put it in place; a folder that exists already takes the new files beside its own.
@@ -116,18 +137,19 @@ class Pending:
             return
         with output_errors(self.destination):
             if not self.path.is_dir():
-                _fsync(self.path)
-                self.path.replace(self.destination)
+                system.to_disk(self.path)
+                _put(self.path, self.destination)
             else:
-                for file in self.path.iterdir():
-                    _fsync(file)
+                files = list(self.path.iterdir())
+                for left, file in enumerate(files, start=1 - len(files)):
+                    system.to_disk(file, through=left == 0)
                 if self.destination.exists():
                     self._move_files()
                 else:
-                    self.path.replace(self.destination)
-            _fsync_folder(self.destination.parent)
+                    _put(self.path, self.destination)
+            system.folder_to_disk(self.destination.parent)
         self._cleanup.detach()
-        _release(self._held)
+        _release(self.path, self._held)
 
     def _move_files(self) -> None:
         """Every file into the folder that is there; all back again where one cannot be moved."""
@@ -137,20 +159,20 @@ class Pending:
         # Under another name until it is whole: half of it would speak of files that are none of ours.
         listed = self.path / f"{_MOVING}.part"
         listed.write_bytes(b"\0".join(os.fsencode(file.name) for file in files))
-        _fsync(listed)
+        system.to_disk(listed)
         os.replace(listed, moving)
         try:
             for file in files:
                 target = self.destination / file.name
                 if target.exists():
-                    target.replace(replaced / file.name)
-                file.replace(target)
+                    _put(target, replaced / file.name, named=target)
+                _put(file, target)
         except BaseException:
             _move_back(self.path, self.destination)
             raise
         # From here on all are in place, and what happens next takes none of them back.
         moving.unlink()
-        shutil.rmtree(self.path)
+        _remove(self.path)
 
     def abort(self) -> None:
         """Remove what was written (a kept one: leave it), unless it is in place already."""
@@ -176,16 +198,21 @@ def sweep(folder: Path, destination: Path, spared: str = "") -> list[Path]:
         if found["kept"] and (found["stem"] != destination.stem[:_STEM] or found["kept"] == f"{_KEPT}{spared}"):
             continue
         path, held = folder / name, list[int]()
+        if name.endswith(LOCK):
+            path = path.with_name(name.removesuffix(LOCK))
+            if os.path.lexists(path):
+                continue  # goes with what it is for
         try:
             if not path.is_symlink() and _held(path, held, wait=False, unlockable=False):
                 if (path / _MOVING).exists():
                     _move_back(path, folder)
-                _remove(path)
-                removed.append(path)
+                if os.path.lexists(path):
+                    _remove(path)
+                    removed.append(path)
         except OSError:
             continue  # gone meanwhile, or not ours to remove
         finally:
-            _release(held)
+            _release(path, held)
     return removed
 
 
@@ -196,7 +223,7 @@ def unfinished(folder: Path, destination: Path) -> list[Path]:
     except OSError:
         return []
     found = [name for name in names if (m := _OURS.fullmatch(name)) and m["stem"] == destination.stem[:_STEM]]
-    return [folder / name for name in found if name.endswith(destination.suffix)]
+    return [folder / name for name in found if name.endswith(destination.suffix) and not name.endswith(LOCK)]
 
 
 def kept_folder(destination: Path, word: str) -> Path | None:
@@ -206,45 +233,79 @@ def kept_folder(destination: Path, word: str) -> Path | None:
     return path if path.is_dir() else None
 
 
-def _held(path: Path, held: list[int], *, wait: bool, unlockable: bool) -> bool:
-    """Hold the lock on a file or folder; False where another process does, or it is gone.
+def _held(path: Path, held: list[int], *, wait: bool, unlockable: bool, made: bool = False) -> bool:
+    """Hold the lock on a file or folder; False where another process does, or there is nothing to lock.
 
-    held: takes the handle. unlockable: the answer where there are no locks.
+    held: takes the handles. unlockable: the answer where there are no locks. made: the file that is locked in its
+    place is made, where it is missing.
     """
-    if sys.platform == "win32":
-        return unlockable
-    try:
-        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    held.append(handle)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:
-        return unlockable
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
+    beside = path.with_name(path.name + LOCK)
+    places = [*([path] if system.OPEN_FILES_MOVE and os.path.lexists(path) else []), beside]
+    if not made and not os.path.lexists(beside):
+        places.remove(beside)
+    answers = []
+    for place in places:
+        flags = os.O_RDONLY if place.is_dir() else os.O_RDWR | (os.O_CREAT if made else 0)
+        try:
+            held.append(handle := os.open(place, flags))
+        except FileNotFoundError:
+            return False
+        except PermissionError:
+            if system.OPEN_FILES_MOVE or made:
+                raise
+            return False  # being removed at this moment
+        try:
+            if not lock_descriptor(handle, blocking=wait):
+                return False
+            answers.append(os.path.samestat(os.fstat(handle), place.stat()))
+        except FileNotFoundError:
+            return False
+        except OSError:
+            answers.append(unlockable)
+    return bool(answers) and all(answers)
 
 
-def _release(held: list[int]) -> None:
+def _release(path: Path, held: list[int]) -> None:
+    """Let go of it, and of the file that is locked in its place where there is nothing left to lock."""
+    ours = bool(held)
     while held:
         os.close(held.pop())
+    beside = path.with_name(path.name + LOCK)
+    if ours and os.path.lexists(beside) and not os.path.lexists(path):
+        with contextlib.suppress(OSError):  # another process has it open, and will remove it
+            beside.unlink()
+
+
+def _put(path: Path, target: Path, named: Path | None = None) -> None:
+    """Rename over what is there. named: whom it is about where that is refused, `target` for None."""
+    for left in reversed(range(_TRIES)):
+        try:
+            path.replace(target)
+            return
+        except PermissionError as error:
+            if system.OPEN_FILES_MOVE:
+                raise
+            if left == 0:
+                about = named or target
+                if not about.exists():
+                    raise
+                raise OutputError(
+                    f"cannot write {about}: it is open in another program, or read-only; close it there, or choose "
+                    "another name with -o"
+                ) from error
+            time.sleep(_OPEN_FOR)
 
 
 def _discard(path: Path, held: list[int]) -> None:
     _remove(path)
-    _release(held)
+    _release(path, held)
 
 
 def _leave(path: Path, held: list[int]) -> None:
     # One with nothing in it is of no use to another run.
     with contextlib.suppress(OSError):
         path.rmdir()
-    _release(held)
+    _release(path, held)
 
 
 def _move_back(path: Path, destination: Path) -> None:
@@ -254,7 +315,7 @@ def _move_back(path: Path, destination: Path) -> None:
         if not (path / name).exists():
             target.unlink(missing_ok=True)
         if old.exists():
-            old.replace(target)
+            _put(old, target)
     (path / _MOVING).unlink()
 
 
@@ -265,17 +326,3 @@ def _remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _fsync_folder(path: Path) -> None:
-    # Some network file systems, and Windows, cannot fsync a folder; the file itself is safe by then.
-    with contextlib.suppress(OSError):
-        _fsync(path)

@@ -46,12 +46,18 @@ class Pattern:
         return self.folder / f"{self.prefix}{number:0{self.digits}d}{self.suffix}"
 
     def numbers(self) -> list[int]:
-        """Numbers of the files that are there, in order; InputError where the folder cannot be read."""
-        found = []
+        """Numbers of the files that are there, in order; InputError where the folder cannot be read.
+
+        Where case tells no files apart, `F_001.PNG` is the file `f_001.png`.
+        """
+        found = set()
         for name in (p.name for p in _listed(self.folder)):
             middle = name[len(self.prefix) : len(name) - len(self.suffix)]
-            if middle.isascii() and middle.isdecimal() and self.path(int(middle)).name == name:
-                found.append(int(middle))
+            if not (middle.isascii() and middle.isdecimal()):
+                continue
+            path = self.path(int(middle))
+            if path.name == name or (path.name.casefold() == name.casefold() and path.exists()):
+                found.add(int(middle))
         return sorted(found)
 
     @property
@@ -278,7 +284,7 @@ def frames_kept(destination: Path, word: str, first_number: int) -> int:
     folder = None if pattern is None else kept_folder(Path(os.path.abspath(pattern.folder)), word)
     if pattern is None or folder is None or not (folder / _DONE).is_file():
         return 0
-    lines = (folder / _DONE).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    lines = os.fsdecode((folder / _DONE).read_bytes()).split("\n")  # as it is written
     digests = {name: digest for digest, _, name in (line.partition(" ") for line in lines)}
     for count in itertools.count():
         name = pattern.path(first_number + count).name

@@ -35,6 +35,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 
+from grainkit import system
 from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer, assumed_words
 from grainkit.convert import PlanesOfRgb
 from grainkit.delivery import ClipDelivery
@@ -721,12 +722,14 @@ class VideoSink:
         self._pending.commit()
 
     def abort(self) -> None:
-        # Removed first: closing an FFmpeg output finishes the file, and nobody wants that one.
-        self._pending.abort()
+        # Removed first, where that can be: closing an FFmpeg output finishes the file, and nobody wants that one.
+        if system.OPEN_FILES_MOVE:
+            self._pending.abort()
         if self._output is not None:
             with contextlib.suppress(av.error.FFmpegError):
                 self._output.close()
         self._release()
+        self._pending.abort()
 
     def _release(self) -> None:
         self._output = None
