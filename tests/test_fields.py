@@ -17,7 +17,7 @@ from drawn import FFMPEG, moving_fields, sink_of
 from grainkit.cli import main
 from grainkit.color import Color
 from grainkit.delivery import ClipDelivery
-from grainkit.errors import InputError
+from grainkit.errors import EncodingError, InputError
 from grainkit.io.base import SourceInfo
 from grainkit.io.video import VideoSource
 from grainkit.io.y4m import Y4MSink, Y4MSource
@@ -201,3 +201,17 @@ def test_y4m_into_a_clip_and_back_keeps_the_order(tmp_path):
     back = Y4MSource(io.BytesIO(room.getvalue()))
     path = sink_of(tmp_path / "o.mp4", list(back), KEEPERS[0])
     assert seen_by_ffmpeg(path)[0] == {"B"}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_dnxhd_keeps_fields_and_dnxhr_says_that_it_cannot(tmp_path, order):
+    """DNxHD knows the sizes of television only."""
+    small = moving_fields("yuv422p", order, 1)[0]
+    planes = tuple(np.tile(plane, (17, 30))[:1080] for plane in small.planes)
+    frame = replace(small, planes=planes)
+    delivery = ClipDelivery("mov", "dnxhd", "yuv422p", "dnxhd", {"b": "120M"})
+    path = sink_of(tmp_path / "a.mov", [frame], delivery)
+    assert seen_by_ffmpeg(path)[0] == {order[0].upper()}
+    with pytest.raises(EncodingError, match=r"dnxhd into mov failed at the start: .*[Ii]nterlaced"):
+        sink_of(tmp_path / "b.mov", [frame], replace(delivery, profile="dnxhr_hq", options={}))
+    assert not (tmp_path / "b.mov").exists()
