@@ -15,11 +15,12 @@ from PIL import Image, PngImagePlugin
 from grainkit.color import Primaries, Transfer
 from grainkit.delivery import StillDelivery
 from grainkit.errors import InputError
-from grainkit.io import png
+from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
 from grainkit.io.decode_still import ORIENTATIONS, Still, decode_still
 from grainkit.io.metadata import CREDENTIALS_LOST, read_packet, xmp_packet
 from grainkit.io.stills import StillSource
+from grainkit.io.video import xmp_box
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 PICTURE = np.random.default_rng(4).integers(0, 256, (6, 9, 3)).astype(np.uint8)
@@ -315,6 +316,18 @@ def test_what_grainkit_finished_before_is_warned_of(tmp_path: Path) -> None:
     assert StillSource(path).info.notes == (said,)
     path.write_bytes(png_with((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp())))
     assert StillSource(path).info.notes == ()
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+def test_a_clip_that_grainkit_finished_before_is_warned_of(ending: str, tmp_path: Path) -> None:
+    from drawn import clip
+
+    path = clip(tmp_path / f"x.{ending}", codec="libx264", frames=2)
+    assert not [note for note in open_source(path).info.notes if "before" in note]
+    packet = xmp_packet(digital_source_type="", software="grainkit 0.1.0", summary="grain")
+    path.write_bytes(path.read_bytes() + xmp_box(packet))
+    with open_source(path) as source:
+        assert [note for note in source.info.notes if "finished this file before (grainkit 0.1.0)" in note]
 
 
 @pytest.mark.parametrize("bits", [8, 16])
