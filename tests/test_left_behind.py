@@ -358,6 +358,37 @@ def test_colour_that_is_not_carried_is_said() -> None:
     assert reread(png_with((b"sRGB", b"\0"), (b"cHRM", p3))).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "depth"), [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 2), (3, 4)]
+)
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_transparency_of_a_png_of_every_depth(kind: int, depth: int, interlaced: bool) -> None:
+    """Grey, RGB and palettes with tRNS, against what was drawn."""
+    rng = np.random.default_rng([kind, depth])
+    channels = 3 if kind == 2 else 1
+    codes = rng.integers(0, min(1 << depth, 5), (7, 10, channels)).astype(np.uint16)
+    bits = (codes.reshape(7, -1, 1) >> np.arange(depth - 1, -1, -1)) & 1
+    palette = rng.integers(0, 256, (1 << min(depth, 8), 3)).astype(np.uint8)
+    opacity = rng.integers(0, 256, max(1, len(palette) - 1)).astype(np.uint8)
+    raw = b""
+    for y, x, dy, dx in png._ADAM7 if interlaced else ((0, 0, 1, 1),):
+        for row in bits.reshape(7, 10, channels, depth)[y::dy, x::dx]:
+            raw += b"\0" + np.packbits(row.reshape(-1).astype(np.uint8)).tobytes() if row.size else b""
+    key = opacity.tobytes() if kind == 3 else struct.pack(f">{channels}H", *codes[3, 4])
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 10, 7, depth, kind, 0, 0, interlaced)), (b"tRNS", key)]
+    parts[1:1] = [(b"PLTE", palette.tobytes())] if kind == 3 else []
+    parts += [(b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+    still = reread(png.SIGNATURE + b"".join(png.chunk(*part) for part in parts))
+    white = 65535 if depth == 16 else 255
+    assert still.alpha is not None
+    if kind == 3:
+        np.testing.assert_array_equal(still.rgb, palette[codes[..., 0]])
+        np.testing.assert_array_equal(still.alpha, np.append(opacity, [255] * 256)[codes[..., 0]])
+    else:
+        np.testing.assert_array_equal(still.rgb.reshape(codes.shape), codes.astype(int) * white // ((1 << depth) - 1))
+        np.testing.assert_array_equal(still.alpha, np.where((codes == codes[3, 4]).all(axis=2), 0, white))
+
+
 def test_a_transparent_colour_has_the_pictures_depth() -> None:
     """PNG, 11.3.1.1: only the low bits of a tRNS count."""
     still = reread(png_with((b"tRNS", struct.pack(">3H", *(int(v) | 0x100 for v in PICTURE[0, 0])))))
