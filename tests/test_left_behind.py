@@ -15,11 +15,12 @@ from PIL import Image, PngImagePlugin
 from grainkit.color import Primaries, Transfer
 from grainkit.delivery import StillDelivery
 from grainkit.errors import InputError
-from grainkit.io import png
+from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
 from grainkit.io.decode_still import ORIENTATIONS, Still, decode_still
 from grainkit.io.metadata import CREDENTIALS_LOST, read_packet, xmp_packet
 from grainkit.io.stills import StillSource
+from grainkit.io.video import xmp_box
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 PICTURE = np.random.default_rng(4).integers(0, 256, (6, 9, 3)).astype(np.uint8)
@@ -317,6 +318,18 @@ def test_what_grainkit_finished_before_is_warned_of(tmp_path: Path) -> None:
     assert StillSource(path).info.notes == ()
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+def test_a_clip_that_grainkit_finished_before_is_warned_of(ending: str, tmp_path: Path) -> None:
+    from drawn import clip
+
+    path = clip(tmp_path / f"x.{ending}", codec="libx264", frames=2)
+    assert not [note for note in open_source(path).info.notes if "before" in note]
+    packet = xmp_packet(digital_source_type="", software="grainkit 0.1.0", summary="grain")
+    path.write_bytes(path.read_bytes() + xmp_box(packet))
+    with open_source(path) as source:
+        assert [note for note in source.info.notes if "finished this file before (grainkit 0.1.0)" in note]
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_narrow_range_is_spread(bits: int) -> None:
     scale = 1 << (bits - 8)
@@ -343,6 +356,37 @@ def test_colour_that_is_not_carried_is_said() -> None:
     assert reread(png_with((b"cHRM", srgb))).notes == ()
     assert reread(png_with((b"cHRM", p3))).notes == ("its primaries (cHRM) are taken for those of sRGB",)
     assert reread(png_with((b"sRGB", b"\0"), (b"cHRM", p3))).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "depth"), [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 2), (3, 4)]
+)
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_transparency_of_a_png_of_every_depth(kind: int, depth: int, interlaced: bool) -> None:
+    """Grey, RGB and palettes with tRNS, against what was drawn."""
+    rng = np.random.default_rng([kind, depth])
+    channels = 3 if kind == 2 else 1
+    codes = rng.integers(0, min(1 << depth, 5), (7, 10, channels)).astype(np.uint16)
+    bits = (codes.reshape(7, -1, 1) >> np.arange(depth - 1, -1, -1)) & 1
+    palette = rng.integers(0, 256, (1 << min(depth, 8), 3)).astype(np.uint8)
+    opacity = rng.integers(0, 256, max(1, len(palette) - 1)).astype(np.uint8)
+    raw = b""
+    for y, x, dy, dx in png._ADAM7 if interlaced else ((0, 0, 1, 1),):
+        for row in bits.reshape(7, 10, channels, depth)[y::dy, x::dx]:
+            raw += b"\0" + np.packbits(row.reshape(-1).astype(np.uint8)).tobytes() if row.size else b""
+    key = opacity.tobytes() if kind == 3 else struct.pack(f">{channels}H", *codes[3, 4])
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 10, 7, depth, kind, 0, 0, interlaced)), (b"tRNS", key)]
+    parts[1:1] = [(b"PLTE", palette.tobytes())] if kind == 3 else []
+    parts += [(b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+    still = reread(png.SIGNATURE + b"".join(png.chunk(*part) for part in parts))
+    white = 65535 if depth == 16 else 255
+    assert still.alpha is not None
+    if kind == 3:
+        np.testing.assert_array_equal(still.rgb, palette[codes[..., 0]])
+        np.testing.assert_array_equal(still.alpha, np.append(opacity, [255] * 256)[codes[..., 0]])
+    else:
+        np.testing.assert_array_equal(still.rgb.reshape(codes.shape), codes.astype(int) * white // ((1 << depth) - 1))
+        np.testing.assert_array_equal(still.alpha, np.where((codes == codes[3, 4]).all(axis=2), 0, white))
 
 
 def test_a_transparent_colour_has_the_pictures_depth() -> None:

@@ -15,7 +15,7 @@ from grainkit.arguments import GivenRate, as_place, as_rate
 from grainkit.errors import InputError
 from grainkit.io.base import MAX_MOVING, MAX_STILL, Source, no_such_frames
 from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, promises_still
-from grainkit.io.formats import looks_like_still, still_format
+from grainkit.io.formats import still_format
 from grainkit.unforeseen import doing
 
 __all__ = ["open_source"]
@@ -63,7 +63,7 @@ def _opened(
 
         return SequenceSource(path, start=start, stop=stop, rate=rate or Fraction(24), max_pixels=still_pixels)
     head = _head(path)
-    promised = looks_like_still(path) or promises_still(path)
+    promised = promises_still(path)
     other = foreign(head, path)
     if still_format(head) or other or (promised and not begins_like_a_clip(head)):
         from grainkit.io.stills import StillSource

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+#: Rows worked on at a time, so that memory does not grow with the picture.
+_ROWS = 64
+
 
 def straight(rgb: Any, alpha: Any) -> Any:
     """Colours (h, w, n) that alpha (h, w) was multiplied into, divided by it; all uint8, uint16 or float32.
@@ -13,14 +16,17 @@ def straight(rgb: Any, alpha: Any) -> Any:
     Codes are rounded to the nearest, and those above alpha, which no colour gives, end at white. Where alpha is 0
     the stored colour stays: nothing shows it, and nothing else is known of it.
     """
-    opacity = alpha[..., None]
-    seen = opacity != 0
     if rgb.dtype == np.float32:
-        return np.divide(rgb, opacity, out=rgb.copy(), where=seen)
+        return np.divide(rgb, alpha[..., None], out=rgb.copy(), where=alpha[..., None] != 0)
     white = np.iinfo(rgb.dtype).max
-    wide = opacity.astype(np.uint32)
-    found = (rgb * np.uint32(white) + wide // 2) // np.maximum(wide, 1)
-    return np.where(seen, np.minimum(found, white), rgb).astype(rgb.dtype)
+    found = rgb.copy()
+    for top in range(0, len(rgb), _ROWS):
+        opacity = alpha[top : top + _ROWS, :, None]
+        # Doubles hold every quotient's distance from a half.
+        quotient = rgb[top : top + _ROWS].astype(np.float64) * white / np.maximum(opacity, 1)
+        codes = np.minimum(np.floor(quotient + 0.5), white)
+        np.copyto(found[top : top + _ROWS], codes, casting="unsafe", where=opacity > 0)
+    return found
 
 
 def multiplied(rgb: Any, alpha: Any) -> Any:

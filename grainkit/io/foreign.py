@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from grainkit.io.formats import CONTAINERS
+
 #: How many bytes of a file `foreign` wants to see; fewer tell less.
 FOREIGN_HEAD = 2048
 
@@ -80,8 +82,8 @@ _RAW_ENDINGS = frozenset({
     ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 })  # fmt: skip
 _ENDINGS = {ending: Foreign("TGA", _SAVE) for ending in (".tga", ".icb", ".vda", ".vst", ".targa")}
-#: Endings that promise a still of a kind that is not read; what bears one gets no message about clips.
-_STILL_ENDINGS = _RAW_ENDINGS | _ENDINGS.keys() | {
+#: Endings that promise a still; what bears one gets no message about clips.
+_STILL_ENDINGS = _RAW_ENDINGS | _ENDINGS.keys() | CONTAINERS.keys() | {
     ".apng", ".avif", ".bmp", ".dds", ".gif", ".hdr", ".heic", ".heif", ".hif", ".ico", ".jp2", ".j2k", ".jxl", ".jxr",
     ".mpo", ".pcx", ".pbm", ".pgm", ".ppm", ".pnm", ".psb", ".psd", ".qoi", ".svg", ".xcf",
 }  # fmt: skip
@@ -96,7 +98,7 @@ _TS_PACKET = 188
 
 
 def promises_still(path: Path) -> bool:
-    """Does the ending promise a still that grainkit does not read?"""
+    """Does the ending promise a still, whether grainkit reads it or not?"""
     return path.suffix.lower() in _STILL_ENDINGS
 
 
@@ -129,7 +131,7 @@ def foreign(head: bytes, path: Path) -> Foreign | None:
         return Foreign("model weights (safetensors)", "give a picture that the model made")
     if head and not head.strip(b"\0"):
         return Foreign("nothing but zeros, as broken copies and downloads do", "copy or export it again")
-    return _text(head) or _ENDINGS.get(path.suffix.lower())
+    return _text(head, path) or _ENDINGS.get(path.suffix.lower())
 
 
 def raw(head: bytes, path: Path) -> Foreign | None:
@@ -148,7 +150,7 @@ def _of_brands(head: bytes) -> Foreign | None:
     return _BRANDS[exact[0] if exact else brands[0]]
 
 
-def _text(head: bytes) -> Foreign | None:
+def _text(head: bytes, path: Path) -> Foreign | None:
     """What a text is; None for bytes that are none. A character that the end of `head` cuts through does no harm."""
     mark = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(head[:2])
     try:
@@ -175,4 +177,6 @@ def _text(head: bytes) -> Foreign | None:
             "a list of other files (HLS, concat)",
             "no lists of other files are read: give a clip that holds its pictures",
         )
-    return Foreign("plain text, no picture that grainkit knows", "give a picture or a clip")
+    if promises_still(path):
+        return Foreign("plain text, no picture that grainkit knows", "give a picture")
+    return Foreign("plain text, not a clip that can be read", "give a picture or a clip")
