@@ -74,7 +74,11 @@ def test_lossless_containers_keep_every_bit(
     )
     expected = np.repeat(rgb[..., None], 3, axis=2) if container == "webp" and colours == 1 else rgb
     assert still.rgb.dtype == rgb.dtype
-    np.testing.assert_array_equal(still.rgb, expected)
+    if container == "exr" and with_alpha:
+        # Its colours are multiplied by alpha, which costs the last bit.
+        np.testing.assert_allclose(still.rgb, expected, rtol=2.5e-7)
+    else:
+        np.testing.assert_array_equal(still.rgb, expected)
     assert (still.alpha is None) == (alpha is None)
     if alpha is not None:
         np.testing.assert_array_equal(still.alpha, alpha)
@@ -295,7 +299,9 @@ def test_half_and_grey_exr() -> None:
         room = io.BytesIO()
         OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, channels).write(room)
         still = reread(room.getvalue(), "exr")
-        np.testing.assert_array_equal(np.atleast_3d(still.rgb)[..., 0], half.astype(np.float32))
+        # Beside alpha colours are multiplied by it, where it covers anything.
+        wanted = np.where(half > 0, 1, half) if "A" in channels else half
+        np.testing.assert_array_equal(np.atleast_3d(still.rgb)[..., 0], wanted.astype(np.float32))
         assert still.color.transfer is Transfer.LINEAR
         assert "scene-linear" in still.notes[0]
     assert still.notes[1] == "its channels Z are left out"

@@ -22,6 +22,7 @@ from grainkit.errors import InputError
 from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
 from grainkit.io import icc, png
+from grainkit.io.associated_alpha import straight
 from grainkit.io.base import MAX_STILL, StillMetadata, check_pixels
 from grainkit.io.formats import CONTAINERS, HEAD, foreign_still, still_format
 from grainkit.io.metadata import XMP_KEYWORD, read_text
@@ -483,6 +484,9 @@ def _decode_exr(data: bytes, limit: int) -> Still:
     if unused:
         notes.append(f"its channels {', '.join(unused)} are left out")
     rgb = np.dstack([planes[name] for name in names]) if len(names) == 3 else planes["Y"]
+    if "A" in planes:
+        with np.errstate(over="ignore", invalid="ignore"):  # floats may hold anything
+            rgb = straight(rgb, planes["A"])
     words = {key: value for key, value in header.items() if isinstance(value, str) and key not in _EXR_LAYOUT}
     xmp = words.pop(_EXR_XMP, "").encode() or None
     density = float(header.get("xDensity", 0.0))

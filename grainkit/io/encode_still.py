@@ -20,6 +20,7 @@ from grainkit.errors import EncodingError, GrainkitError, OutputError
 from grainkit.frame import Frame
 from grainkit.io import exif as exif_block
 from grainkit.io import icc, jpeg, png
+from grainkit.io.associated_alpha import associated
 from grainkit.io.base import StillMetadata
 from grainkit.io.metadata import XMP_KEYWORD, international_text, text_chunks
 from grainkit.io.texts import in_exif, out_of_exif
@@ -291,6 +292,9 @@ def _encode_exr(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetada
         header["xDensity"] = float(told.dpi[0])
     if color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
         header["chromaticities"] = icc.CHROMATICITIES[color.primaries].flat()
+    if alpha is not None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            rgb = associated(rgb, alpha)
     channels = (
         {"Y": rgb} if rgb.ndim == 2 else {name: np.ascontiguousarray(rgb[..., i]) for i, name in enumerate("RGB")}
     )
