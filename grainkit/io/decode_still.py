@@ -308,14 +308,19 @@ def _with_pillow(image: ImageFile.ImageFile, container: str, limit: int) -> Stil
     samples = np.asarray(image)
     info = image.info
     exif = exif_block.bare(info["exif"]) if info.get("exif") else None
-    icc, dpi = info.get("icc_profile") or None, info.get("dpi")
+    profile, dpi = info.get("icc_profile") or None, info.get("dpi")
     if dpi is not None:
         dpi = (float(dpi[0]), float(dpi[1])) if min(dpi) > 1 else None
     alpha = np.ascontiguousarray(samples[..., 3]) if samples.ndim == 3 and samples.shape[2] == 4 else None
     rgb = np.ascontiguousarray(samples[..., :3]) if samples.ndim == 3 else samples
-    declared = icc is not None or exif_block.says_srgb(exif or b"")
-    metadata = StillMetadata(icc, exif, info.get("xmp") or None, (), dpi)
-    return _upright(Still(rgb, alpha, _color(8, declared), container, metadata), exif_block.orientation(exif or b""))
+    notes: tuple[str, ...] = ()
+    if profile is None and rgb.ndim == 3 and exif_block.says_adobe_rgb(exif or b""):
+        profile = icc.profile_of_power(icc.ADOBE_RGB, icc.ADOBE_POWER)
+        notes = ("its EXIF says Adobe RGB, which goes on as an ICC profile",)
+    declared = profile is not None or exif_block.says_srgb(exif or b"")
+    metadata = StillMetadata(profile, exif, info.get("xmp") or None, (), dpi)
+    still = Still(rgb, alpha, _color(8, declared), container, metadata, notes)
+    return _upright(still, exif_block.orientation(exif or b""))
 
 
 # ----------------------------------------------------------------------------------------- TIFF
