@@ -31,9 +31,11 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
     kept = (box[0] / scale, box[1] / scale) if covers else shown
     notes = []
     if scale > 1 and not (delivery.upscale or on_paper):
-        scale = Fraction(1)
         named = f"{box[0] or 'any'}x{box[1] or 'any'}"
         notes.append(f"smaller than {named}, and not enlarged" + (": cropped to its shape" if covers else ""))
+        if delivery.dpi:
+            notes.append(_on_paper(kept, scale, delivery.dpi))
+        scale = Fraction(1)
     if scale == 1 and info.sample_aspect == 1:
         geometry, aspect, more = _cut(size, kept, step, info.sample_aspect)
         return geometry, aspect, notes + more
@@ -47,6 +49,16 @@ def fitted(info: SourceInfo, delivery: Delivery, step: tuple[int, int]) -> tuple
     left, right = (float(x / info.sample_aspect) for x in region[0])
     top, bottom = (float(y) for y in region[1])
     return Geometry(size, (out[0], out[1]), left, top, right, bottom), Fraction(1), notes
+
+
+def _on_paper(kept: tuple[Fraction, Fraction], scale: Fraction, dpi: float) -> str:
+    """How wide a picture prints that is not enlarged, and what would fill the paper."""
+    wide, high = (round(float(side * scale)) for side in kept)
+    now, then = (float(px) / dpi * 25.4 for px in (kept[0], kept[0] * scale))
+    return (
+        f"prints {now:.0f} mm wide at {dpi:g} dpi; for {then:.0f} mm: a picture of {wide}x{high} px, "
+        f"or --set delivery.upscale=true, which prints this one's own pixels at {dpi / float(scale):.0f} dpi"
+    )
 
 
 def canvas_for(info: SourceInfo, delivery: Delivery, geometry: Geometry, step: tuple[int, int]) -> Canvas | None:

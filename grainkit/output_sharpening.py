@@ -62,7 +62,7 @@ def _blurred(luma: F32, radius: float, frame: Frame) -> F32:
 def _beside_skin(frame: Frame, luma: F32, detail: F32) -> F32:
     """(h, w) 0..1: how much of `detail` each px takes."""
     share = np.ones(luma.shape, np.float32)
-    if len(frame.planes) < 3 or min(luma.shape) < 32:
+    if min(luma.shape) < 32:
         return share
     small = rgb_of(frame, size=reduced_size(frame, LOOK_SIZE))
     for face in FaceTracker(FaceNetworks()).track(small, small.shape[1] / frame.width):

@@ -77,18 +77,19 @@ def compare(backend: Backend, reference: Backend, cases: Iterable[Case] = CASES)
 
 
 def compare_resizing(backend: Backend, reference: Backend) -> Iterator[Outcome]:
-    """A drawn picture of every sample type made smaller and larger on both backends."""
+    """A drawn picture of every sample type made smaller and larger on both backends, and smaller with alpha."""
     for depth in RESIZED:
         case = Case(Color(depth=depth), Color(depth=32))
-        frame = _picture(case.source)
-        for scale in (0.67, 1.31):
+        opaque = _picture(case.source)
+        for scale, what in ((0.67, ""), (1.31, ""), (0.67, " with alpha")):
+            frame = replace(opaque, alpha=opaque.planes[0][::-1, ::-1].copy()) if what else opaque
             size = int(SIZE[0] * scale), int(SIZE[1] * scale)
             shape = Geometry(SIZE, size, -1.5, 0.0, float(SIZE[0]), float(SIZE[1]))
             ours, theirs = (b.conform(frame, shape, case.target).planes for b in (backend, reference))
             apart = [np.abs(a[:].astype(np.float64) - b.astype(np.float64)) for a, b in zip(ours, theirs, strict=True)]
             yield Outcome(
                 case, sum(d.size for d in apart), sum(int(np.count_nonzero(d)) for d in apart),
-                max(float(d.max()) for d in apart) * 255.0, f"resized to {size[0]}x{size[1]}",
+                max(float(d.max()) for d in apart) * 255.0, f"resized to {size[0]}x{size[1]}{what}",
             )  # fmt: skip
 
 

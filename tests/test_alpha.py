@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import OpenEXR
 import pytest
 
 import grainkit as gk
@@ -121,6 +122,26 @@ def test_an_opaque_disc_has_no_fringe_of_what_is_hidden_around_it(tmp_path):
         made = read_still(tmp_path / f"{width}.png")
         seen = made.rgb[made.alpha > 0].astype(int)
         assert np.abs(seen - (250, 128, 20)).max() <= 1
+
+
+def test_an_exrs_colours_are_premultiplied_and_nothing_else_is(tmp_path):
+    """OpenEXR's are multiplied by alpha (Technical Introduction, "Alpha"); light without cover stays what it is."""
+    colour, alpha = np.full((4, 6), 0.8, np.float32), np.tile(np.linspace(0, 1, 6, dtype=np.float32), (4, 1))
+    stored = np.where(alpha > 0, colour * alpha, 0.25).astype(np.float32)
+    header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
+    OpenEXR.File(header, {**dict.fromkeys("RGB", stored), "A": alpha}).write(str(tmp_path / "a.exr"))
+    seen = read_still(tmp_path / "a.exr")
+    np.testing.assert_allclose(seen.rgb[:, 1:], 0.8, rtol=1e-6)
+    np.testing.assert_array_equal(seen.rgb[:, 0], 0.25)
+    gk.finish(
+        tmp_path / "a.exr", tmp_path / "b.exr", preset="social", settings=[*OFF, "delivery.fit=keep"], adapt=False
+    )
+    made = OpenEXR.File(str(tmp_path / "b.exr"), separate_channels=True).channels()
+    np.testing.assert_allclose(made["R"].pixels, stored, rtol=3e-7)
+    gk.finish(
+        tmp_path / "a.exr", tmp_path / "b.png", preset="social", settings=[*OFF, "delivery.fit=keep"], adapt=False
+    )
+    np.testing.assert_array_equal(read_still(tmp_path / "b.png").rgb[:, 2:], 204)
 
 
 def test_an_opaque_alpha_changes_no_bit():

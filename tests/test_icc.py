@@ -158,6 +158,24 @@ def test_a_profile_goes_on_to_every_container_that_has_a_place_for_it(name, tmp_
         assert b"cICP" not in chunks(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["o.jpg", "o.png", "o.tif"])
+def test_adobe_rgb_of_a_camera_goes_on_as_a_profile(name, tmp_path):
+    exif = Image.Exif()
+    exif[271] = "maker"
+    exif.get_ifd(0x8769)[0xA001] = 0xFFFF
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    Image.new("RGB", (16, 16), (200, 30, 30)).save(tmp_path / "a.jpg", exif=exif.tobytes())
+    report = gk.finish(tmp_path / "a.jpg", tmp_path / name, preset="social", settings=OFF, adapt=False)
+    made = read_still(tmp_path / name).metadata.icc
+    codes = np.array([[[120, 150, 110], [128, 128, 128], [160, 130, 140]]], np.uint8)
+    adobe = icc.Chromaticities((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), (0.3127, 0.3290))
+    srgb = xyz_matrix(icc.CHROMATICITIES[Primaries.BT709])
+    light = (codes / 255) ** 2.19921875 @ (np.linalg.inv(srgb) @ xyz_matrix(adobe)).T
+    wanted = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(managed(codes, made) - wanted).max() <= 1.2
+    assert "says Adobe RGB" in " ".join(report.notes)
+
+
 def test_what_has_no_place_for_a_profile_says_so(tmp_path):
     still(tmp_path / "a.png")
     Image.open(tmp_path / "a.png").save(tmp_path / "b.png", icc_profile=srgb_profile())

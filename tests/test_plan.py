@@ -318,3 +318,25 @@ def test_pixel_formats_in_words():
     assert make_plan(clip(), load_recipe("video"), "-").pixel_format == "yuv420p"
     rgb = clip(color=SRGB_STILL, pixel_format="rgb24")
     assert make_plan(rgb, load_recipe("video"), "-").pixel_format == "yuv444p"
+
+
+@pytest.mark.parametrize(
+    ("size", "settings", "said"),
+    [
+        ((1024, 1536), [], "prints 87 mm wide at 300 dpi; for 198 mm: a picture of 2339x3508 px, or --set "
+         "delivery.upscale=true, which prints this one's own pixels at 131 dpi"),
+        ((1536, 1024), [], "prints 130 mm wide at 300 dpi; for 297 mm: a picture of 3508x2339 px"),
+        ((1024, 1536), ["delivery.fit=cover"], "for 210 mm: a picture of 2480x3508 px"),
+        ((1024, 1536), ["delivery.dpi=150"], "prints 173 mm wide at 150 dpi"),
+    ],
+)  # fmt: skip
+def test_a_small_picture_for_paper_says_how_wide_it_prints(size, settings, said):
+    notes = make_plan(still(*size), override(load_recipe("print/a4"), settings), "x.tif").notes
+    assert said in " ".join(notes)
+
+
+def test_where_a_picture_fills_its_paper_or_has_none_nothing_is_said_of_mm():
+    enlarged = override(load_recipe("print/a4"), ["delivery.upscale=true"])
+    filled, screen = (still(2480, 3508), load_recipe("print/a4")), (still(640, 480), load_recipe("social/x"))
+    for info, recipe in (filled, screen, (still(1024, 1536), enlarged)):
+        assert "mm wide" not in " ".join(make_plan(info, recipe, "x.tif").notes)

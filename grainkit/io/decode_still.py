@@ -393,6 +393,9 @@ def _with_pillow(
     alpha = np.ascontiguousarray(samples[..., 3]) if samples.ndim == 3 and samples.shape[2] == 4 else None
     rgb = np.ascontiguousarray(samples[..., :3]) if samples.ndim == 3 else samples
     exif = said.exif or b""
+    if said.icc is None and rgb.ndim == 3 and exif_block.says_adobe_rgb(exif):
+        said = replace(said, icc=icc.profile_of_power(icc.ADOBE_RGB, icc.ADOBE_POWER))
+        notes = (*notes, "its EXIF says Adobe RGB, which goes on as an ICC profile")
     color = _color(8, said.icc is not None or exif_block.says_srgb(exif))
     return _finished(Still(rgb, alpha, color, container, said, notes), exif_block.orientation(exif), credentials)
 

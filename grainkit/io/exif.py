@@ -10,6 +10,7 @@ ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _EXIF_IFD, _COLOR_SPACE, _PIXEL_X, _PIXEL_Y = 0x8769, 0xA001, 0xA002, 0xA003
 _USER_COMMENT, _UNDEFINED = 0x9286, 7
+_INTEROPERABILITY_IFD, _INTEROPERABILITY_INDEX = 0xA005, 1
 _GPS_IFD = 0x8825
 #: Main-directory tags of a TIFF that speak of the picture, not of the file's own layout:
 #: ImageDescription, Make, Model, DateTime, Artist, Copyright.
@@ -72,6 +73,14 @@ def dpi(exif: bytes) -> tuple[float, float] | None:
 def says_srgb(exif: bytes) -> bool:
     """True where the ColorSpace tag is 1, sRGB."""
     return _number(exif, _exif_directory(exif), _COLOR_SPACE) == 1
+
+
+def says_adobe_rgb(exif: bytes) -> bool:
+    """True where the interoperability index is R03, by which cameras say Adobe RGB (DCF 2.0) with no profile."""
+    at = _number(exif, _exif_directory(exif), _INTEROPERABILITY_IFD)
+    inside = _directory(exif, at) if at > 0 else None
+    found = None if inside is None else inside.fields.get(_INTEROPERABILITY_INDEX)
+    return found is not None and exif[found.at : found.at + found.size].startswith(b"R03")
 
 
 def texts(exif: bytes) -> dict[int, bytes]:

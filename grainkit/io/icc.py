@@ -61,6 +61,8 @@ CHROMATICITIES: Mapping[Primaries, Chromaticities] = MappingProxyType(
         Primaries.EBU3213: Chromaticities((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), _D65),
     }
 )
+#: Adobe RGB (1998), version 2005-05: its primaries, and its power.
+ADOBE_RGB, ADOBE_POWER = Chromaticities((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65), 563 / 256
 #: The profile connection space's white, as ICC.1 rounds it.
 _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])

@@ -285,7 +285,7 @@ class TextureStage:
 
     def term(self, frame: Frame) -> TextureTerm | None:
         """The term of the next frame."""
-        if len(frame.planes) < 3 or min(frame.width, frame.height) < 32:
+        if min(frame.width, frame.height) < 32:
             return None
         share = 1.0
         if self._moving:
