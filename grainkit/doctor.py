@@ -6,12 +6,14 @@ import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
+from datetime import date
 from itertools import chain
 from typing import Any
 
 from grainkit import sidecar
 from grainkit.backends import open_backend
 from grainkit.errors import BackendUnavailable
+from grainkit.preset_age import outdated
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,11 @@ class Finding:
         return asdict(self)
 
 
-def examine() -> list[Finding]:
-    """Look at versions, backends, encoders and room for temporary files."""
+def examine(today: date | None = None) -> list[Finding]:
+    """Look at versions, backends, encoders, room for temporary files and the age of what presets state.
+
+    today: the day that is counted from, this one where None.
+    """
     from grainkit.io.video import library_versions, probe_encoders
 
     findings = [Finding("versions", True, ", ".join(f"{k} {v}" for k, v in sidecar.versions().items()))]
@@ -48,7 +53,18 @@ def examine() -> list[Finding]:
     remedy = "" if writable else "outputs are written beside their inputs; choose a folder you may write to with -o"
     findings.append(Finding("this folder", writable, f"{free:.1f} GiB free", remedy))
     findings.append(Finding("temporary folder", True, tempfile.gettempdir()))
+    findings.append(_facts(date.today() if today is None else today))
     return findings
+
+
+def _facts(today: date) -> Finding:
+    """Platforms change what they take: facts that nobody looked at for a year are named."""
+    old = outdated(today)
+    if not old:
+        return Finding("presets", True, "their facts were checked within a year")
+    named = ", ".join(f"{name} ({day})" for name, day in old.items())
+    remedy = "install a newer grainkit; `grainkit presets NAME` names the sources to compare with"
+    return Finding("presets", False, f"facts checked more than a year ago: {named}", remedy)
 
 
 def selfcheck() -> list[Finding]:
