@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib.metadata import PackageNotFoundError, requires
 from itertools import chain
 from typing import Any
@@ -15,6 +16,7 @@ from grainkit import sidecar
 from grainkit.backends import open_backend
 from grainkit.compiled import kept
 from grainkit.errors import BackendUnavailable, GrainkitError, OutputError
+from grainkit.preset_age import outdated
 from grainkit.unforeseen import doing, what_failed
 
 
@@ -35,8 +37,11 @@ class Finding:
         return asdict(self)
 
 
-def examine() -> list[Finding]:
-    """Look at versions, backends, encoders and room for temporary files."""
+def examine(today: date | None = None) -> list[Finding]:
+    """Look at versions, backends, encoders, room for temporary files and the age of what presets state.
+
+    today: the day that is counted from, this one where None.
+    """
     findings = [Finding("versions", True, ", ".join(f"{k} {v}" for k, v in sidecar.versions().items()))]
     for name in ("cpu", "cuda"):
         try:
@@ -54,6 +59,7 @@ def examine() -> list[Finding]:
     findings.append(Finding("this folder", writable, f"{free:.1f} GiB free", remedy))
     findings.append(temporary)
     findings.append(_compiled_code())
+    findings.append(_facts(date.today() if today is None else today))
     return findings
 
 
@@ -115,6 +121,16 @@ def _compiled_code() -> Finding:
         detail = f"kept in {place.folder}{why}"
         remedy = "set NUMBA_CACHE_DIR to a folder that lasts" if place.passing else ""
     return Finding("compiled code", not remedy, detail, remedy)
+
+
+def _facts(today: date) -> Finding:
+    """Platforms change what they take: facts that nobody looked at for a year are named."""
+    old = outdated(today)
+    if not old:
+        return Finding("presets", True, "their facts were checked within a year")
+    named = ", ".join(f"{name} ({day})" for name, day in old.items())
+    remedy = "install a newer grainkit; `grainkit presets NAME` names the sources to compare with"
+    return Finding("presets", False, f"facts checked more than a year ago: {named}", remedy)
 
 
 def selfcheck() -> list[Finding]:

@@ -2,14 +2,18 @@
 
 import json
 import sys
+from dataclasses import replace
+from datetime import date
 
 import av
 import pytest
 
-from grainkit import cli, clip_check, doctor
+from grainkit import cli, clip_check, doctor, preset_age
 from grainkit.backends import open_backend
 from grainkit.errors import BackendUnavailable, OutputError
 from grainkit.io.video import ENCODERS, VideoSink, VideoSource
+from grainkit.recipe import load_recipe, preset_names
+from grainkit.source_profile import source_names
 
 
 def test_every_finding_is_said_and_every_complaint_has_a_remedy():
@@ -132,3 +136,27 @@ def test_a_folder_without_leave_to_write_has_a_remedy(monkeypatch):
     found = {f.what: f for f in doctor.examine()}["this folder"]
     assert not found.works
     assert "-o" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("checked", "today", "old"),
+    [
+        ("2026-11-01", date(2027, 11, 1), False),
+        ("2026-11-01", date(2027, 11, 2), True),
+        ("2024-02-29", date(2025, 2, 28), False),
+        ("2024-02-29", date(2025, 3, 1), True),
+        ("", date(2999, 1, 1), False),
+    ],
+)
+def test_presets_whose_facts_are_older_than_a_year_are_named(monkeypatch, checked, today, old):
+    made = replace(load_recipe("social/x"), checked_on=checked)
+    monkeypatch.setattr(preset_age, "preset_names", lambda: ["social/x"])
+    monkeypatch.setattr(preset_age, "load_recipe", lambda name: made)
+    monkeypatch.setattr(preset_age, "shipped", lambda folder: {})
+    found = {f.what: f for f in doctor.examine(today)}["presets"]
+    assert found.works == (not old)
+    assert (f"social/x ({checked})" in found.detail) == old
+
+
+def test_every_preset_and_source_says_when_it_was_checked():
+    assert set(preset_age.outdated(date(2999, 1, 1))) == {*preset_names(), *(f"source {n}" for n in source_names())}
