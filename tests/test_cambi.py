@@ -88,3 +88,11 @@ def test_a_region_is_judged_alone():
     assert cambi(luma(codes), left) > 15
     assert cambi(luma(codes), right) < 0.05
     assert cambi(luma(codes), np.zeros(SIZE, bool)) == 0.0
+
+
+def test_a_region_that_a_coarser_scale_misses_is_still_a_number():
+    """Every second row and column is left at each scale; a few pixels may fall between them."""
+    luma = np.tile(np.repeat(np.linspace(0.3, 0.4, 8, dtype=np.float32), 16), (128, 1))
+    region = np.zeros(luma.shape, bool)
+    region[33:36:2, 33:36:2] = True
+    assert 0.0 <= cambi(luma, region) < 24.0

@@ -62,7 +62,7 @@ ASKED = Settings(2.0, 1.2, 0.90, 0.9804)
         ({"strength": 1.885}, "grain 1.9 instead of 2 codes"),
         ({"size": 1.44}, "grain of 1.4 instead of 1.2 px"),
         ({"carrier": "locked"}, "grain moving with the picture (locked) instead of new in every frame"),
-        ({"knee": 0.86}, "highlights rolled off from 86% instead of 90% of white"),
+        ({"knee": 0.86}, "highlights rolled off from 86 instead of 90 % of white"),
         ({"ceiling": 0.9686}, "white at 247 instead of 250 of 255"),
         ({"patches": 2}, "highlights pulled down in 2 passes"),
         ({"patches": 1}, "highlights pulled down in 1 pass"),

@@ -167,7 +167,9 @@ def _contrast(image: Any, flat: Any, window: Any, visible: Any) -> Any:
 
 
 def _pooled(contrast: F32) -> float:
-    """Mean of the largest TOP of the values."""
+    """Mean of the largest TOP of the values; 0 where there are none, as where a coarse scale has none of a region."""
     values = contrast.ravel()
+    if not values.size:
+        return 0.0
     count = min(max(int(TOP * values.size), 1), values.size)
     return float(np.partition(values, values.size - count)[values.size - count :].mean(dtype=np.float64))

@@ -53,7 +53,7 @@ def changes(asked: Settings, found: Settings) -> list[str]:
     if found.carrier != asked.carrier:
         told.append(f"grain {_CARRIERS[found.carrier]} instead of {_CARRIERS[asked.carrier]}")
     if found.knee != asked.knee:
-        told.append(f"highlights rolled off from {found.knee:.0%} instead of {asked.knee:.0%} of white")
+        told.append(f"highlights rolled off from {100 * found.knee:.0f} instead of {100 * asked.knee:.0f} % of white")
     if found.ceiling != asked.ceiling:
         told.append(f"white at {255 * found.ceiling:.0f} instead of {255 * asked.ceiling:.0f} of 255")
     if found.patches != asked.patches:
