@@ -351,7 +351,8 @@ def _apart(wanted: Array, got: Array, near: float) -> str:
     same = (wanted == got) | ((wanted != wanted) & (got != got))
     if same.all():
         return ""
-    off = np.where(same, 0.0, np.abs(wanted.astype(np.float64) - got.astype(np.float64)))
+    with np.errstate(invalid="ignore"):
+        off = np.where(same, 0.0, np.abs(wanted.astype(np.float64) - got.astype(np.float64)))
     if near and off.mean() <= near and off.max() <= 12 * near:
         return ""
     return f"{off.mean():.2f} codes off on average, {off.max():.2f} at most"

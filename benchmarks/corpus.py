@@ -48,6 +48,8 @@ LIMIT = 60.0
 FIRST_LIMIT = 400.0
 #: Bytes that a case may add to the memory that its process has held at most.
 GROWTH = 1 << 30
+#: Bytes that a process may hold at all.
+MEMORY = 8 << 30
 COLUMNS = ("right", "refused", "wrong", "silent", "crash", "noise")
 #: Where findings that have no column of their own are counted.
 _COUNTED_AS = {"hang": "crash", "memory": "crash"}
@@ -76,6 +78,8 @@ def chosen(patterns: Sequence[str]) -> list[Sketch]:
 
 def _work(tells: Connection, takes: Connection) -> None:
     """Judge cases as they come, until None does."""
+    # What would fill the machine's memory shall fail here first.
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     while (case := takes.recv()) is not None:
         held = _held()
         try:
