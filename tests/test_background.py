@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from drawn import clip, still
 from PIL import Image
 
@@ -69,16 +71,20 @@ def test_a_grey_picture_stays_grey_on_its_background(tmp_path):
 
 def test_what_is_adapted_to_a_platform_is_what_is_seen(tmp_path):
     """With alpha kept, too: a platform flattens it, and hidden colours must not be measured."""
-    rng = np.random.default_rng(1)
-    samples = rng.integers(0, 256, (96, 128, 4), np.uint8)
-    samples[..., 3] = 0
-    Image.fromarray(samples, "RGBA").save(tmp_path / "noise.png")
+    hidden = np.random.default_rng(1).integers(0, 256, (96, 128, 4), np.uint8)
+    hidden[..., 3] = 0
+    plain = np.full_like(hidden, 255)
+    plain[..., 3] = 0
     settings = ["skin_texture.strength=0", "delivery.fit=keep", "delivery.still.container=png"]
-    gk.finish(tmp_path / "noise.png", tmp_path / "o.png", preset="social/x", settings=settings, adapt=True)
-    told = (tmp_path / "o.png.grainkit.txt").read_text()
-    assert "adapted" in told or "adapt:" in told
-    with Image.open(tmp_path / "o.png") as image:
-        assert image.mode == "RGBA"
+    found = []
+    for name, samples in (("hidden", hidden), ("plain", plain)):
+        Image.fromarray(samples, "RGBA").save(tmp_path / f"{name}.png")
+        out = tmp_path / f"{name}.o.png"
+        report = gk.finish(tmp_path / f"{name}.png", out, preset="social/x", settings=settings, adapt=True)
+        found.append(yaml.safe_load(Path(report.sidecar).read_text())["measured"]["adapt"])
+        with Image.open(out) as image:
+            assert image.mode == "RGBA"
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("depth", [8, 10])
