@@ -14,10 +14,12 @@ from skimage.data import coffee
 
 import grainkit as gk
 from grainkit.analysis.faces import StillFaces
+from grainkit.analysis.lattice import Lattice
 from grainkit.color import Color
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError
 from grainkit.frame import Frame
+from grainkit.texture.own_skin import OwnSkin
 from grainkit.texture.stage import TextureStage
 from samples.draw import clip, codes, limited_420, portrait
 
@@ -200,6 +202,32 @@ def test_a_matte_over_two_faces_gives_each_px_one_skin():
         away = np.abs(both[part] - out[part].astype(int))
         assert (out[part] != pair[part]).any()
         assert away.max() <= 1  # blurs under the matte reach a little across
+
+
+def test_people_who_share_a_picture_have_skins_of_their_own(monkeypatch):
+    one = codes(portrait(300, 400), 8)
+    pair = np.hstack([one, one]).astype(np.uint8)
+    settings = (*ONLY, "skin_texture.pigment=0", "skin_texture.light=0/0")
+    matte = np.ones((400, 600), np.float32)
+
+    def likeness() -> float:
+        out = gk.finish_array(pair, preset="social", settings=settings, seed=1, matte=matte)
+        added = out[..., 1].astype(int) - pair[..., 1]
+        return float(np.corrcoef(added[:, :300].ravel(), added[:, 300:].ravel())[0, 1])
+
+    assert abs(likeness()) < 0.15
+    monkeypatch.setattr(OwnSkin, "of", classmethod(lambda cls, seed, index: cls(seed, False)))
+    assert likeness() > 0.4  # what one skin for all would give: the measure sees it
+
+
+def test_the_first_of_a_picture_has_the_skin_of_the_seed_and_no_two_have_one():
+    people = [OwnSkin.of(7, index) for index in range(20)]
+    assert (people[0].seed, people[0].mirrored) == (7, False)
+    assert len(set(people)) == 20
+    assert people == [OwnSkin.of(7, index) for index in range(20)]
+    places = Lattice(np.arange(12, dtype=np.float32).reshape(2, 3, 2), 0.0, 0.0, 1.0)
+    assert people[0].places(places) is places
+    np.testing.assert_array_equal(people[1].places(places).values, places.values * (-1, 1))
 
 
 def test_a_clip_follows_its_mattes(frames, skin):

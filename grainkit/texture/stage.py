@@ -32,6 +32,7 @@ from grainkit.compiled import njit
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.frame import Frame
 from grainkit.texture.atlas import Atlas, load_atlas, texel_for
+from grainkit.texture.own_skin import OwnSkin
 from grainkit.texture.blocks import BLOCK, masked_blur, padded
 from grainkit.texture.energy import (
     EnergyMap,
@@ -265,7 +266,7 @@ class TextureStage:
         self._seed = seed
         self._moving = moving
         self._networks = FaceNetworks()
-        self._atlases: dict[float, Future[Atlas]] = {}
+        self._atlases: dict[tuple[int, float], Future[Atlas]] = {}
         self._aside = ThreadPoolExecutor(1, "grainkit-atlas")
         self._shots = ShotDetector()
         self._start_shot()
@@ -273,6 +274,7 @@ class TextureStage:
     def _start_shot(self) -> None:
         self._tracker = FaceTracker(self._networks)
         self._known: dict[int, _Known] = {}
+        self._met: dict[int, int] = {}
         self._frames = 0
         self._person: F32 | None = None
         self._stood: dict[int, Face] = {}
@@ -356,8 +358,9 @@ class TextureStage:
             known.anchor = known.anchor.follow(frame, face)
             known.speed += SPEED_SHARE * (known.anchor.speed - known.speed)
         view = _View.of(frame, face, region, VIDEO_MATTE if self._moving else STILL_MATTE)
+        own = OwnSkin.of(self._seed, self._met.setdefault(face.track, len(self._met)))
         if known is None:
-            self._begin_atlas(view)
+            self._begin_atlas(view, own)
         colour, likely, found = known.colour if known else None, known.likely if known else None, None
         measures = self._moving and (known is None or known.frames % ENERGY_EVERY == 0)
         if frame.matte is None or measures:
@@ -381,11 +384,11 @@ class TextureStage:
         matte = view.part(matte)
         uv, normals = self._places(face, view, anchor)
         skin = Skin(view.luma, view.rgb, matte, normals, uv, frame.color.luma_weights())
-        atlas = known.atlas if known else self._begin_atlas(view).result()
+        atlas = known.atlas if known else self._begin_atlas(view, own).result()
         bias = VIDEO_BIAS if self._moving else STILL_BIAS
         # A little beyond the matte, for slopes at its edge.
         wanted = cv2.dilate((matte > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        material = sample(atlas, uv, wanted, bias, self._parameters.detail_scale)
+        material = sample(atlas, own.places(uv), wanted, bias, self._parameters.detail_scale)
         # What a user's matte holds besides skin says nothing of what the skin lacks.
         sure = skin if found is None else replace(skin, matte=_shared(matte, view.part(found)))
         if known is None:
@@ -396,12 +399,13 @@ class TextureStage:
         known.frames += 1
         return view.laid(skin_layer(skin, material, energy, known.statistics, self._parameters, share))
 
-    def _begin_atlas(self, view: _View) -> Future[Atlas]:
+    def _begin_atlas(self, view: _View, own: OwnSkin) -> Future[Atlas]:
         """The atlas for a face of this scale, loaded beside what goes before."""
         texel = texel_for(view.face.px_per_mm)
-        if texel not in self._atlases:
-            self._atlases[texel] = self._aside.submit(load_atlas, self._seed, self._parameters.age, texel)
-        return self._atlases[texel]
+        asked = (own.seed, texel)
+        if asked not in self._atlases:
+            self._atlases[asked] = self._aside.submit(load_atlas, own.seed, self._parameters.age, texel)
+        return self._atlases[asked]
 
     def _likely(self, view: _View, face: Face, colour: SkinColour, known: _Known | None) -> _Likely:
         """What may be skin: looked at now and then, and moved along in between."""
