@@ -32,7 +32,6 @@ from grainkit.compiled import njit
 from grainkit.effects.skin_texture import SkinTexture
 from grainkit.frame import Frame
 from grainkit.texture.atlas import Atlas, load_atlas, texel_for
-from grainkit.texture.own_skin import OwnSkin
 from grainkit.texture.blocks import BLOCK, masked_blur, padded
 from grainkit.texture.energy import (
     EnergyMap,
@@ -46,6 +45,7 @@ from grainkit.texture.energy import (
 )
 from grainkit.texture.given import given_matte
 from grainkit.texture.layer import KEEP_MM, MARGIN, Layer, Skin, SkinStatistics, measure, motion_blur, skin_layer
+from grainkit.texture.own_skin import OwnSkin
 from grainkit.texture.sample import Material, sample
 from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
 
