@@ -73,8 +73,8 @@ class Finisher:
         self.recipe = recipe
         self.light: Light | None = None
         self._plan, self._gain, self._ready = plan, gain, ready
-        self._owned = isinstance(backend, str)
-        self.backend = open_backend(backend) if isinstance(backend, str) else backend
+        self._owned = not isinstance(backend, Backend)
+        self.backend = backend if isinstance(backend, Backend) else open_backend(backend)
 
     def stream(self, source: Source) -> Iterator[Frame]:
         """The source's frames, finished, in order, one at a time."""

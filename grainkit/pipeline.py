@@ -569,7 +569,7 @@ def remembers(recipe: Recipe) -> bool:
 @contextmanager
 def _opened(backend: str | Backend, device_memory: int | None) -> Iterator[Backend]:
     """A backend by name, closed afterwards, or the one that is open already."""
-    if not isinstance(backend, str):
+    if isinstance(backend, Backend):
         yield backend
         return
     opened = open_backend(backend, device_memory=device_memory)

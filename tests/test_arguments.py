@@ -141,6 +141,19 @@ def test_an_output_and_a_matte_are_paths_too(tmp_path):
         gk.finish(path, matte=np.zeros((4, 4)))
 
 
+@pytest.mark.parametrize("given", [None, 5, "gpu", object()])
+def test_what_is_no_backend_is_said(given, tmp_path):
+    path = still(tmp_path / "a.png")
+    for job in (
+        lambda: gk.finish(path, tmp_path / "b.png", backend=given),
+        lambda: gk.finish_array(np.zeros((8, 8, 3), np.uint8), backend=given),
+        lambda: gk.Finisher(gk.load_recipe("video"), given),
+    ):
+        with pytest.raises(gk.BackendUnavailable, match="auto, cpu, cuda"):
+            job()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
 def test_a_recipe_goes_where_a_preset_does(tmp_path):
     recipe = override(gk.load_recipe("video"), ["cinema_grain.strength=1"])
     assert dry_run(still(tmp_path / "a.png"), preset=recipe)["effects"]["cinema_grain"]["strength"] == 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from grainkit.color import Color
 from grainkit.convert import RgbSamples, rgb_from_planes
@@ -41,6 +41,7 @@ def with_rgb(frame: Frame, origin: Frame, working: Color, rgb: RgbSamples | None
     return replace(frame, rgb=samples)
 
 
+@runtime_checkable
 class Backend(Protocol):
     """Runs the fused pass. Given a frame, tables and the frame's number, the result is fixed.
 
