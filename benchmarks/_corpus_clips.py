@@ -102,7 +102,11 @@ def encode(
             picture.time_base = time_base or Fraction(1, rate)
             picture.color_primaries, picture.color_trc, picture.colorspace, picture.color_range = tags
             output.mux(stream.encode(picture))
-        output.mux(stream.encode(None))
+        for packet in stream.encode(None):
+            if len(pictures) <= 2:
+                # libx265 reads the decoding times of such a clip from unset memory.
+                packet.dts = packet.pts
+            output.mux(packet)
         if finish is not None:
             finish()
     return path

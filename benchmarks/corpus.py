@@ -156,15 +156,23 @@ def run(
     watched = Watched(limit)
     try:
         for sketch in drawn:
-            case = sketch.case(room, seed)
-            outcome, findings = watched.judged(case)
-            if not (keep and findings):
-                emptied(case.folder)
+            outcome, findings = _one(sketch, room, seed, watched, keep)
             if findings:
                 outcome = _COUNTED_AS.get(findings[0].what, findings[0].what)
             yield sketch, outcome, findings
     finally:
         watched.close()
+
+
+def _one(sketch: Sketch, room: Path, seed: int, watched: Watched, keep: bool) -> Judged:
+    try:
+        case = sketch.case(room, seed)
+    except Exception as error:  # an encoder that this machine's libraries lack, say: not to be passed over, nor the end
+        return "right", [Finding("wrong", f"cannot be drawn: {type(error).__name__}: {error}")]
+    outcome, findings = watched.judged(case)
+    if not (keep and findings):
+        emptied(case.folder)
+    return outcome, findings
 
 
 def _drawn(options: argparse.Namespace) -> int:

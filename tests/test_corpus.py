@@ -168,6 +168,18 @@ def test_the_command_counts_by_kind_and_names_what_it_found(tmp_path, monkeypatc
     assert corpus.main(["--only", "png/grey8"]) == 0
 
 
+def test_a_file_that_cannot_be_drawn_is_a_finding_and_not_the_end(monkeypatch, capsys):
+    def undrawn(folder, rng):
+        raise RuntimeError("no such encoder")
+
+    monkeypatch.setattr(corpus, "sketches", lambda: iter((Sketch("png", "undrawn", undrawn), SKETCHES["png/grey8"])))
+    monkeypatch.setattr(corpus, "Watched", _Here)
+    assert corpus.main([]) == 1
+    said = capsys.readouterr().out
+    assert "png/undrawn: wrong: cannot be drawn: RuntimeError: no such encoder" in said
+    assert "| png | 2 | 1 | 0 | 1 | 0 | 0 | 0 |" in said
+
+
 class _Here:
     """Judges in this process."""
 
