@@ -125,7 +125,7 @@ def _odd(how: str, rng: np.random.Generator) -> tuple[bytes, Any]:
     if how == "comment":
         made = with_markers(data, marker(0xFE, b"a portrait, 42 steps"))
         return made, Right(
-            right.pictures, near=NEAR, carries=(Carried("texts", {"comment": "a portrait, 42 steps"}, "comment"),)
+            right.pictures, near=NEAR, carries=(Carried("texts", {"Comment": "a portrait, 42 steps"}, "comment"),)
         )
     if how == "c2pa":
         box = struct.pack(">I4s", 40, b"jumb") + struct.pack(">I4s", 32, b"jumd") + b"c2pa" + bytes(20)

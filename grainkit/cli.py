@@ -528,7 +528,7 @@ class _Kept(io.TextIOBase):
 
 
 def _finish_one(input: str, output: str | None, options: argparse.Namespace, label: str) -> dict[str, Any]:
-    from grainkit.backends import driver
+    from grainkit import system
     from grainkit.pipeline import dry_run, finish
 
     told = {
@@ -565,7 +565,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         )  # fmt: skip
     if not options.quiet:
         # Who has no such card need not hear what it lacks; `doctor` says it.
-        if report.chosen_because and (not label or label.startswith("[1/")) and driver.has_nvidia_driver():
+        if report.chosen_because and (not label or label.startswith("[1/")) and system.has_nvidia_driver():
             print(f"grainkit: note: finished on the CPU: {report.chosen_because}", file=sys.stderr)
         for note in report.notes:
             print(f"grainkit: {label}note: {_one_line(note)}", file=sys.stderr)

@@ -129,7 +129,7 @@ class Delivery:
     )
     background: str = param(
         "white",
-        "sRGB colour that transparency is composited over where the file can hold none, and of the bars of fit = pad.",
+        "Colour, in sRGB, of the bars of fit = pad, and what transparency is composited over where a file holds none.",
         choices=tuple(COLOUR_NAMES), pattern="#[0-9a-fA-F]{6}", form="a colour as #rrggbb",
     )  # fmt: skip
     upscale: bool = param(False, "May the picture grow? Enlarging an error makes a big error.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -94,3 +95,17 @@ def folder_to_disk(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+#: What NVIDIA's driver leaves behind: Linux's kernel module and device, WSL's library, and Windows' library.
+DRIVER_SIGNS = (
+    "/proc/driver/nvidia/version",
+    "/dev/nvidiactl",
+    "/usr/lib/wsl/lib/libcuda.so.1",
+    os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "nvcuda.dll"),
+)
+
+
+def has_nvidia_driver() -> bool:
+    """Whether there is NVIDIA's driver, by its own files or its `nvidia-smi`; nothing of it is loaded."""
+    return any(os.path.exists(sign) for sign in DRIVER_SIGNS) or shutil.which("nvidia-smi") is not None

@@ -346,7 +346,7 @@ def test_narrow_range_is_spread(bits: int) -> None:
 
 def test_colour_that_is_not_carried_is_said() -> None:
     assert reread(png_with((b"cICP", bytes((250, 251, 0, 1))))).notes == (
-        "its colour (cICP 250, 251) is not known here, and left out",
+        "its cICP names no colours that grainkit knows (250, 251): left out",
     )
     assert reread(png_with((b"mDCV", bytes(24)), (b"cLLI", bytes(8)))).notes == (
         "what it says of its mastering display and light levels (mDCV, cLLI) is left out",
@@ -354,7 +354,7 @@ def test_colour_that_is_not_carried_is_said() -> None:
     srgb = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
     p3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
     assert reread(png_with((b"cHRM", srgb))).notes == ()
-    assert reread(png_with((b"cHRM", p3))).notes == ("its primaries (cHRM) are taken for those of sRGB",)
+    assert reread(png_with((b"cHRM", p3))).notes == ("the colours that its cHRM says go on as an ICC profile",)
     assert reread(png_with((b"sRGB", b"\0"), (b"cHRM", p3))).notes == ()
 
 

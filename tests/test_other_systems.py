@@ -57,7 +57,12 @@ def _found(tree: ast.AST, guarded: bool) -> Iterator[tuple[ast.expr | ast.stmt, 
                 if node.module == "multiprocessing":
                     taken = {a.name for a in node.names} - {"get_context", "parent_process"}
                     yield from ((node, f"multiprocessing.{name} without a context") for name in sorted(taken))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(PLACES):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.value.startswith(PLACES)
+            and not guarded
+        ):
             yield node, f"{node.value!r}"
         if isinstance(node, ast.Call):
             yield from ((node, said) for said in _called(node))

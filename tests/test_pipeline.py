@@ -15,10 +15,9 @@ from drawn import clip, frames_of, leftovers, numbered, still, y4m_of
 from PIL import Image
 
 import grainkit
-from grainkit import sidecar
+from grainkit import sidecar, system
 from grainkit.backends import open_backend
 from grainkit.errors import EncodingError, GrainkitError, InputError, OutputError, RecipeError, UserError
-from grainkit.io import pending
 from grainkit.pipeline import dry_run, finish
 from grainkit.recipe import load_recipe
 
@@ -518,7 +517,7 @@ def test_no_file_that_is_made_tells_where_the_job_was_done(tmp_path, drawn_clip,
 
 def test_an_interrupt_as_the_sidecar_is_put_in_place_leaves_both_or_neither(tmp_path, monkeypatch):
     source = still(tmp_path / "in.png")
-    synced = pending._fsync_folder
+    synced = system.folder_to_disk
     for moment in (1, 2):  # of the picture, and of the sidecar: each just after its rename
         calls = []
 
@@ -528,7 +527,7 @@ def test_an_interrupt_as_the_sidecar_is_put_in_place_leaves_both_or_neither(tmp_
             if len(calls) == moment:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(pending, "_fsync_folder", interrupted)
+        monkeypatch.setattr(system, "folder_to_disk", interrupted)
         out = tmp_path / f"{moment}.png"
         with pytest.raises(KeyboardInterrupt):
             finish(source, out, preset="video", settings=OFF)

@@ -175,7 +175,7 @@ def test_one_of_a_series_that_fails_so_is_one_alone(monkeypatch, capsys, error):
     assert status == 1
     assert len(err) == 2
     assert "b.png" in err[0]
-    assert err[1] == "grainkit: 1 of 3 inputs failed, 2 done"
+    assert err[1] == "grainkit: 1 of 3 inputs failed, 2 done; failed: b.png"
     assert sorted(p.name for p in Path("out").glob("*.jpg")) == ["a.social.jpg", "c.social.jpg"]
 
 
@@ -212,7 +212,7 @@ def test_nor_does_it_end_a_process_of_its_own(folder, debug):
     assert done.returncode == 1
     assert lines[-2].startswith("grainkit: while reading b.png, ")
     assert "ZeroDivisionError: by zero" in lines[-2]
-    assert lines[-1] == "grainkit: 1 of 3 inputs failed, 2 done"
+    assert lines[-1] == "grainkit: 1 of 3 inputs failed, 2 done; failed: b.png"
     assert ("Traceback" in done.stderr) is debug
     assert debug or len(lines) == 2
     assert sorted(p.name for p in Path("out").glob("*.jpg")) == ["a.social.jpg", "c.social.jpg"]

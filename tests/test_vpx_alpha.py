@@ -76,7 +76,7 @@ def test_it_goes_on_into_prores(clip, tmp_path):
 def test_an_opaque_delivery_says_so_and_claims_none(clip, tmp_path):
     out = tmp_path / "o.mkv"
     assert main(["finish", str(clip), "-o", str(out), "--preset", "video/h264", "--no-adapt"]) == 0
-    assert "transparency left out: yuv420p has none" in (tmp_path / "o.mkv.grainkit.txt").read_text()
+    assert "transparency composited over white" in (tmp_path / "o.mkv.grainkit.txt").read_text()
     with av.open(str(out)) as container:
         assert "alpha_mode" not in {key.lower() for key in container.streams.video[0].metadata}
 

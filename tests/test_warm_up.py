@@ -28,18 +28,18 @@ def have():
 told = []
 warmth = warm_up(lambda done, total, what: told.append(what))
 before, room = have(), Path(sys.argv[2])
-for number, (name, preset, settings, frames) in enumerate(json.loads(sys.argv[3])):
-    gk.finish(Path(sys.argv[1]) / name, f"{room}/{number}/", preset=preset, settings=settings, frames=frames)
+for number, (name, preset, settings, frames, as_) in enumerate(json.loads(sys.argv[3])):
+    gk.finish(Path(sys.argv[1]) / name, f"{room}/{number}/", preset=preset, settings=settings, frames=frames, as_=as_)
 print(json.dumps({"jobs": warmth.jobs, "told": told, "had": len(before), "gaps": sorted(have() - before)}))
 """
 WORK = [
-    ("portrait.png", "social", [], (0, None)),
-    ("portrait.png", "print/photo", [], (0, None)),
-    ("portrait16.tif", "video", ["cinema_grain.film=super8"], (0, None)),
-    ("frames", "social/reel", [], (0, None)),
-    ("clip.mp4", "social/youtube", [], (0, 6)),
-    ("clip.mp4", "video/master", ["cinema_grain.carrier=locked"], (0, 6)),
-    ("clip.mp4", "video/av1", [], (0, 4)),
+    ("portrait.png", "social", [], (0, None), None),
+    ("portrait.png", "print/photo", [], (0, None), None),
+    ("portrait16.tif", "video", ["cinema_grain.film=super8"], (0, None), None),
+    ("frames", "social/reel", [], (0, None), "sequence"),
+    ("clip.mp4", "social/youtube", [], (0, 6), None),
+    ("clip.mp4", "video/master", ["cinema_grain.carrier=locked"], (0, 6), None),
+    ("clip.mp4", "video/av1", [], (0, 4), None),
 ]
 
 

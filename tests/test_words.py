@@ -8,8 +8,7 @@ import pytest
 from drawn import still
 
 import grainkit as gk
-from grainkit import cli
-from grainkit.backends import driver
+from grainkit import cli, system
 from grainkit.codec.rounds import Miss
 from grainkit.codec.settings import Settings
 from grainkit.codec.words import changes, encode, encodes, missed_words
@@ -140,7 +139,7 @@ def test_rare_colours_keep_their_names():
 @pytest.mark.parametrize("has_driver", [True, False])
 def test_why_no_card_was_used_is_told_only_beside_a_driver(tmp_path, monkeypatch, capsys, has_driver):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    monkeypatch.setattr(driver, "has_nvidia_driver", lambda: has_driver)
+    monkeypatch.setattr(system, "has_nvidia_driver", lambda: has_driver)
     still(tmp_path / "a.png")
     assert cli.main(["finish", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--no-adapt"]) == 0
     assert ("needs CuPy" in capsys.readouterr().err) == has_driver
@@ -151,11 +150,11 @@ def test_why_no_card_was_used_is_told_only_beside_a_driver(tmp_path, monkeypatch
 
 def test_a_driver_is_known_by_what_it_leaves_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(driver, "SIGNS", (str(tmp_path / "nvidiactl"),))
-    assert not driver.has_nvidia_driver()
+    monkeypatch.setattr(system, "DRIVER_SIGNS", (str(tmp_path / "nvidiactl"),))
+    assert not system.has_nvidia_driver()
     (tmp_path / "nvidiactl").touch()
-    assert driver.has_nvidia_driver()
-    monkeypatch.setattr(driver, "SIGNS", ())
+    assert system.has_nvidia_driver()
+    monkeypatch.setattr(system, "DRIVER_SIGNS", ())
     (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
-    assert driver.has_nvidia_driver()
+    assert system.has_nvidia_driver()

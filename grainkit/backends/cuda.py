@@ -57,7 +57,6 @@ _REMEDY = "or use --backend cpu"
 
 def _load() -> Any:
     """CuPy, with a card that works. Raises BackendUnavailable with what is missing and how to get it."""
-    find_for_cupy()
     try:
         import cupy
     except ImportError as error:
@@ -65,6 +64,7 @@ def _load() -> Any:
             "the CUDA backend needs CuPy, which is not installed: pip install 'grainkit[cuda13]' "
             f"('grainkit[cuda12]' for drivers older than 580), {_REMEDY}"
         ) from error
+    find_for_cupy()  # which CuPy asks for as it compiles; where there is no CuPy, no folder of it is made
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:

@@ -26,7 +26,6 @@ from grainkit.io.base import MAX_STILL, StillMetadata, check_size
 from grainkit.io.finite import BRIGHTEST, made_finite
 from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, raw
 from grainkit.io.formats import CONTAINERS, HEAD, riff_chunks, still_format
-from grainkit.io.jpeg_comments import with_comments
 from grainkit.io.metadata import CREDENTIALS_LOST, XMP_KEYWORD, finished_before, read_packet, read_text
 from grainkit.io.orientation import Orientation
 from grainkit.io.quiet import without_lines
@@ -125,8 +124,6 @@ def decode_still(data: bytes, path: Path, max_pixels: int = MAX_STILL) -> Still:
         still = replace(
             still, notes=(f"named {path.suffix or 'without an ending'} but holds a {container.upper()}", *still.notes)
         )
-    if container == "jpeg":
-        still = replace(still, metadata=with_comments(still.metadata, data))
     return _plausible_dpi(_as_profiled(_finite(still)))
 
 
