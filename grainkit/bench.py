@@ -210,7 +210,7 @@ def as_mapping(about: dict[str, Any], rows: Iterable[Row]) -> dict[str, Any]:
 def load(path: str | Path) -> tuple[dict[str, Any], list[Row]]:
     """A result that `as_mapping` made and somebody kept. Raises InputError where it is none."""
     try:
-        kept = json.loads(Path(path).read_text(encoding="utf-8"))
+        kept = json.loads(Path(path).read_bytes())  # UTF-8, or UTF-16 as PowerShell writes it
         rows = [Row(**{**row, "size": (int(row["size"][0]), int(row["size"][1]))}) for row in kept["rows"]]
         if not all(isinstance(value, int | float) for row in rows for value in (row.depth, row.ms)):
             raise TypeError

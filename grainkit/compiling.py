@@ -16,7 +16,8 @@ from numba.core import event
 
 from grainkit import compiled
 
-#: What a first still and a first clip take together, as `grainkit warm-up` says: README, "Compiled once".
+#: CPU time that the first still and the first clip take more than the next: the samples with `--preset social` and an
+#: empty NUMBA_CACHE_DIR, under `time`.
 FIRST = "about 40 s"
 #: Seconds of compiling that nobody is told of, where most of it was compiled before.
 _UNSAID = 1.0

@@ -8,6 +8,7 @@ a stranger. Numbers, truth values and null are those of YAML 1.2
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -242,7 +243,8 @@ def _file_text(path: Path, asker: str) -> str:
     if len(data) > _MAX_FILE:
         raise RecipeError(f"{path} is larger than {_MAX_FILE} bytes; a recipe is a few kilobytes of text")
     try:
-        return data.decode("utf-8-sig")
+        # PowerShell writes UTF-16, with its mark, where a preset is led into a file.
+        return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise RecipeError(f"{path}, line {line}: not UTF-8 text; save it as UTF-8") from error

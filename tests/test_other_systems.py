@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import signal
@@ -12,12 +13,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from drawn import leftovers, still
 
-from grainkit import cli, series, system
+from grainkit import bench, cli, series, system
 from grainkit.av1.table import read_table
 from grainkit.errors import OutputError
 from grainkit.interrupts import interrupts
@@ -26,6 +27,7 @@ from grainkit.io.names import folds_case, refuse_name
 from grainkit.io.pending import Pending, sweep
 from grainkit.recipe import load_recipe
 from grainkit.side_by_side import side_by_side
+from grainkit.sidecar import sidecar_path
 from tests.like_windows import MODULES, OS, SIGNAL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -292,10 +294,10 @@ jobs = [
     [source / "portrait.png", "-o", room / "a.jpg"],
     [source / "clip.mp4", "-o", room / "a.mp4", "--frames", "0:4"],
     [source / "frames", "-o", room / "f_%02d.png", "--preset", "video/sequence", "--resume"],
-    [source / "portrait.png", source / "portrait16.tif", "-o", f"{room}/series/", "--preset", "print/photo"],
+    [source / "portrait.png", source / "portrait16.tif", "-o", f"{room}/series/"],
 ]
 for _ in range(2):
-    for job in jobs[:3]: assert cli.main(["finish", *map(str, job), *plain]) == 0
+    for job in jobs: assert cli.main(["finish", *map(str, job), *plain]) == 0
 assert cli.main(["finish", str(source / "clip.mp4"), "-o", str(room / "nul.mp4")]) == 2
 assert not [n for n in names() if MARK in n], names()
 with open(room / "a.mp4", "rb"): assert cli.main(["finish", *map(str, jobs[1]), *plain]) == 2
@@ -304,6 +306,10 @@ assert not [n for n in names() if MARK in n], names()
     like_windows(code, tmp_path, str(samples))
     assert (tmp_path / "a.jpg").stat().st_size > 1000
     assert len(list(tmp_path.glob("f_*.png"))) == 6
+    assert sorted(p.name for p in (tmp_path / "series").glob("*.jpg")) == [
+        "portrait.social.jpg",
+        "portrait16.social.jpg",
+    ]
 
 
 # Processes that are asked by a word
@@ -463,6 +469,29 @@ def test_recipes_sidecars_and_grain_tables_with_crlf_and_a_mark_are_read(tmp_pat
     (tmp_path / "a.tbl").write_bytes(begin + table.encode())
     (entry,) = read_table(tmp_path / "a.tbl", clip=True).entries
     assert entry[2].luma_points == ((0, 20), (255, 20))
+
+
+def test_what_powershell_leads_into_a_file_is_read(tmp_path, capsys):
+    assert cli.main(["presets", "print/a4"]) == 0
+    text = capsys.readouterr().out.replace("\n", "\r\n")
+    (tmp_path / "mine.yaml").write_bytes(text.encode("utf-16"))
+    assert load_recipe(str(tmp_path / "mine.yaml")).still == load_recipe("print/a4").still
+    row = bench.Row("cover", (640, 480), 8, 1.0, 1.0, 1.0, 1.0)
+    kept = json.dumps(bench.as_mapping({"backend": "cpu"}, [row]))
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "kept.json").write_bytes(kept.encode(encoding))
+        assert bench.load(tmp_path / "kept.json") == ({"backend": "cpu"}, [row])
+
+
+def test_a_drive_letter_is_no_scheme_and_its_percent_no_pattern(monkeypatch):
+    monkeypatch.setattr(system, "NAMES_LIKE_WINDOWS", True)
+    for place in (r"C:\100%\f_%05d.png", r"C:f_%05d.png", r"\\nas\share\f_%05d.png", r"\\?\C:\long\f_%05d.png"):
+        refuse_name(PureWindowsPath(place))
+    monkeypatch.setattr(sequence, "Path", PureWindowsPath)
+    pattern = sequence.parse_pattern(r"C:\100%\f_%05d.png")
+    assert pattern.path(7) == PureWindowsPath(r"C:\100%\f_00007.png")
+    assert str(sidecar_path(PureWindowsPath(r"C:\100%\f_%05d.png"))) == r"C:\100%\f.png.grainkit.txt"
+    assert sequence.parse_pattern(r"C:\100%d\a.png") is None
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
