@@ -23,6 +23,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 WORK = CHECKOUT / "out" / "wheel"
+#: The Python of .venv, on which the tests run anyway.
+OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 #: Warnings are errors, and neither the folder nor PYTHONPATH says what is imported.
 ALONE = ["-I", "-W", "error"]
@@ -67,11 +69,10 @@ def main() -> int:
     options = parser.parse_args()
 
     found = pythons()
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
     say("found " + (", ".join(f"Python {name} ({path})" for name, path in found.items()) or "no Python"))
-    wanted = options.version or [name for name in found if name != own]
+    wanted = options.version or [name for name in found if name != OWN]
     if not wanted:
-        say(f"skipped: there is no supported Python here but that of .venv, {own}")
+        say(f"skipped: there is no supported Python here but that of .venv, {OWN}")
         return 0
     whole = True
     wheel, inputs = built(), drawn()
