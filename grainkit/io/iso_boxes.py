@@ -12,7 +12,6 @@ from typing import BinaryIO, NamedTuple
 #: The box that holds Content Credentials (C2PA 2.1, "Embedding manifests into BMFF-based assets"), and their signature
 #: in a `uuid` box.
 C2PA_BOX = bytes.fromhex("D8FEC3D61B0E483C92975828877EC481")
-CREDENTIALS_LOST = "its Content Credentials (C2PA) are lost: the pixels they sign are changed"
 
 #: Boxes in one place after which a file is taken for none: a damaged one may hold millions of 8 bytes.
 _MOST = 100_000

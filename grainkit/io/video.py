@@ -48,8 +48,8 @@ from grainkit.io.container_tags import GENERATED, as_written, content, plan_tags
 from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
-from grainkit.io.iso_boxes import CREDENTIALS_LOST, holds_credentials, shown_seconds
-from grainkit.io.metadata import finished_before, read_packet
+from grainkit.io.iso_boxes import holds_credentials, shown_seconds
+from grainkit.io.metadata import CREDENTIALS_LOST, finished_before, read_packet
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
