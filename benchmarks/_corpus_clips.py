@@ -459,7 +459,7 @@ def _beside(how: str, folder: Path, rng: np.random.Generator) -> Drawn:
         return Drawn("a.mp4", Right(shown(pictures), meaning={"primaries": 12, "transfer": 13, "matrix": 1}))
     if how == "untagged":
         pictures = _x264(folder, rng, tags=(2, 2, 2, 0))
-        return Drawn("a.mp4", Right(shown(pictures), meaning={"matrix": 6}, notes=("not tagged",)))
+        return Drawn("a.mp4", Right(shown(pictures), meaning={"matrix": 6}, notes=("the file does not say",)))
     if how == "c2pa":
         pictures = _x264(folder, rng)
         path = folder / "a.mp4"

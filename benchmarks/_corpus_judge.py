@@ -239,6 +239,8 @@ def _ending(case: Case, seen: Seen) -> tuple[str, list[str]]:
     if case.piped or (case.kind == "clip" if seen.info is None else seen.info.kind == "clip"):
         return ".nut", []
     depth = _depth(seen)
+    if case.kind == "own" and seen.frames and seen.frames[0].color.is_hdr:
+        depth = max(depth, 16)  # which is refused otherwise, as it should be
     return (".tif" if depth == 32 else ".png"), [
         f"delivery.still.container={'tiff' if depth == 32 else 'png'}", f"delivery.still.depth={depth}",
     ]  # fmt: skip
