@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from grainkit.io.names import refuse_name
 from grainkit.io.pending import output_errors, sweep
 from grainkit.mattes import known
 from grainkit.plan import Plan
-from grainkit.sidecar import sidecar_path
+from grainkit.sidecar import is_sidecar, sidecar_path
 
 
 def input_files(info: SourceInfo) -> list[Path]:
@@ -75,6 +76,42 @@ def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, matte
         raise OutputError(
             f"cannot write {output}: the folder {folder} does not exist; create it or choose another with -o"
         )
+
+
+def refuse_sidecar(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:
+    """OutputError where the plan's sidecar would take the place of an input, a matte or a file not of ours."""
+    if plan.output is None:
+        return
+    path = sidecar_path(plan.output)
+    if not os.path.lexists(path):
+        return
+    for what, kept in (("input", known(inputs)), ("matte", known(mattes))):
+        if known([path]) & kept:
+            raise OutputError(
+                f"cannot write {path}, the sidecar of {plan.output.name}: it is the {what}, which is never "
+                "overwritten; choose another name with -o"
+            )
+    if not overwrite and not is_sidecar(path):
+        raise OutputError(
+            f"{path} exists already and is no sidecar of grainkit's, but {plan.output.name} would have its there; pass "
+            "--overwrite to replace it, or choose another name with -o"
+        )
+
+
+def refuse_meanwhile(plan: Plan, overwrite: bool) -> None:
+    """OutputError where another run has put the plan's output in place since it was looked for."""
+    there = [] if overwrite else _present(plan)
+    if there:
+        raise OutputError(
+            f"{there[0]} was made by something else meanwhile; pass --overwrite to replace it, or choose another name "
+            "with -o"
+        )
+
+
+def identity_of(file: Path) -> tuple[int, int, int]:
+    """What tells a file at its place from another one that is put there."""
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _present(plan: Plan) -> list[Path]:

@@ -34,7 +34,17 @@ from grainkit.io.base import Sink, Source, SourceInfo, no_such_frames
 from grainkit.io.metadata import outgoing_source_type, xmp_packet
 from grainkit.io.pending import Pending, output_errors
 from grainkit.mattes import Mattes, matte_files, mattes_for
-from grainkit.outputs import clear_up, input_files, new_folder, output_files, refuse_clobber, take_back
+from grainkit.outputs import (
+    clear_up,
+    identity_of,
+    input_files,
+    new_folder,
+    output_files,
+    refuse_clobber,
+    refuse_meanwhile,
+    refuse_sidecar,
+    take_back,
+)
 from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
@@ -248,7 +258,7 @@ def finish(
             word = job[:16] if plan.kind == "sequence" else ""
         for each in plans:
             clear_up(each, word)
-            refuse_clobber(each, inputs, overwrite or resume, mattes=[] if matte is None else matte_files(matte))
+        _refuse_outputs(plans, inputs, matte, overwrite, resume=resume)
         if grain_table_out is not None:
             taken = [*inputs, *(each.output for each in plans if each.output is not None)]
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
@@ -329,7 +339,7 @@ def finish(
         else:
             told = _told(report, plan, asked, info, identity, mattes, written[0], found, options)
             told["measured"] |= {**({"grain_like": like.measured} if like else {}), **lacking}
-            report = _deliver(report, plan, written, told)
+            report = _deliver(report, plan, written, told, overwrite or resume)
         if table is not None:
             table.commit()
     return replace(report, seconds=time.monotonic() - started)
@@ -442,8 +452,7 @@ def dry_run(
             if matte is None
             else mattes_for(matte, info, inputs, start=frames[0], stop=frames[1], max_pixels=max_pixels)
         )
-        for each in plans:
-            refuse_clobber(each, inputs, overwrite, mattes=[] if matte is None else matte_files(matte))
+        _refuse_outputs(plans, inputs, matte, overwrite)
         refuse_patches(plan, info)
         proxies = wanted(asked, plan, info, _adapts(adapt, plan))
     recipe_values = to_mapping(plan.recipe)
@@ -884,8 +893,21 @@ def _told(
     )  # fmt: skip
 
 
-def _deliver(report: Report, plan: Plan, written: list[_Written], told: dict[str, Any]) -> Report:
-    """Put all files in place, the sidecar with the output's digest last; on failure take back what was."""
+def _refuse_outputs(
+    plans: list[Plan], inputs: list[Path], matte: str | Path | None, overwrite: bool, *, resume: bool = False
+) -> None:
+    """OutputError where what is to be made, the sidecar of the first plan too, may not take its place."""
+    mattes = [] if matte is None else matte_files(matte)
+    for each in plans:
+        refuse_clobber(each, inputs, overwrite or resume, mattes=mattes)
+    refuse_sidecar(plans[0], inputs, overwrite, mattes=mattes)
+
+
+def _deliver(report: Report, plan: Plan, written: list[_Written], told: dict[str, Any], replaces: bool) -> Report:
+    """Put all files in place, the sidecar with the output's digest last; on failure take back what was.
+
+    replaces: whether what is in its place by now may be replaced.
+    """
     assert plan.output is not None
     path = sidecar.sidecar_path(plan.output)
     folder = None if path.parent.is_dir() else path.parent
@@ -894,12 +916,14 @@ def _deliver(report: Report, plan: Plan, written: list[_Written], told: dict[str
     try:
         # Whole, but for the digest: from here on there is room for it, and leave to write it.
         _store(note, told)
+        refuse_meanwhile(plan, replaces)
         for each in written:
             with doing(f"writing {plan.output}"), output_errors(plan.output):
                 each.sink.commit()
             placed += each.files
         told["output"]["sha256"] = sidecar.sha256_files(written[0].files)
         _store(note, told)
+        ours = identity_of(written[0].files[0])
         note.commit()
     except BaseException:
         # Where the sidecar is in its place already, all is: an interrupt after that must not leave it without output.
@@ -907,6 +931,11 @@ def _deliver(report: Report, plan: Plan, written: list[_Written], told: dict[str
             note.abort()
             take_back(placed, folder)
         raise
+    if identity_of(written[0].files[0]) != ours:
+        raise OutputError(
+            f"another run made {plan.output} at the same moment, and its sidecar may be of either; finish it again "
+            "with --overwrite"
+        )
     return replace(report, sidecar=str(path), sha256=told["output"]["sha256"])
 
 

@@ -22,6 +22,8 @@ from grainkit.errors import InputError
 from grainkit.io.pending import Pending, output_errors
 from grainkit.recipe import FORMAT, SIDECAR_SUFFIX, Recipe, fingerprint, to_mapping, yaml_text
 
+#: How the first line of every sidecar begins; see `_summary`.
+_BEGINS = b"# grainkit "
 _NUMBER = re.compile(r"[._-]?%0?\d*d")
 _LIBRARIES = {"numpy": "numpy", "numba": "numba", "av": "av", "opencv": "opencv-python-headless"}
 
@@ -144,6 +146,15 @@ def job_report(
     }
     plain: dict[str, Any] = _plain(report)
     return plain
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether a file begins as `sidecar_text` does; what cannot be read does not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINS)) == _BEGINS
+    except OSError:
+        return False
 
 
 def sidecar_text(report: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ import grainkit
 from grainkit import sidecar, system
 from grainkit.backends import open_backend
 from grainkit.errors import EncodingError, GrainkitError, InputError, OutputError, RecipeError, UserError
+from grainkit.io import pending
 from grainkit.pipeline import dry_run, finish
 from grainkit.recipe import load_recipe
 
@@ -535,3 +536,52 @@ def test_an_interrupt_as_the_sidecar_is_put_in_place_leaves_both_or_neither(tmp_
         assert out.exists() >= (tmp_path / f"{moment}.png.grainkit.txt").exists()
         assert leftovers(tmp_path) == []
     assert (tmp_path / "2.png.grainkit.txt").exists()
+
+
+def test_a_sidecar_takes_no_place_of_an_input_or_of_a_strangers_file(tmp_path):
+    source = still(tmp_path / "a.png")
+    picture = Path(shutil.copy(source, tmp_path / "q.png.grainkit.txt"))
+    notes = tmp_path / "n.png.grainkit.txt"
+    notes.write_text("my own notes", encoding="utf-8")
+    was = picture.read_bytes()
+    with pytest.raises(OutputError, match=r"the sidecar of q\.png: it is the input, which is never overwritten"):
+        finish(picture, tmp_path / "q.png", preset="video", settings=OFF, overwrite=True)
+    with pytest.raises(OutputError, match=r"n\.png\.grainkit\.txt exists already and is no sidecar"):
+        finish(source, tmp_path / "n.png", preset="video", settings=OFF)
+    with pytest.raises(OutputError, match="is no sidecar"):
+        dry_run(source, tmp_path / "n.png", preset="video")
+    assert (picture.read_bytes(), notes.read_text(encoding="utf-8")) == (was, "my own notes")
+    assert not (tmp_path / "q.png").exists()
+    assert not (tmp_path / "n.png").exists()
+    finish(source, tmp_path / "b.png", preset="video", settings=OFF)
+    (tmp_path / "b.png").unlink()
+    finish(source, tmp_path / "b.png", preset="video", settings=OFF)  # a sidecar left alone is ours
+    finish(source, tmp_path / "n.png", preset="video", settings=OFF, overwrite=True)
+
+
+def test_what_another_run_makes_meanwhile_is_not_replaced(tmp_path):
+    source = drawn = still(tmp_path / "a.png")
+    out = tmp_path / "o.png"
+
+    def other(*_):
+        out.write_bytes(drawn.read_bytes())
+
+    with pytest.raises(OutputError, match="was made by something else meanwhile"):
+        finish(source, out, preset="video", settings=OFF, progress=other)
+    assert out.read_bytes() == source.read_bytes()
+    assert leftovers(tmp_path) == []
+    assert not (tmp_path / "o.png.grainkit.txt").exists()
+
+
+def test_an_output_that_another_run_replaces_at_the_last_moment_is_said(tmp_path, monkeypatch):
+    source, out = still(tmp_path / "a.png"), tmp_path / "o.png"
+    whole = pending.Pending.commit
+
+    def commit(self):
+        if self.destination.name.endswith(".txt"):
+            shutil.copy(source, out)
+        whole(self)
+
+    monkeypatch.setattr(pending.Pending, "commit", commit)
+    with pytest.raises(OutputError, match=r"another run made .* at the same moment"):
+        finish(source, out, preset="video", settings=OFF, overwrite=True)
