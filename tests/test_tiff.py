@@ -215,7 +215,12 @@ def test_what_libtiff_wrote_is_what_was_drawn(mode: str, compression: str, orien
     stored = codes[..., 0] if len(mode) == 1 else codes
     room = io.BytesIO()
     options = {} if compression == "raw" else {"compression": compression}
-    Image.fromarray(stored).convert(mode).save(room, "TIFF", tiffinfo={274: orientation}, **options)
+    try:
+        Image.fromarray(stored).convert(mode).save(room, "TIFF", tiffinfo={274: orientation}, **options)
+    except OSError as error:
+        if compression != "zstd":
+            raise
+        pytest.skip(f"the libtiff in this Pillow writes no Zstandard ({error})")
     still = reread(room.getvalue())
     turn = ORIENTATIONS[orientation]
     colours = 3 if mode.startswith("RGB") else 1
