@@ -208,7 +208,7 @@ def series_output(inputs: Sequence[str], output: str | None, recipe: Recipe | No
     """The folder that a series goes into, ending in '/', or None for beside each input.
 
     recipe: what is delivered; frames of several sequences in one folder must have names of their own.
-    OutputError where several inputs would go into one file.
+    OutputError where several inputs would go into one file, or the folder into one that is not there.
     """
     if output is None:
         folder = None
@@ -217,6 +217,11 @@ def series_output(inputs: Sequence[str], output: str | None, recipe: Recipe | No
         raise OutputError(f"{len(inputs)} inputs do not fit into {output}; name a folder, such as -o {name}/")
     else:
         folder = output if names_folder(output) else f"{output}/"
+        above = Path(folder).absolute().parent
+        if not above.is_dir():
+            raise OutputError(
+                f"cannot write to {folder}: the folder {above} does not exist; create it or choose another with -o"
+            )
     clip = None if recipe is None else recipe.delivery.clip
     _refuse_twins(inputs, folder, as_frames=clip is not None and clip.container == "sequence")
     return folder

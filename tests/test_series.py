@@ -152,3 +152,13 @@ def test_a_folder_of_one_still_goes_into_a_folder_too() -> None:
     assert Path("done/a.social.jpg").is_file()
     assert finish("in", "-o", "one.png") == 0
     assert Path("one.png").is_file()
+
+
+def test_a_folder_into_none_is_said_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        still(Path(name))
+    assert cli.main(["finish", "a.png", "b.png", "-o", "no/such/"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert f"the folder {tmp_path / 'no'} does not exist" in lines[0]
