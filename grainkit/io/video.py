@@ -45,6 +45,7 @@ from grainkit.io import cuda_decode, field_order, pixel_formats, vpx_alpha
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, StillMetadata, check_pixels, no_such_frames
 from grainkit.io.color_tags import convention, siting_option
 from grainkit.io.container_tags import GENERATED, as_written, content, plan_tags
+from grainkit.io.ebml import missing_bytes
 from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
@@ -235,6 +236,8 @@ class VideoSource:
             size = self._path.stat().st_size
             ends = (entry.pos + entry.size for stream in self._container.streams for entry in stream.index_entries)
             return "the file ends before its index does" if max(ends, default=0) > size else ""
+        if self._container.format.name.startswith("matroska") and (lacking := missing_bytes(self._path)):
+            return f"the file ends {lacking} bytes before its segment does"
         if not self._container.format.name.startswith(("matroska", "avi")) or not self._container.duration:
             return ""
         missing = Fraction(self._container.duration, av.time_base) - reached
