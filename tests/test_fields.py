@@ -17,7 +17,7 @@ from drawn import FFMPEG, moving_fields, sink_of
 from grainkit.cli import main
 from grainkit.color import Color
 from grainkit.delivery import ClipDelivery
-from grainkit.errors import EncodingError, InputError
+from grainkit.errors import InputError, OutputError
 from grainkit.io.base import SourceInfo
 from grainkit.io.video import VideoSource
 from grainkit.io.y4m import Y4MSink, Y4MSource
@@ -212,6 +212,6 @@ def test_dnxhd_keeps_fields_and_dnxhr_says_that_it_cannot(tmp_path, order):
     delivery = ClipDelivery("mov", "dnxhd", "yuv422p", "dnxhd", {"b": "120M"})
     path = sink_of(tmp_path / "a.mov", [frame], delivery)
     assert seen_by_ffmpeg(path)[0] == {order[0].upper()}
-    with pytest.raises(EncodingError, match=r"dnxhd into mov failed at the start: .*[Ii]nterlaced"):
+    with pytest.raises(OutputError, match=r"dnxhd refuses what it is asked for: .*[Ii]nterlaced"):
         sink_of(tmp_path / "b.mov", [frame], replace(delivery, profile="dnxhr_hq", options={}))
     assert not (tmp_path / "b.mov").exists()

@@ -18,7 +18,7 @@ from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
 from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
 from grainkit.frame import Frame
-from grainkit.io import pixel_formats
+from grainkit.io import cuda_decode, pixel_formats
 from grainkit.io.base import SourceInfo
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_planes
 from grainkit.io.pending import MARK
@@ -915,6 +915,12 @@ def test_a_change_of_size_is_an_error_that_names_the_frame(tmp_path):
         (ClipDelivery("webm", "libx264", "yuv420p"), "webm cannot hold libx264; .*mp4"),
         (ClipDelivery("mp4", "libx264", "yuv420p", options={"presett": "slow"}), "has no option 'presett'"),
         (ClipDelivery("mp4", "aac", "yuv420p"), "encodes audio, not pictures"),
+        (ClipDelivery("mp4", "wrapped_avframe", "yuv420p"), "nor does another container; .*codec to libx264"),
+        (ClipDelivery("mp4", "mjpeg", "yuv420p"), "change delivery.clip.codec = mjpeg, delivery.clip.pixel_format ="),
+        (ClipDelivery("mp4", "libx264", "yuv420p", "nonsense"), "change delivery.clip.profile = nonsense$"),
+        (ClipDelivery("mp4", "libx265", "yuv420p", "nonsense"), "change delivery.clip.profile = nonsense$"),
+        (ClipDelivery("mp4", "libx264", "yuv420p", options={"crf": "abc"}), "change delivery.clip.options.crf = abc$"),
+        (ClipDelivery("mp4", "libx264", "yuv420p", options={"preset": "no"}), "clip.options.preset = no$"),
     ],
 )
 def test_impossible_deliveries_are_refused_before_any_work(tmp_path, delivery, says):
@@ -925,10 +931,31 @@ def test_impossible_deliveries_are_refused_before_any_work(tmp_path, delivery, s
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_encoder_that_refuses_says_which(tmp_path):
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_an_encoder_that_refuses_says_which_and_nothing_on_its_own(tmp_path, capfd, codec):
     frames = draw("yuv420p", 32, 32, 1)
-    with pytest.raises(EncodingError, match="libx264 into mp4 failed at the start"):
-        write(tmp_path / "a.mp4", frames, replace(H264, profile="nonsense"))
+    with pytest.raises(OutputError, match=f"{codec} refuses what it is asked for: .*nonsense"):
+        write(tmp_path / "a.mp4", frames, ClipDelivery("mp4", codec, "yuv420p", profile="nonsense"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_size_that_no_encoder_takes_names_the_keys_of_size(tmp_path):
+    frames = draw("yuv420p", 32, 32, 1)
+    with pytest.raises(OutputError, match=r"picture size .* change delivery\.width and delivery\.height"):
+        VideoSink(
+            tmp_path / "a.mp4", delivery=H264, color=frames[0].color, width=20000, height=20000, source=info_for(frames)
+        )
+
+
+@pytest.mark.parametrize("error", [av.error.PermissionError, av.error.FileNotFoundError])
+def test_a_drivers_refusal_is_not_taken_for_the_files(clip, monkeypatch, error):
+    def refuse(*_, **__):
+        raise error(1, "no")
+
+    monkeypatch.setattr(cuda_decode, "accelerator", lambda name: object())
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(InputError, match=r"cannot be decoded by --hwaccel cuda .*leave --hwaccel out"):
+        VideoSource(clip, hwaccel="cuda")
 
 
 def test_an_abandoned_clip_leaves_nothing_and_a_finished_one_appears_whole(tmp_path):

@@ -45,6 +45,7 @@ from grainkit.io import cuda_decode, field_order, pixel_formats, vpx_alpha
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, StillMetadata, check_pixels, no_such_frames
 from grainkit.io.color_tags import convention, siting_option
 from grainkit.io.container_tags import GENERATED, as_written, content, plan_tags
+from grainkit.io.ebml import missing_bytes
 from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.interlaced import DEINTERLACE, interlaced_note
@@ -53,6 +54,7 @@ from grainkit.io.metadata import CREDENTIALS_LOST, finished_before, read_packet
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_color, oriented_planes
 from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
+from grainkit.io.quiet import without_lines
 from grainkit.io.timecode import shift_timecode
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,8 @@ DEMUXERS = (
 )  # fmt: skip
 #: Encoders that presets use; `probe_encoders` says which of them this build has.
 ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "dnxhd", "ffv1", "aac")
+#: How lines begin that encoders write on standard error themselves, past FFmpeg's log, when they refuse a value.
+_ENCODERS_OWN_LINES = ("x264 [error]", "x265 [error]", "Svt[error]")
 #: ISO 16684-3 annex: the box that holds an XMP packet in MP4 and MOV.
 XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 
@@ -95,6 +99,10 @@ def library_versions() -> dict[str, str]:
     """Version of PyAV and of each FFmpeg library in it."""
     libraries = {name: ".".join(map(str, version)) for name, version in av.library_versions.items()}
     return {"av": av.__version__, **libraries}
+
+
+def _encoders_of_pictures() -> list[str]:
+    return [name for name, here in probe_encoders().items() if here and av.codec.Codec(name, "w").type == "video"]
 
 
 def _encoder_exists(name: str) -> bool:
@@ -235,6 +243,8 @@ class VideoSource:
             size = self._path.stat().st_size
             ends = (entry.pos + entry.size for stream in self._container.streams for entry in stream.index_entries)
             return "the file ends before its index does" if max(ends, default=0) > size else ""
+        if self._container.format.name.startswith("matroska") and (lacking := missing_bytes(self._path)):
+            return f"the file ends {lacking} bytes before its segment does"
         if not self._container.format.name.startswith(("matroska", "avi")) or not self._container.duration:
             return ""
         missing = Fraction(self._container.duration, av.time_base) - reached
@@ -394,17 +404,21 @@ def _open_input(path: Path, hwaccel: str = "") -> InputContainer:
         # The prefix keeps FFmpeg from taking a colon in a name for a protocol.
         options = {"export_xmp": "1", "format_whitelist": ",".join(DEMUXERS)}
         name = f"file:{path}"
-        opened: InputContainer = av.open(
-            name, "r", container_options=options, hwaccel=accelerator, **_TAGS_OF_ANY_BYTES
-        )
+        try:
+            opened: InputContainer = av.open(
+                name, "r", container_options=options, hwaccel=accelerator, **_TAGS_OF_ANY_BYTES
+            )
+        except (av.error.FFmpegError, RuntimeError) as error:
+            # A driver's EPERM or ENOENT says nothing about a file that can be read.
+            if accelerator is not None and os.access(path, os.R_OK):
+                raise cuda_decode.refused(path, error) from error
+            raise
         return opened
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the name") from error
     except PermissionError as error:
         raise InputError(f"{path} may not be read; change its permissions") from error
     except av.error.FFmpegError as error:
-        if accelerator is not None:
-            raise cuda_decode.refused(path, error) from error
         if _is_mp4(path):
             raise InputError(
                 f"{path} is truncated or damaged: its index cannot be read, so no frame can; copy or export it again"
@@ -417,10 +431,6 @@ def _open_input(path: Path, hwaccel: str = "") -> InputContainer:
         raise InputError(
             f"{path} is not a clip that can be read ({_reason(error)}); mp4, mov, mkv, webm, avi and others are"
         ) from error
-    except RuntimeError as error:
-        if accelerator is None:
-            raise
-        raise cuda_decode.refused(path, error) from error
 
 
 def _is_mp4(path: Path) -> bool:
@@ -787,10 +797,13 @@ class VideoSink:
         before = av.logging.get_level()
         av.logging.set_level(av.logging.ERROR)
         try:
-            with av.logging.Capture() as lines:
+            with without_lines(*_ENCODERS_OWN_LINES), av.logging.Capture() as lines:
                 self._stream.codec_context.open()
+        except av.error.MemoryError as error:
+            raise self._failure(_reason(error)) from error
         except av.error.FFmpegError as error:
-            raise self._failure(_tidy(lines[0][2]) if lines else _reason(error)) from error
+            # Nothing has been encoded: it is what was asked for that the encoder does not do.
+            raise self._refusal(_tidy(lines[0][2]) if lines else _reason(error)) from error
         finally:
             av.logging.set_level(before)
         if unused := self._stream.codec_context.options:
@@ -801,6 +814,22 @@ class VideoSink:
         context = self._stream.codec_context
         if self._rewriter is not None and context.extradata:
             context.extradata = self._rewriter.extradata(context.extradata)
+
+    def _refusal(self, reason: str) -> OutputError:
+        """That the encoder does not take the delivery, with the keys that its reason speaks of, or all of them."""
+        delivery = self._delivery
+        asked = {f"options.{name}": value for name, value in delivery.options.items()}
+        if delivery.profile:
+            asked["profile"] = delivery.profile
+        words = set(re.findall(r"[\w.+-]+", reason))
+        meant = {key: value for key, value in asked.items() if {value, key.removeprefix("options.")} & words}
+        told = meant or {"codec": delivery.codec, "pixel_format": self._form.name, **asked}
+        keys = ", ".join(f"delivery.clip.{key} = {value}" for key, value in told.items())
+        if "picture size" in reason:
+            keys = "delivery.width and delivery.height"
+        return OutputError(
+            f"{self._destination}: {delivery.codec} refuses what it is asked for: {reason}; change {keys}"
+        )
 
     def _failure(self, reason: str) -> EncodingError:
         where = f"at frame {self._count}" if self._count else "at the start"
@@ -834,10 +863,13 @@ class VideoSink:
         try:
             stream = output.add_stream(name, rate=self._rate.limit_denominator(1 << 20))
         except ValueError as error:
-            raise OutputError(
-                f"{self._delivery.container} cannot hold {name}; use --set delivery.clip.container="
-                f"{' or '.join(_containers_for(codec.name))}"
-            ) from error
+            holders = _containers_for(codec.name)
+            remedy = (
+                f"use --set delivery.clip.container={' or '.join(holders)}"
+                if holders
+                else f"nor does another container; set delivery.clip.codec to {', '.join(_encoders_of_pictures())}"
+            )
+            raise OutputError(f"{self._delivery.container} cannot hold {name}; {remedy}") from error
         assert isinstance(stream, av.VideoStream)
 
         context = stream.codec_context
