@@ -83,6 +83,7 @@ def command() -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 the user can mend it, 128 + N ended by signal N, 1 anything else."""
+    startup.bear_closed_stderr()
     # Notes are printed with the result; without a handler Python would print them on stderr as well.
     logging.getLogger("grainkit").addHandler(logging.NullHandler())
     # A file's name may hold what the console cannot show, and even what is no text: that ends no command.
@@ -674,6 +675,7 @@ def _params(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    startup.refuse_settings_of_numba()
     from grainkit.doctor import examine, selfcheck
 
     findings = [*examine(), *(selfcheck() if options.selfcheck else [])]
@@ -706,6 +708,7 @@ def _warm_up(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    startup.refuse_settings_of_numba()
     from grainkit import bench
     from grainkit.backends import open_backend
 
