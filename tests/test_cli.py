@@ -322,6 +322,15 @@ def test_variables_that_numba_cannot_work_by_are_said_in_one_line(folder, name, 
     assert name in done.stderr
 
 
+@pytest.mark.parametrize("words", [["--preset", "a" * 20_000], ["--set", "a" * 20_000], ["--recipe", "a" * 20_000]])
+def test_a_value_of_many_letters_is_cut_in_what_is_said_of_it(run, folder, words):
+    still(folder / "a.png")
+    status, _, said = run("finish", "a.png", *words)
+    assert status == 2
+    assert one_line(said)
+    assert len(said) < 1000
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(("arguments", "status"), [(["finish", "c.nut", "-o", "-", "--quiet"], 2), (["presets"], 1)])
 def test_standard_output_that_is_full_is_said_in_one_line(folder, arguments, status):
@@ -330,6 +339,7 @@ def test_standard_output_that_is_full_is_said_in_one_line(folder, arguments, sta
         done = subprocess.run([*GRAINKIT, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == status
     assert one_line(done.stderr)
+    assert {"finish": "standard output", "presets": "while running grainkit presets: "}[arguments[0]] in done.stderr
 
 
 def test_standard_input_that_is_closed_or_no_y4m(folder):
