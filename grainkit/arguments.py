@@ -121,6 +121,8 @@ def as_place(given: object, role: str) -> str | Path:
     InputError where it is none, or an address; OutputError of an output.
     """
     kind = OutputError if role == "output" else InputError
+    if "\0" in (os.fsdecode(given) if isinstance(given, (str, bytes, os.PathLike)) else ""):
+        raise kind(f"{role} = {shown(given)} holds a NUL character, which no file's name does; take it out")
     if isinstance(given, str) and is_url(given):
         raise kind(f"{_shortened(given)}: {_of_address(given, role)}")
     if isinstance(given, (str, Path)) and str(given):
@@ -159,6 +161,26 @@ def as_frames(frames: object) -> tuple[int, int | None]:
             return first, end
     said = "(first, end) with 0 <= first < end, such as (10, 20), or (10, None) for to the last"
     raise InputError(f"frames = {shown(frames)} is not {said}")
+
+
+def as_most_pixels(given: object) -> int | None:
+    """The most pixels that a picture may have; None, and 0, stand for the default. InputError where it is none."""
+    if given is None:
+        return None
+    count = _count(given)
+    if count is None:
+        raise InputError(f"max_pixels = {shown(given)} is no number of pixels, such as 500_000_000")
+    return count
+
+
+def as_index(given: object) -> int | None:
+    """The number of a frame of a clip, None for a still. InputError where it is none."""
+    if given is None:
+        return None
+    count = _count(given)
+    if count is None:
+        raise InputError(f"index = {shown(given)} is no frame's number; give a whole number from 0 on, or leave it out")
+    return count
 
 
 def _count(value: object) -> int | None:

@@ -63,6 +63,8 @@ def refuse_other_things(given: object) -> None:
         raise InputError(f"finish_array takes an array, not {what}; {remedy}")
     if isinstance(given, np.ma.MaskedArray):
         raise InputError("finish_array takes no masked array; fill it first: array.filled(0)")
+    if isinstance(given, np.matrix):
+        raise InputError("finish_array takes no numpy.matrix, which has two axes only; pass numpy.asarray(matrix)")
     if not isinstance(given, np.ndarray):
         raise InputError(f"finish_array takes {_TAKEN}; {shown(given)} is of type {type(given).__name__}")
 
@@ -93,6 +95,28 @@ def picture_on_card(array: Any) -> Picture:
             "one without alpha, or bring the array to the host"
         )
     return Picture(array)
+
+
+def mattes_of(matte: Any, pictures: Sequence[Picture]) -> list[Any]:
+    """The matte of each picture: None, or (h, w) float32 0..1.
+
+    matte: as it was given: None, an (h, w) for all, or (batch, h, w). InputError where it is anything else.
+    """
+    if matte is None:
+        return [None] * len(pictures)
+    height, width = size = pictures[0].size
+    wanted = f"a matte for this picture is float32 ({height}, {width})"
+    if not isinstance(matte, np.ndarray):
+        raise InputError(f"{wanted}, an array, not {shown(matte)} of type {type(matte).__name__}")
+    if matte.dtype != np.float32 or matte.shape not in (size, (len(pictures), *size)):
+        raise InputError(f"{wanted}, not {matte.dtype} {tuple(matte.shape)}")
+    low, high = float(matte.min()), float(matte.max())
+    if not (low >= 0 and high <= 1):
+        raise InputError(
+            f"{wanted} of 0 (no texture) to 1, and this one is {low:.4g} to {high:.4g}; clip it with numpy.clip, or "
+            "divide it by what is white in it"
+        )
+    return list(matte) if matte.ndim == 3 else [matte] * len(pictures)
 
 
 def joined(array: RGB, done: Sequence[RGB]) -> RGB:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import io
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -22,12 +24,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeGuard
 from grainkit import __version__, startup, suggest
 from grainkit.errors import GrainkitError, InputError, OutputError, RecipeError, UserError
 from grainkit.interrupts import interrupts
-from grainkit.unforeseen import doing, in_one_line
+from grainkit.unforeseen import doing, done_meanwhile, in_one_line
 
 if TYPE_CHECKING:
     from grainkit.pipeline import Progress, Report
     from grainkit.recipe import Recipe
 
+#: Characters of a path that Linux takes; a longer word in a message is no path, and is cut.
+_LONGEST_PATH = 4096
 _NO_MEMORY = "out of memory; finish it at a smaller size, or fewer inputs at a time"
 
 
@@ -83,6 +87,7 @@ def command() -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 the user can mend it, 128 + N ended by signal N, 1 anything else."""
+    startup.bear_closed_stderr()
     # Notes are printed with the result; without a handler Python would print them on stderr as well.
     logging.getLogger("grainkit").addHandler(logging.NullHandler())
     # A file's name may hold what the console cannot show, and even what is no text: that ends no command.
@@ -103,8 +108,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         options = _parser().parse_args(arguments)
         with doing(f"running grainkit {options.command}"):
             status = int(options.run(options))
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        _flush_standard_output()
         return status
     except Exception as error:
         (_silence if _of_the_system(error) else _settle)(sys.stdout)
@@ -116,6 +120,15 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _failed(failure.message, failure.exit_status)
 
 
+def _flush_standard_output() -> None:
+    """OSError that names it, where it takes no more."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
+
+
 def _failure_of(error: Exception, input: str = "") -> _Failure:
     """What is told of an error, whatever it is. input: the one of a series that it failed."""
     if isinstance(error, GrainkitError):
@@ -124,7 +137,10 @@ def _failure_of(error: Exception, input: str = "") -> _Failure:
     if isinstance(error, MemoryError):
         return _Failure(f"{place}{_NO_MEMORY}", 1)
     if _of_the_system(error):
-        return _Failure(f"{f'{error.filename}: ' if error.filename else place}{error.strerror}", 1)
+        if error.errno == errno.ENAMETOOLONG:
+            return _Failure(f"{_cut(str(error.filename))}: {error.strerror}; give a shorter one", 2)
+        told = f"{error.filename}: " if error.filename else place or f"{done_meanwhile(error)}: ".removeprefix(": ")
+        return _Failure(f"{told}{error.strerror}", 1)
     return _Failure(in_one_line(error), 1)
 
 
@@ -147,7 +163,12 @@ def _failed(message: str, status: int) -> int:
 
 def _one_line(message: str) -> str:
     """What names of files and values given may break into several lines, or write all over a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in message)
+    shortened = re.sub(rf"\S{{{_LONGEST_PATH + 1},}}", lambda found: _cut(found[0]), message)
+    return "".join(c if c.isprintable() else "?" for c in shortened)
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= 80 else f"{word[:60]}... ({len(word)} characters)"
 
 
 def _settle(stream: Any) -> None:
@@ -674,6 +695,7 @@ def _params(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    startup.refuse_settings_of_numba()
     from grainkit.doctor import examine, selfcheck
 
     findings = [*examine(), *(selfcheck() if options.selfcheck else [])]
@@ -706,6 +728,7 @@ def _warm_up(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    startup.refuse_settings_of_numba()
     from grainkit import bench
     from grainkit.backends import open_backend
 

@@ -4,11 +4,13 @@ Every compiled function of grainkit comes from the `njit` here. It goes where nu
 `__pycache__` beside the code) where that can be written, else into grainkit's cache folder (`grainkit.caches`), else
 nowhere, and then every process compiles for itself. numba alone would raise an error instead.
 A cache that can be read and not written, as an image has that was made by another user, is copied there first.
+A disk that is full by the time something is to be kept only costs that: it is compiled again by the next process.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import shutil
 import threading
@@ -26,6 +28,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PACKAGE = Path(__file__).parent
 #: Modules are loaded on several threads.
 _one_at_a_time = threading.Lock()
+#: What refused to keep something, in words; no more than the first is told.
+_refusals: list[str] = []
 #: numba's settings as they are now: its stubs know none of them.
 _config: Any = numba.config
 
@@ -63,6 +67,11 @@ def kept(source: Path = _PACKAGE) -> Kept:
     return Kept(folder, passing=found.kind == "temporary", why=why)
 
 
+def unkept() -> str:
+    """Why something that this process compiled could not be kept, '' where all was."""
+    return _refusals[0] if _refusals else ""
+
+
 def is_cold() -> bool:
     """Whether nothing of ours was compiled and kept on this machine."""
     folder = kept().folder
@@ -88,11 +97,33 @@ def njit(**options: Any) -> Callable[[F], F]:
                 made = compile_it(function)
             finally:
                 _config.CACHE_DIR = asked
+        if place.folder is not None and hasattr(made, "_cache"):
+            _keep_where_there_is_room(made._cache)
         if place.folder is not None and not place.by_numba and hasattr(made, "stats"):  # NUMBA_DISABLE_JIT leaves none
             _fill(Path(made.stats.cache_path), source, asked)
         return made  # type: ignore[no-any-return]
 
     return compiler
+
+
+def _keep_where_there_is_room(cache: Any) -> None:
+    """Let a function's cache go without what the system refuses to write: it is compiled, and can be run.
+
+    numba would raise the error out of whatever called the function first, such as the decoding of a picture.
+    """
+    save = cache.save_overload
+
+    def save_overload(sig: Any, data: Any) -> None:
+        try:
+            save(sig, data)
+        except OSError as error:
+            why = f"compiled code cannot be kept in {cache.cache_path}: {error.strerror or error}"
+            with _one_at_a_time:
+                _refusals.append(why)
+            if len(_refusals) == 1:
+                logging.getLogger("grainkit").warning(why)
+
+    cache.save_overload = save_overload
 
 
 @functools.cache

@@ -94,3 +94,6 @@ def watched(*, told: bool, shown: bool) -> Iterator[Compiling]:
         finally:
             if shown and listener.functions:
                 _say("")
+            if told and (why := compiled.unkept()):
+                remedy = "free some space, or set NUMBA_CACHE_DIR to a folder that has some"
+                _say(f"grainkit: note: {why}; it is compiled again every time; {remedy}\n")

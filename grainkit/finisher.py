@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.analysis.light import Light
-from grainkit.arguments import GivenSettings, as_assignments
-from grainkit.arrays import Picture, joined, picture_on_card, pictures_of, refuse_other_things
+from grainkit.arguments import GivenSettings, as_assignments, as_index
+from grainkit.arrays import Picture, joined, mattes_of, picture_on_card, pictures_of, refuse_other_things
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
@@ -32,6 +32,7 @@ from grainkit.grain_key import pixels_digest
 from grainkit.io.base import Source, SourceInfo
 from grainkit.io.pixel_formats import rescale
 from grainkit.late import split
+from grainkit.params import shown
 from grainkit.patches import with_patches
 from grainkit.plan import Plan, own_format_plan
 from grainkit.recipe import Recipe, load_recipe, override
@@ -70,6 +71,8 @@ class Finisher:
         self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None, gain: F32 | None = None,
         ready: Ready | None = None,
     ) -> None:  # fmt: skip
+        if not isinstance(recipe, Recipe):
+            raise RecipeError(f"Finisher takes a Recipe, not {shown(recipe)}; load_recipe('social') makes one")
         self.recipe = recipe
         self.light: Light | None = None
         self._plan, self._gain, self._ready = plan, gain, ready
@@ -330,7 +333,7 @@ def finish_array(
     Raises InputError for another shape or type, for float samples on the host that reach more than 0.1 beyond
     0..1 (with what they look like), and for what is no array; RecipeError for settings that are not allowed.
     """
-    profile = load_source(source_profile)
+    profile, index = load_source(source_profile), as_index(index)
     recipe = preset if isinstance(preset, Recipe) else load_recipe(preset, None if profile is None else profile.over)
     recipe = override(recipe, [*as_assignments(settings), *([] if seed is None else [f"seed={seed}"])])
     there = on_card(rgb)
@@ -338,19 +341,9 @@ def finish_array(
         refuse_other_things(rgb)
     with Finisher(recipe, backend) as finisher:
         pictures = [picture_on_card(_cuda(finisher.backend).as_array(rgb))] if there else pictures_of(rgb)
-        mattes = _mattes(matte, pictures)
+        mattes = mattes_of(matte, pictures)
         done = [_finished(one, own, finisher, index) for one, own in zip(pictures, mattes, strict=True)]
     return done[0] if there else joined(rgb, done)
-
-
-def _mattes(matte: npt.NDArray[np.float32] | None, pictures: list[Picture]) -> list[npt.NDArray[np.float32] | None]:
-    """The matte of each picture."""
-    if matte is None:
-        return [None] * len(pictures)
-    size = pictures[0].size
-    if matte.dtype != np.float32 or matte.shape not in (size, (len(pictures), *size)):
-        raise InputError(f"a matte for this picture is float32 {size}, not {matte.dtype} {tuple(matte.shape)}")
-    return list(matte) if matte.ndim == 3 else [matte] * len(pictures)
 
 
 def _finished(picture: Picture, matte: npt.NDArray[np.float32] | None, finisher: Finisher, index: int | None) -> RGB:

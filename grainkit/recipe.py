@@ -204,12 +204,14 @@ def _load(
         if asked not in presets:
             near = nearest(asked, list(presets))
             listed = ", ".join(sorted(presets))
-            raise RecipeError(f"{asker}no preset '{asked}'{near} (there are: {listed}; or give a .yaml file)")
+            raise RecipeError(f"{asker}no preset {shown(asked)}{near} (there are: {listed}; or give a .yaml file)")
         where = key = f"preset {asked}"
         _refuse_circle(key, chain)
         text = presets[asked].read_text(encoding="utf-8")
         preset = _build(read_mapping(text, where), where, None, (*chain, key))
         return preset if profiled is None else profiled(preset)
+    if "\0" in asked:
+        raise RecipeError(f"{asker}{shown(asked)} holds a NUL character, which no file's name does; take it out")
     path = Path(asked) if folder is None else folder / asked
     where, key = str(path), str(path.resolve())
     if folder is not None and not path.resolve().is_relative_to(folder.resolve()):

@@ -156,6 +156,10 @@ def _foreign(folder: Path) -> dict[str, str]:
             skipped[str(path)] = "hidden"
         elif not looks_like_still(path):
             skipped[str(path)] = "no still by its name"
+        elif not path.exists():
+            skipped[str(path)] = "a link to nothing"
+        elif not path.is_file():
+            skipped[str(path)] = "no file: a pipe, a socket or a device"
     return skipped
 
 

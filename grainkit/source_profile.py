@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grainkit.errors import RecipeError
-from grainkit.params import nearest
+from grainkit.params import nearest, shown
 from grainkit.recipe import KINDS, Recipe, Settings, read_mapping, read_settings, shipped
 from grainkit.updated import require_keys
 
@@ -58,9 +58,11 @@ def load_source(name: str) -> SourceProfile | None:
     if name == NO_PROFILE:
         return None
     files = shipped("sources")
+    if not isinstance(name, str):
+        raise RecipeError(f"source_profile = {shown(name)} is of type {type(name).__name__}; give a name as text")
     if name not in files:
         known = [NO_PROFILE, *sorted(files)]
-        raise RecipeError(f"no source '{name}'{nearest(name, known)} (there are: {', '.join(known)})")
+        raise RecipeError(f"no source {shown(name)}{nearest(name, known)} (there are: {', '.join(known)})")
     where = f"source {name}"
     values: Mapping[str, Any] = require_keys(read_mapping(files[name].read_text(encoding="utf-8"), where), _KEYS, where)
     effects = read_settings(values["effects"], f"{where}: effects")

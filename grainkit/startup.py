@@ -13,6 +13,9 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from grainkit.errors import UserError
+from grainkit.params import shown
+
 #: What numba loads where it finds it: linear algebra, and what measures its tests. No kernel needs either.
 _LEFT_OUT = ("scipy", "coverage")
 
@@ -34,9 +37,45 @@ def _say_whatever_names_hold() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def bear_closed_stderr() -> None:
+    """Let what is said go nowhere where standard error is closed (`2>&-`).
+
+    `print` would put it on standard output, among frames, and the next file that is opened would take its number,
+    where libraries write their warnings.
+    """
+    if sys.stderr is not None:
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.fstat(2)
+    except OSError:
+        os.dup2(nothing, 2)
+    if nothing > 2:
+        os.close(nothing)
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (it lives as long as the process)
+
+
+def refuse_settings_of_numba() -> None:
+    """Raise UserError for variables that numba cannot work by, before it is loaded: it tells a traceback of them.
+
+    Where it is loaded already they are that program's.
+    """
+    if "numba" in sys.modules:
+        return
+    threads = os.environ.get("NUMBA_NUM_THREADS", "").strip()
+    if threads and not (threads.isascii() and threads.isdecimal() and int(threads) > 0):
+        raise UserError(
+            f"NUMBA_NUM_THREADS = {shown(threads)} is no number of threads; set it to a whole number above 0, or unset "
+            "it for all cores"
+        )
+    if os.environ.get("NUMBA_DISABLE_JIT", "").strip() not in ("", "0"):
+        raise UserError("NUMBA_DISABLE_JIT leaves nothing compiled, and kernels cannot run so; unset it")
+
+
 def load() -> None:
     """Load what finishes pictures. Garbage is not looked for meanwhile, nor afterwards among what stays for good: that
-    takes a tenth of a start."""
+    takes a tenth of a start. UserError as of `refuse_settings_of_numba`."""
+    refuse_settings_of_numba()
     if "grainkit.pipeline" in sys.modules or not gc.isenabled():
         return
     gc.disable()

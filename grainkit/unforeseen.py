@@ -29,7 +29,7 @@ def doing(what: str) -> Iterator[None]:
     except GrainkitError:
         raise
     except Exception as error:
-        if not _done_meanwhile(error):
+        if not done_meanwhile(error):
             error.add_note(f"{_WHILE}{what}")
         raise
 
@@ -50,15 +50,24 @@ def in_one_line(error: BaseException) -> str:
 
 def what_failed(error: BaseException) -> str:
     """What was being done, which library failed, and with what."""
-    words = " ".join(str(error).split())
+    words = " ".join(_words_of(error).split())
     if len(words) > _LONGEST:
         words = f"{words[:_LONGEST].rstrip()} …"
     said = f"{type(error).__name__}: {words}" if words else type(error).__name__
-    meanwhile = _done_meanwhile(error)
+    meanwhile = done_meanwhile(error)
     return f"{meanwhile}{', ' if meanwhile else ''}{_library(error)} failed with {said}"
 
 
-def _done_meanwhile(error: BaseException) -> str:
+def _words_of(error: BaseException) -> str:
+    """An error's own words; where it cannot even say them, that."""
+    try:
+        return str(error)
+    except Exception as another:
+        return f"(it has no words: {type(another).__name__})"
+
+
+def done_meanwhile(error: BaseException) -> str:
+    """What was being done as an error came up, such as 'while reading clip.mp4'; '' where nothing notes it."""
     notes: Iterable[str] = getattr(error, "__notes__", ())
     return next((note for note in notes if note.startswith(_WHILE)), "")
 

@@ -167,3 +167,35 @@ def test_what_is_not_taken_is_said_with_what_to_do(given, said):
 def test_overshoot_of_filters_is_taken():
     out = finished(np.clip(picture(np.float32) * 1.2 - 0.1, -0.09, 1.09))
     assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("matte", ["x", [[1.0]], 5, *(np.full((32, 48), v, np.float32) for v in (np.nan, 5.0, -1.0))])
+def test_what_is_no_matte_of_0_to_1_is_refused(matte):
+    with pytest.raises(gk.InputError, match="a matte for this picture is float32"):
+        finished(picture(), matte=matte)
+
+
+def test_a_numpy_matrix_is_refused_with_the_remedy():
+    with pytest.raises(gk.InputError, match=r"numpy.asarray\(matrix\)"):
+        finished(picture()[..., 0].view(np.matrix))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: gk.finish("a\0b"), "input = .* holds a NUL character"),
+        (lambda: gk.finish("in.png", "a\0b.png"), "output = .* holds a NUL character"),
+        (lambda: finished(picture(), index="x"), "index = 'x' is no frame's number"),
+        (lambda: finished(picture(), source_profile=3), "source_profile = 3 is of type int"),
+        (lambda: finished(picture(), source_profile=[]), r"source_profile = \[\] is of type list"),
+        (lambda: gk.finish("in.png", max_pixels="x"), "max_pixels = 'x' is no number of pixels"),
+        (lambda: gk.finish("in.png", max_pixels=-1), "max_pixels = -1 is no number of pixels"),
+        (lambda: gk.finish_array(picture(), preset="a\0b.yaml"), "holds a NUL character"),
+        (lambda: gk.Finisher(None), "Finisher takes a Recipe, not None"),
+    ],
+)
+def test_arguments_of_other_types_are_refused_by_name(tmp_path, monkeypatch, call, said):
+    monkeypatch.chdir(tmp_path)
+    still(tmp_path / "in.png")
+    with pytest.raises(gk.GrainkitError, match=said):
+        call()

@@ -230,3 +230,27 @@ def test_the_doctor_says_where_compiled_code_is_kept(monkeypatch):
     found = {f.what: f for f in doctor.examine()}["compiled code"]
     assert not found.works
     assert found.detail == "kept in /tmp/x, as /y cannot be written"
+
+
+_FULL = """
+import logging, resource, sys; sys.path.insert(0, sys.argv[1])
+logging.getLogger("grainkit").addHandler(logging.NullHandler())
+from grainkit.compiling import watched
+from fixed import twice
+with watched(told=True, shown=False):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # as a disk without room: files can be made, and take nothing
+    print(twice(21), twice(1.5))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on what files may take")
+def test_a_full_disk_costs_what_would_be_kept_and_nothing_else(nowhere):
+    package = nowhere / "package"
+    package.mkdir()
+    (package / "fixed.py").write_text(SOURCE)
+    where = {**os.environ, "NUMBA_CACHE_DIR": str(nowhere / "full"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", _FULL, str(package)]
+    run = subprocess.run(command, capture_output=True, text=True, env=where, check=False)
+    assert run.stdout == "42 3.0\n", run.stderr
+    assert run.stderr.count("cannot be kept") == 1
+    assert "free some space" in run.stderr

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -293,6 +294,43 @@ def test_a_reader_that_stops_early_is_said_in_one_line(folder):
         assert process.stderr.read().decode() == "grainkit: the program that reads the output stopped early\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes a stream")
+def test_where_standard_error_is_closed_nothing_but_frames_is_on_standard_output(folder):
+    clip(folder / "c.nut")
+
+    def run(*arguments):
+        words = shlex.join([*GRAINKIT, "finish", *arguments])
+        done = subprocess.run(["sh", "-c", f"{words} 2>&-"], capture_output=True, check=False)
+        return done.returncode, done.stdout
+
+    status, out = run("c.nut", "-o", "-", *NONE)
+    assert status == 0
+    assert out.startswith(b"YUV4MPEG2 ")
+    assert run("missing.png", "-o", "-") == (2, b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("NUMBA_NUM_THREADS", "0"), ("NUMBA_NUM_THREADS", "abc"), ("NUMBA_DISABLE_JIT", "1")]
+)
+@pytest.mark.parametrize("command", [["finish", "c.nut"], ["doctor"], ["bench"], ["warm-up"]])
+def test_variables_that_numba_cannot_work_by_are_said_in_one_line(folder, name, value, command):
+    clip(folder / "c.nut")
+    environment = {**os.environ, name: value}
+    done = subprocess.run([*GRAINKIT, *command], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert one_line(done.stderr), done.stderr
+    assert name in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--preset", "a" * 20_000], ["--set", "a" * 20_000], ["--recipe", "a" * 20_000]])
+def test_a_value_of_many_letters_is_cut_in_what_is_said_of_it(run, folder, words):
+    still(folder / "a.png")
+    status, _, said = run("finish", "a.png", *words)
+    assert status == 2
+    assert one_line(said)
+    assert len(said) < 1000
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(("arguments", "status"), [(["finish", "c.nut", "-o", "-", "--quiet"], 2), (["presets"], 1)])
 def test_standard_output_that_is_full_is_said_in_one_line(folder, arguments, status):
@@ -301,6 +339,7 @@ def test_standard_output_that_is_full_is_said_in_one_line(folder, arguments, sta
         done = subprocess.run([*GRAINKIT, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == status
     assert one_line(done.stderr)
+    assert {"finish": "standard output", "presets": "while running grainkit presets: "}[arguments[0]] in done.stderr
 
 
 def test_standard_input_that_is_closed_or_no_y4m(folder):

@@ -171,7 +171,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "series_summary": [],
     "series_or_sequence": ["analysis.likeness", "errors", "io*", "recipe"],
     "interrupts": ["system"],
-    "startup": [],
+    "startup": ["errors", "params"],
     "side_by_side": ["interrupts", "system"],
     "warm_up": ["compiled", "compiling", "delivery", "errors", "frame", "io*", "pipeline", "texture.atlas"],
     "bench": [*VALUES, "delivery", "backends*", "effects*", "io*", "texture*"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -162,3 +164,17 @@ def test_a_folder_into_none_is_said_once(tmp_path, monkeypatch, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert f"the folder {tmp_path / 'no'} does not exist" in lines[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and pipes of a file system")
+def test_links_to_nothing_and_pipes_are_named_as_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    at = Path("odd")
+    at.mkdir()
+    still(at / "a.png")
+    (at / "d.png").symlink_to("missing.png")
+    os.mkfifo(at / "ff.png")
+    assert finish(str(at), "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["skipped"] == [
+        {"input": "odd/d.png", "reason": "a link to nothing"},
+        {"input": "odd/ff.png", "reason": "no file: a pipe, a socket or a device"},
+    ]

@@ -165,3 +165,10 @@ def test_offsets_of_a_block_still_hold_when_tags_are_added():
     again.load(more)
     assert again[271] == "prompt:1"
     assert io.BytesIO(more).getvalue() == more
+
+
+def test_a_note_names_no_more_than_ten_of_thousands_of_keys():
+    texts = tuple((f"key{number}", "x") for number in range(16_000))
+    (note,) = lost_metadata(StillDelivery(container="jpeg"), StillMetadata(text=texts))
+    assert "key9 and 15990 more left out" in note
+    assert "key10" not in note

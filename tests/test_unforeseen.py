@@ -225,3 +225,11 @@ def test_long_words_are_cut_and_the_innermost_doing_is_told():
     line = unforeseen.in_one_line(error)
     assert line.startswith("while reading a, ")
     assert len(line) < 500
+
+
+def test_an_error_that_has_no_words_is_told_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert "Mute: (it has no words: RuntimeError)" in unforeseen.what_failed(Mute())

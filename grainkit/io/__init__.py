@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from grainkit.arguments import GivenRate, as_place, as_rate
+from grainkit.arguments import GivenRate, as_most_pixels, as_place, as_rate
 from grainkit.errors import InputError
 from grainkit.io.base import MAX_MOVING, MAX_STILL, Source, no_such_frames
 from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, promises_still
@@ -34,7 +34,7 @@ def open_source(
     max_pixels: a picture of more is refused before it is decoded; None is MAX_STILL, or MAX_MOVING of a clip or pipe.
     Raises InputError for what is missing, damaged, too large or not a picture.
     """
-    spec, rate = as_place(spec, "input"), as_rate(rate)
+    spec, rate, max_pixels = as_place(spec, "input"), as_rate(rate), as_most_pixels(max_pixels)
     with doing(f"reading {spec}"):
         return _opened(spec, start, stop, allow_truncated, rate, stdin, hwaccel, max_pixels)
 

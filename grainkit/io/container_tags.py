@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import av
 
 from grainkit.io.base import SourceInfo
+from grainkit.io.key_lists import keys_named
 
 #: A codec that each muxer takes without having seen a picture.
 _CODECS = {"webm": "vp8"}
@@ -67,15 +68,15 @@ def content(tags: Mapping[str, str]) -> dict[str, str]:
 def left_behind(info: SourceInfo, kind: str) -> list[str]:
     """Notes on what of a source does not go along where it becomes another kind: clip, sequence (of stills) or pipe."""
     if info.kind == "sequence" and kind != "sequence":
-        named = {"ICC profile": info.still.icc, "EXIF": info.still.exif}
-        return [f"{name} left out: a {kind} holds none" for name, block in named.items() if block]
+        blocks = {"ICC profile": info.still.icc, "EXIF": info.still.exif}
+        return [f"{name} left out: a {kind} holds none" for name, block in blocks.items() if block]
     what = {"sequence": "a sequence of stills", "pipe": "Y4M"}.get(kind)
     if what is None or info.kind != "clip":
         return []
     kept = GENERATED if kind == "sequence" else ()
     lost = [key for key in info.metadata if key not in kept and (key == "timecode" or content({key: ""}))]
     notes = [f"sound left out: {what} holds none"] if info.has_audio else []
-    return notes + ([f"tags left out: {', '.join(lost)}: {what} holds none"] if lost else [])
+    return notes + ([f"tags left out: {keys_named(lost)}: {what} holds none"] if lost else [])
 
 
 def as_written(tags: Mapping[str, str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from grainkit.io.base import MAX_STILL, StillMetadata, check_size
 from grainkit.io.finite import BRIGHTEST, made_finite
 from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, raw
 from grainkit.io.formats import CONTAINERS, HEAD, riff_chunks, still_format
+from grainkit.io.key_lists import keys_named
 from grainkit.io.metadata import CREDENTIALS_LOST, XMP_KEYWORD, finished_before, read_packet, read_text
 from grainkit.io.orientation import Orientation
 from grainkit.io.quiet import without_lines
@@ -442,12 +443,12 @@ def _decode_exr(data: bytes, limit: int) -> Still:
     names = _exr_colours(channels)
     if not names:
         raise InputError(
-            f"has the channels {', '.join(sorted(channels))}; needed are R, G, B or Y: export it again as RGB"
+            f"has the channels {keys_named(sorted(channels))}; needed are R, G, B or Y: export it again as RGB"
         )
     planes = {name: _exr_plane(name, channels[name]) for name in (*names, "A") if name in channels}
     unused = sorted(channels.keys() - planes.keys())
     if unused:
-        notes.append(f"its channels {', '.join(unused)} are left out")
+        notes.append(f"its channels {keys_named(unused)} are left out")
     rgb = np.dstack([planes[name] for name in names])
     alpha = planes.get("A")
     if alpha is not None:

@@ -22,6 +22,7 @@ from grainkit.io import exif as exif_block
 from grainkit.io import icc, jpeg, png
 from grainkit.io.alpha import multiplied
 from grainkit.io.base import StillMetadata
+from grainkit.io.key_lists import keys_named
 from grainkit.io.metadata import XMP_KEYWORD, international_text, text_chunks
 from grainkit.io.texts import in_exif, out_of_exif
 
@@ -103,7 +104,7 @@ def lost_metadata(
             left = placed.left
             lost += placed.notes
         if left:
-            lost.append(f"{name} has no text chunks: {', '.join(left)} left out")
+            lost.append(f"{name} has no text chunks: {keys_named(left)} left out")
     if delivery.container == "exr" and metadata.icc:
         lost.append("EXR has no place for an ICC profile: left out")
     if delivery.container == "exr" and metadata.exif:
