@@ -29,6 +29,7 @@ from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher, Ready, conformed
 from grainkit.frame import Frame
+from grainkit.frame_lengths import FrameLengths
 from grainkit.io import open_source
 from grainkit.io.base import Sink, Source, SourceInfo, no_such_frames
 from grainkit.io.metadata import outgoing_source_type, xmp_packet
@@ -637,6 +638,7 @@ def _write(
     place = str(plan.output or "standard output")
     sink: Sink | None = None
     began, count, first, seen = time.monotonic(), 0, 0, 0
+    lengths = FrameLengths()
 
     def counted(frames: Iterable[Frame]) -> Iterator[Frame]:
         nonlocal seen
@@ -670,6 +672,7 @@ def _write(
                             plan, info, source_type, _summary(plan, working), frame, wanted[1], stdout, carried, kept
                         )
                     sink.write(frame)
+                lengths.see(frame)
                 count += 1
                 if progress is not None:
                     # What a clip says of its length before it is decoded is an estimate.
@@ -686,7 +689,7 @@ def _write(
     first += info.first_number
     files = tuple(output_files(plan, range(first, first + count)))
     said = () if carried is None else carried.notes
-    notes = (*getattr(sink, "notes", ()), *said, *_lost(plan, info))
+    notes = (*getattr(sink, "notes", ()), *said, *lengths.notes(plan.kind), *_lost(plan, info))
     return _Written(sink, count, files, finisher.light, notes, source_type, working)
 
 
