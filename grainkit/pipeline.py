@@ -318,9 +318,9 @@ def finish(
             sha256="", digital_source_type=written[0].source_type, source_profile=source_profile,
             light=_lit(plan, written[0].light),
             notes=(
-                *source.info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
-                *other_grain(recipe, plan), *_idle_matte(plan, mattes), *_no_skin(plan, written[0].light),
-                *([] if found is None else [found.note()]), *written[0].notes,
+                *source.info.notes, *_unused(info, frames, rate, as_), *_other_claim(info, profile),
+                *([like.note] if like else []), *plan.notes, *other_grain(recipe, plan), *_idle_matte(plan, mattes),
+                *_no_skin(plan, written[0].light), *([] if found is None else [found.note()]), *written[0].notes,
             ),
             chosen_because=getattr(opened, "chosen_because", ""), kept=kept,
         )  # fmt: skip
@@ -469,8 +469,8 @@ def dry_run(
         "effects": recipe_values["effects"],
         "adapt": cost(plan, proxies, asked.adapt.rounds) if proxies else "no",
         "notes": [
-            *info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
-            *other_grain(recipe, plan), *_idle_matte(plan, mattes),
+            *info.notes, *_unused(info, frames, rate, as_), *_other_claim(info, profile),
+            *([like.note] if like else []), *plan.notes, *other_grain(recipe, plan), *_idle_matte(plan, mattes),
         ],
     }  # fmt: skip
 
@@ -797,6 +797,22 @@ def _other_claim(info: SourceInfo, profile: SourceProfile | None) -> tuple[str, 
     if not claim or profile is None or outgoing_source_type(claim) == outgoing_source_type(profile.digital_source_type):
         return ()
     return (f"the input claims to be {claim}, which stands, although its source is declared as {profile.name}",)
+
+
+def _unused(
+    info: SourceInfo, frames: tuple[int, int | None], rate: Fraction | None, as_: str | None
+) -> list[str]:  # fmt: skip
+    """What was asked for and means nothing for such an input, a sentence each."""
+    notes = []
+    if rate is not None and info.kind != "sequence":
+        own = "" if info.rate is None else f" its own {round(float(info.rate), 3):g} fps"
+        kept = "a still has none" if info.kind == "still" else f"the {info.kind} keeps{own or ' its own'}"
+        notes.append(f"--rate is for numbered stills: {kept}")
+    if info.kind == "still" and frames not in ((0, None), (0, 1)):
+        notes.append("--frames is for clips and sequences: a still is one frame")
+    if as_ is not None and info.kind in ("clip", "pipe"):
+        notes.append(f"--as is for numbered stills: this is a {info.kind}")
+    return notes
 
 
 def _no_skin(plan: Plan, light: Light | None) -> tuple[str, ...]:
