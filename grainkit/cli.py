@@ -561,7 +561,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         "max_pixels": options.max_pixels,
         "grain_like": options.grain_like,
         # Folders that are left by now are frames.
-        "as_": "sequence",
+        "as_": "sequence" if options.as_ or os.path.isdir(input) else None,
         "stdin": _standard_input() if input == "-" else None,
     }  # fmt: skip
     if options.dry_run:

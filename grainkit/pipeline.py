@@ -29,6 +29,7 @@ from grainkit.effects.skin_texture import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finisher import Finisher, Ready, conformed
 from grainkit.frame import Frame
+from grainkit.frame_lengths import FrameLengths
 from grainkit.io import open_source
 from grainkit.io.base import Sink, Source, SourceInfo, no_such_frames
 from grainkit.io.metadata import outgoing_source_type, xmp_packet
@@ -327,9 +328,9 @@ def finish(
             sha256="", digital_source_type=written[0].source_type, source_profile=source_profile,
             light=_lit(plan, written[0].light),
             notes=(
-                *source.info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
-                *other_grain(recipe, plan), *_idle_matte(plan, mattes), *_no_skin(plan, written[0].light),
-                *([] if found is None else [found.note()]), *written[0].notes,
+                *source.info.notes, *_unused(info, frames, rate, as_), *_other_claim(info, profile),
+                *([like.note] if like else []), *plan.notes, *other_grain(recipe, plan), *_idle_matte(plan, mattes),
+                *_no_skin(plan, written[0].light), *([] if found is None else [found.note()]), *written[0].notes,
             ),
             chosen_because=getattr(opened, "chosen_because", ""), kept=kept,
         )  # fmt: skip
@@ -477,8 +478,8 @@ def dry_run(
         "effects": recipe_values["effects"],
         "adapt": cost(plan, proxies, asked.adapt.rounds) if proxies else "no",
         "notes": [
-            *info.notes, *_other_claim(info, profile), *([like.note] if like else []), *plan.notes,
-            *other_grain(recipe, plan), *_idle_matte(plan, mattes),
+            *info.notes, *_unused(info, frames, rate, as_), *_other_claim(info, profile),
+            *([like.note] if like else []), *plan.notes, *other_grain(recipe, plan), *_idle_matte(plan, mattes),
         ],
     }  # fmt: skip
 
@@ -646,6 +647,7 @@ def _write(
     place = str(plan.output or "standard output")
     sink: Sink | None = None
     began, count, first, seen = time.monotonic(), 0, 0, 0
+    lengths = FrameLengths()
 
     def counted(frames: Iterable[Frame]) -> Iterator[Frame]:
         nonlocal seen
@@ -679,6 +681,7 @@ def _write(
                             plan, info, source_type, _summary(plan, working), frame, wanted[1], stdout, carried, kept
                         )
                     sink.write(frame)
+                lengths.see(frame)
                 count += 1
                 if progress is not None:
                     # What a clip says of its length before it is decoded is an estimate.
@@ -695,7 +698,7 @@ def _write(
     first += info.first_number
     files = tuple(output_files(plan, range(first, first + count)))
     said = () if carried is None else carried.notes
-    notes = (*getattr(sink, "notes", ()), *said, *_lost(plan, info))
+    notes = (*getattr(sink, "notes", ()), *said, *lengths.notes(plan.kind), *_lost(plan, info))
     return _Written(sink, count, files, finisher.light, notes, source_type, working)
 
 
@@ -803,6 +806,22 @@ def _other_claim(info: SourceInfo, profile: SourceProfile | None) -> tuple[str, 
     if not claim or profile is None or outgoing_source_type(claim) == outgoing_source_type(profile.digital_source_type):
         return ()
     return (f"the input claims to be {claim}, which stands, although its source is declared as {profile.name}",)
+
+
+def _unused(
+    info: SourceInfo, frames: tuple[int, int | None], rate: Fraction | None, as_: str | None
+) -> list[str]:  # fmt: skip
+    """What was asked for and means nothing for such an input, a sentence each."""
+    notes = []
+    if rate is not None and info.kind != "sequence":
+        own = "" if info.rate is None else f" its own {round(float(info.rate), 3):g} fps"
+        kept = "a still has none" if info.kind == "still" else f"the {info.kind} keeps{own or ' its own'}"
+        notes.append(f"--rate is for numbered stills: {kept}")
+    if info.kind == "still" and frames not in ((0, None), (0, 1)):
+        notes.append("--frames is for clips and sequences: a still is one frame")
+    if as_ is not None and info.kind in ("clip", "pipe"):
+        notes.append(f"--as is for numbered stills: this is a {info.kind}")
+    return notes
 
 
 def _no_skin(plan: Plan, light: Light | None) -> tuple[str, ...]:

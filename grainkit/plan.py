@@ -427,6 +427,8 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
     background = "" if form.alpha else _background(info, recipe)
     canvas = canvas_for(info, recipe.delivery, geometry, step)
     notes += _said(background, form.name, canvas, geometry)
+    if form.is_grey and not info.pixel_format.startswith(("gray", "ya")):
+        notes.append(f"its colours are left out: {form.name} (delivery.clip.pixel_format) is grey")
     if form.is_rgb:
         working = target = replace(info.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
     else:

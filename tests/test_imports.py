@@ -72,6 +72,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "uncounted": ["compiled"],
     "weigh": ["compiled"],
     "resample": ["color", "convert", "errors", "frame", "weigh"],
+    "frame_lengths": ["frame"],
     "fields": ["color", "errors", "io.base", "io.interlaced", "resample"],
     "fit": ["background", "delivery", "errors", "io.base", "resample"],
     "plan": [
