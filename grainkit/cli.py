@@ -375,6 +375,11 @@ def _rate(text: str) -> Fraction:
 
 
 def _finish(options: argparse.Namespace) -> int:
+    with _frames_apart(options):
+        return _finish_loaded(options)
+
+
+def _finish_loaded(options: argparse.Namespace) -> int:
     startup.load()
     from grainkit.compiling import watched
 
@@ -578,7 +583,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
 
     shown = not options.quiet and sys.stderr.isatty()
     with _told_of_what_is_kept(options.resume), _progress(f"{label}{Path(input).name}", shown=shown) as progress:
-        stdout = _standard_output() if output == "-" else None
+        stdout = _standard_output(options) if output == "-" else None
         report = finish(
             input, output, backend=options.backend, device_memory=options.device_memory, progress=progress,
             announce=announce, stdout=stdout, grain_table=options.grain_table,
@@ -626,7 +631,9 @@ def _standard_input() -> BinaryIO:
     return stream
 
 
-def _standard_output() -> BinaryIO:
+def _standard_output(options: argparse.Namespace) -> BinaryIO:
+    if options.stdout is not None:
+        return options.stdout  # type: ignore[no-any-return]
     if sys.stdout is None:
         raise OutputError("standard output is closed; pipe it into a program that reads Y4M, or name a file with -o")
     if sys.stdout.isatty():
@@ -634,6 +641,40 @@ def _standard_output() -> BinaryIO:
             "standard output is a terminal; pipe it into a program that reads Y4M, or name a file with -o"
         )
     return sys.stdout.buffer
+
+
+@contextmanager
+def _frames_apart(options: argparse.Namespace) -> Iterator[None]:
+    """Keep standard output for frames where they go there: what libraries print meanwhile goes to standard error.
+
+    `options.stdout` is the stream for them; None where standard output is not the process's own, or takes no frames.
+    """
+    options.stdout = None
+    if options.output != "-" or options.dry_run or not _is_own(sys.stdout):
+        yield
+        return
+    sys.stdout.flush()
+    ours = os.dup(1)
+    stream = open(ours, "wb", closefd=False)  # noqa: SIM115 (it is closed below, whether it can be flushed or not)
+    options.stdout = stream
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+        stream.flush()
+    finally:
+        with contextlib.suppress(OSError):
+            stream.close()
+        os.dup2(ours, 1)
+        os.close(ours)
+
+
+def _is_own(stream: Any) -> bool:
+    """Whether a stream is file descriptor 1, and no terminal."""
+    try:
+        return stream is not None and stream.fileno() == 1 and not stream.isatty()
+    except (OSError, ValueError):  # io.UnsupportedOperation is both
+        return False
 
 
 @contextmanager

@@ -322,6 +322,17 @@ def test_variables_that_numba_cannot_work_by_are_said_in_one_line(folder, name, 
     assert name in done.stderr
 
 
+def test_what_libraries_print_does_not_go_among_frames(folder):
+    clip(folder / "c.nut")
+    environment = {**os.environ, "NUMBA_DEBUG_CACHE": "1"}
+    command = [*GRAINKIT, "finish", "c.nut", "-o", "-", "--quiet"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    plain = subprocess.run(command, capture_output=True, check=True)
+    assert b"[cache]" in done.stderr
+    assert done.stdout == plain.stdout
+    assert done.stdout.startswith(b"YUV4MPEG2 ")
+
+
 @pytest.mark.parametrize("words", [["--preset", "a" * 20_000], ["--set", "a" * 20_000], ["--recipe", "a" * 20_000]])
 def test_a_value_of_many_letters_is_cut_in_what_is_said_of_it(run, folder, words):
     still(folder / "a.png")
