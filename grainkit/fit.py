@@ -68,18 +68,32 @@ def canvas_for(info: SourceInfo, delivery: Delivery, geometry: Geometry, step: t
     """
     if delivery.fit != "pad":
         return None
+    box = _padded(info, delivery)
+    size = [max(side // unit * unit, unit) for side, unit in zip(box, step, strict=True)]
+    left, top = (
+        (whole - part) // 2 // unit * unit for whole, part, unit in zip(size, geometry.size, step, strict=True)
+    )
+    return Canvas((size[0], size[1]), left, top, delivery.background)
+
+
+def canvas_notes(info: SourceInfo, delivery: Delivery, canvas: Canvas | None) -> list[str]:
+    """That the canvas is smaller than the box asked for, where it is."""
+    box = None if canvas is None else _padded(info, delivery)
+    if canvas is None or box is None or canvas.size == box:
+        return []
+    width, height = canvas.size
+    return [f"padded to {width}x{height} and not {box[0]}x{box[1]}: the pixel format needs even sides"]
+
+
+def _padded(info: SourceInfo, delivery: Delivery) -> tuple[int, int]:
+    """The box that is filled with bars. RecipeError where it is open to a side."""
     box, _ = _box(delivery)
     if not all(box):
         raise RecipeError(
             "delivery.fit = pad needs both sides of the box; set delivery.width and delivery.height, "
             "or width_mm, height_mm and the dpi"
         )
-    box = _turned(box, (info.width * info.sample_aspect, Fraction(info.height)), delivery)
-    size = [max(side // unit * unit, unit) for side, unit in zip(box, step, strict=True)]
-    left, top = (
-        (whole - part) // 2 // unit * unit for whole, part, unit in zip(size, geometry.size, step, strict=True)
-    )
-    return Canvas((size[0], size[1]), left, top, delivery.background)
+    return _turned(box, (info.width * info.sample_aspect, Fraction(info.height)), delivery)
 
 
 def _turned(box: tuple[int, int], shown: tuple[Fraction, Fraction], delivery: Delivery) -> tuple[int, int]:

@@ -50,7 +50,7 @@ from grainkit.overlap import Overlapped
 from grainkit.plan import Plan, make_plan
 from grainkit.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
 from grainkit.regrain import regrained, wants_regrain
-from grainkit.replay import declared_source, other_grain
+from grainkit.replay import declared_source, other_grain, other_input
 from grainkit.resume import done_already, job_of
 from grainkit.source_profile import NO_PROFILE, SourceProfile, load_source
 from grainkit.touched import SHARPENING, at_work
@@ -129,7 +129,7 @@ def resolve_recipe(
     recipe = preset if isinstance(preset, Recipe) else recipe
     if not isinstance(recipe, Recipe):
         name = str(recipe if recipe is not None else preset or ("video" if piped else "social"))
-        if not name.endswith(RECIPE_ENDINGS) and name not in preset_names() and Path(name).exists():
+        if not name.endswith(RECIPE_ENDINGS) and name not in preset_names() and os.path.exists(name):
             ends = ", ".join(RECIPE_ENDINGS)
             raise RecipeError(f"{name} is no recipe: it is a file or folder whose name ends in none of {ends}")
         recipe = load_recipe(name, None if profile is None else profile.over)
@@ -207,6 +207,9 @@ def finish(
         if path is not None and not isinstance(path, Recipe):
             as_place(path, role)
     settings, rate, frames = as_assignments(settings), as_rate(rate), as_frames(frames)
+    for role, teller in (("progress", progress), ("announce", announce)):
+        if teller is not None and not callable(teller):
+            raise InputError(f"{role} is a function to call, not {teller!r}; leave it out for none")
     source_profile = declared_source(source_profile, recipe)
     profile = load_source(source_profile)
     like = _reference(grain_like, grain_table, max_pixels)
@@ -328,8 +331,9 @@ def finish(
             sha256="", digital_source_type=written[0].source_type, source_profile=source_profile,
             light=_lit(plan, written[0].light),
             notes=(
-                *source.info.notes, *_unused(info, frames, rate, as_), *_other_claim(info, profile),
-                *([like.note] if like else []), *plan.notes, *other_grain(recipe, plan), *_idle_matte(plan, mattes),
+                *source.info.notes, *_unused(info, frames, rate, as_), *_usual_rate(info, plan, rate),
+                *_other_claim(info, profile), *([like.note] if like else []), *plan.notes, *other_grain(recipe, plan),
+                *other_input(recipe, lambda: identity.digests.get("input", "")), *_idle_matte(plan, mattes),
                 *_no_skin(plan, written[0].light), *([] if found is None else [found.note()]), *written[0].notes,
             ),
             chosen_because=getattr(opened, "chosen_because", ""), kept=kept,
@@ -478,8 +482,9 @@ def dry_run(
         "effects": recipe_values["effects"],
         "adapt": cost(plan, proxies, asked.adapt.rounds) if proxies else "no",
         "notes": [
-            *info.notes, *_unused(info, frames, rate, as_), *_other_claim(info, profile),
-            *([like.note] if like else []), *plan.notes, *other_grain(recipe, plan), *_idle_matte(plan, mattes),
+            *info.notes, *_unused(info, frames, rate, as_), *_usual_rate(info, plan, rate),
+            *_other_claim(info, profile), *([like.note] if like else []), *plan.notes, *other_grain(recipe, plan),
+            *_idle_matte(plan, mattes),
         ],
     }  # fmt: skip
 
@@ -822,6 +827,13 @@ def _unused(
     if as_ is not None and info.kind in ("clip", "pipe"):
         notes.append(f"--as is for numbered stills: this is a {info.kind}")
     return notes
+
+
+def _usual_rate(info: SourceInfo, plan: Plan, rate: Fraction | None) -> tuple[str, ...]:
+    """How fast numbered stills are shown in a clip, where nobody said it."""
+    if rate is not None or info.kind != "sequence" or plan.kind not in ("clip", "pipe"):
+        return ()
+    return (f"shown at {float(info.rate or 24):g} frames per second; --rate says otherwise",)
 
 
 def _no_skin(plan: Plan, light: Light | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from grainkit.effects.cinema_grain import NO_FILM, CinemaGrain
 from grainkit.effects.film_formats import FILM_FORMATS
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.fields import refuse_mixed_fields
-from grainkit.fit import canvas_for, fitted
+from grainkit.fit import canvas_for, canvas_notes, fitted
 from grainkit.grain_key import grain_seed
 from grainkit.io.base import SourceInfo
 from grainkit.io.color_tags import LIMITED_ONLY, untold
@@ -426,6 +426,7 @@ def _clip_plan(info: SourceInfo, recipe: Recipe, place: _Place, clip: ClipDelive
     geometry, aspect, notes = fitted(info, recipe.delivery, step)
     background = "" if form.alpha else _background(info, recipe)
     canvas = canvas_for(info, recipe.delivery, geometry, step)
+    notes += canvas_notes(info, recipe.delivery, canvas)
     notes += _said(background, form.name, canvas, geometry)
     if form.is_grey and not info.pixel_format.startswith(("gray", "ya")):
         notes.append(f"its colours are left out: {form.name} (delivery.clip.pixel_format) is grey")
@@ -500,6 +501,7 @@ def _pipe_plan(info: SourceInfo, recipe: Recipe) -> Plan:
     geometry, aspect, resized = fitted(info, recipe.delivery, step)
     background = _background(info, recipe)
     canvas = canvas_for(info, recipe.delivery, geometry, step)
+    notes += canvas_notes(info, recipe.delivery, canvas)
     notes += _said(background, "Y4M", canvas, geometry)
     working = _working(info.color, target, geometry)
     grey = info.pixel_format.startswith(("gray", "ya"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,18 @@ def other_grain(recipe: str | Path | Recipe | None, plan: Plan) -> tuple[str, ..
     return (
         "the sidecar comes from before every still had grain of its own: the grain differs from what it was, and "
         "nothing else does",
+    )
+
+
+def other_input(recipe: str | Path | Recipe | None, digest: Callable[[], str]) -> tuple[str, ...]:
+    """That a sidecar is replayed on another file than the one that it tells of. digest: of the input, worked out when
+    asked for."""
+    before = _told(recipe).get("input")
+    told = before.get("sha256") if isinstance(before, dict) else None
+    if not told or digest() in ("", told):
+        return ()
+    return (
+        "this is not the file that the sidecar tells of (by its SHA-256); what was found for that one is laid on it",
     )
 
 

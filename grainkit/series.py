@@ -18,6 +18,7 @@ from grainkit.io.names import folds_case, names_folder
 from grainkit.io.pending import output_errors
 from grainkit.mattes import known, matte_files
 from grainkit.recipe import SIDECAR_SUFFIX
+from grainkit.sidecar import is_sidecar, sidecar_path
 from grainkit.system import memory
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ def expand_inputs(
                 raise InputError(f"{one}: holds the matte {still.name} too; keep mattes in a folder of their own")
         if stills is not None and os.path.isdir(one):
             skipped |= _foreign(Path(one))
+            # A second run over a folder takes the originals, and not what the first has put beside them.
+            ours = [p for p in stills if is_sidecar(sidecar_path(p))]
+            if len(ours) < len(stills):
+                skipped |= dict.fromkeys(map(str, ours), "grainkit made it: its sidecar is beside it")
+                stills = [p for p in stills if p not in ours]
         found += [one] if stills is None else [str(p) for p in stills]
     is_series = len(found) > 1 or found != list(inputs)
     if found == list(inputs):

@@ -168,7 +168,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "resume": ["errors", "io.pending", "plan", "recipe", "sidecar"],
     "pipeline": ["*"],
     "cores": ["system"],
-    "series": ["cores", "errors", "io*", "mattes", "plan", "recipe", "series_or_sequence", "system"],
+    "series": ["cores", "errors", "io*", "mattes", "plan", "recipe", "series_or_sequence", "sidecar", "system"],
     "series_summary": [],
     "series_or_sequence": ["analysis.likeness", "errors", "io*", "recipe"],
     "interrupts": ["system"],

@@ -91,3 +91,12 @@ def test_a_sidecar_that_declares_no_source_there_is_is_refused(capsys: pytest.Ca
     assert cli.main(["finish", "a.png", "-o", "x.png", "--recipe", "bad.grainkit.txt"]) == 2
     assert "no source 'camera'" in capsys.readouterr().err
     assert not Path("x.png").exists()
+
+
+def test_a_sidecar_on_another_file_is_said(tmp_path):
+    one, other = still(tmp_path / "a.png"), still(tmp_path / "b.png", phase=1.0)
+    off = ["skin_texture.strength=0", "highlight_guard.strength=0"]
+    made = gk.finish(one, tmp_path / "o.png", preset="video", settings=off)
+    again, wrong = (gk.finish(each, tmp_path / f"{n}.png", recipe=made.sidecar) for n, each in enumerate((one, other)))
+    assert not [note for note in again.notes if "SHA-256" in note]
+    assert [note for note in wrong.notes if note.startswith("this is not the file that the sidecar tells of")]

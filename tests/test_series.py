@@ -178,3 +178,18 @@ def test_links_to_nothing_and_pipes_are_named_as_skipped(capsys: pytest.CaptureF
         {"input": "odd/d.png", "reason": "a link to nothing"},
         {"input": "odd/ff.png", "reason": "no file: a pipe, a socket or a device"},
     ]
+
+
+def test_a_folder_finished_twice_takes_the_originals_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for name in ("a.png", "b.png"):
+        still(Path("in") / name)
+    quick = ["--set", "skin_texture.strength=0", "--no-adapt", "--preset", "social/x"]
+    assert cli.main(["finish", "in/", *quick]) == 0
+    capsys.readouterr()
+    assert cli.main(["finish", "in/", *quick, "--overwrite", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [Path(each["input"]).name for each in told["results"]] == ["a.png", "b.png"]
+    assert {each["reason"] for each in told["skipped"]} == {"grainkit made it: its sidecar is beside it"}
+    assert len(told["skipped"]) == 2
