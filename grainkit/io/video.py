@@ -794,6 +794,10 @@ class VideoSink:
 
     def _open_encoder(self) -> None:
         """Open it with FFmpeg's log on, for the reason. Not for longer: with threads at work that log can deadlock."""
+        ffmpeg = logging.getLogger("libav")
+        if not ffmpeg.handlers:
+            # Or what a decoder in another thread complains of meanwhile would reach standard error.
+            ffmpeg.addHandler(logging.NullHandler())
         before = av.logging.get_level()
         av.logging.set_level(av.logging.ERROR)
         try:
