@@ -122,12 +122,16 @@ class Plan:
         return Sharpening.of(self.still, self.dpi, *self.geometry.size)
 
     def as_delivered(self, recipe: Recipe) -> Recipe:
-        """`recipe`, from which this plan was made, with the formats in it that the output's ending asked for."""
+        """`recipe`, from which this plan was made, with the formats in it that the output's ending asked for.
+
+        It is adapted, or was not to be: a replay adapts nothing by itself.
+        """
         delivery = recipe.delivery
         still, clip = self.still or delivery.still, self.clip or delivery.clip
         if self.kind == "sequence" and (clip is None or clip.container != "sequence"):
             clip = ClipDelivery("sequence", "", "", audio=_PLAIN.audio)
-        return replace(recipe, delivery=replace(delivery, still=still, clip=clip))
+        done = replace(recipe.adapt, **{"still" if self.kind == "still" else "clip": False})
+        return replace(recipe, delivery=replace(delivery, still=still, clip=clip), adapt=done)
 
 
 def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Plan:

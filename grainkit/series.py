@@ -108,20 +108,27 @@ class _Asked:
     @property
     def said(self) -> str | None:
         """What the user says of numbered stills, by --as or by what only a sequence has; None for nothing."""
+        from grainkit.series_or_sequence import SEQUENCE
+
+        if self.as_ is not None:
+            return self.as_
+        return SEQUENCE if self.because else None
+
+    @property
+    def because(self) -> str:
+        """What the user gave that only a sequence has; '' for nothing."""
         from grainkit.io.sequence import parse_pattern
         from grainkit.plan import CLIP_ENDINGS
-        from grainkit.series_or_sequence import SEQUENCE
 
         def is_pattern(name: str) -> bool:
             return parse_pattern(name) is not None and not names_folder(name) and not os.path.exists(name)
 
-        if self.as_ is not None:
-            return self.as_
-        by_matte = self.matte is not None and is_pattern(self.matte)
-        by_output = self.output is not None and (
-            self.output == "-" or Path(self.output).suffix.lower() in CLIP_ENDINGS or is_pattern(self.output)
-        )
-        return SEQUENCE if self.timed or by_matte or by_output else None
+        output, matte = self.output, self.matte
+        if output is not None and (output == "-" or Path(output).suffix.lower() in CLIP_ENDINGS or is_pattern(output)):
+            return f"-o {output}"
+        if matte is not None and is_pattern(matte):
+            return f"--matte {matte}"
+        return "--frames or --rate" if self.timed else ""
 
     def judged(self, found: Numbered) -> Verdict:
         from grainkit.recipe import load_recipe
@@ -170,11 +177,18 @@ def _foreign(folder: Path) -> dict[str, str]:
 
 
 def _judged(found: Numbered, files: list[Path], asked: _Asked) -> tuple[list[Path] | None, list[str]]:
-    """`_stills_of` for numbered stills, where nothing is to be said of what the user says himself."""
+    """`_stills_of` for numbered stills, where nothing is to be said of what `--as` says."""
     from grainkit.series_or_sequence import STILLS
 
-    if asked.said is not None or len(files) < 2:
-        return files if asked.said == STILLS or len(files) < 2 else None, []
+    if asked.said == STILLS or len(files) < 2:
+        return files, []
+    if asked.as_ is not None:
+        return None, []
+    if asked.said is not None:
+        what = (
+            f"{len(found.files)} numbered stills ({found.files[0].name} ...): one sequence, because of {asked.because}"
+        )
+        return None, [f"{what}; --as stills finishes each on its own"]
     verdict = asked.judged(found)
     if verdict.kind == STILLS:
         what = f"{len(files)} stills ({files[0].name} ...): a series, because {verdict.because}"

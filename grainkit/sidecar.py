@@ -200,6 +200,7 @@ def _summary(report: Mapping[str, Any]) -> list[str]:
     command = ["grainkit", "finish", as_argument(source["name"]), "--recipe", as_argument(recipe_file)]
     # Into a folder of its own: what it would be called beside its input is what was made before.
     command += [*report["options"], "-o", "again/"]
+    lines.append("The next command runs in a folder that holds both the input and this file.")
     return [*lines, f"To make it again: {shlex.join(command)}"]
 
 

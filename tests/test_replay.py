@@ -100,3 +100,9 @@ def test_a_sidecar_on_another_file_is_said(tmp_path):
     again, wrong = (gk.finish(each, tmp_path / f"{n}.png", recipe=made.sidecar) for n, each in enumerate((one, other)))
     assert not [note for note in again.notes if "SHA-256" in note]
     assert [note for note in wrong.notes if note.startswith("this is not the file that the sidecar tells of")]
+
+
+def test_what_was_not_adapted_is_not_adapted_when_it_is_made_again(tmp_path):
+    made = gk.finish(still(tmp_path / "a.png"), tmp_path / "o.jpg", preset="social", adapt=False)
+    assert gk.load_recipe("social").adapt.still
+    assert not gk.load_recipe(made.sidecar).adapt.still

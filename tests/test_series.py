@@ -193,3 +193,11 @@ def test_a_folder_finished_twice_takes_the_originals_again(tmp_path, monkeypatch
     assert [Path(each["input"]).name for each in told["results"]] == ["a.png", "b.png"]
     assert {each["reason"] for each in told["skipped"]} == {"grainkit made it: its sidecar is beside it"}
     assert len(told["skipped"]) == 2
+
+
+def test_an_output_that_decides_is_said_to_have_decided(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    numbered(Path("in"), 3)
+    assert cli.main(["finish", "in/", "-o", "x.mp4", "--dry-run"]) == 0
+    first = capsys.readouterr().err.splitlines()[0]
+    assert "one sequence, because of -o x.mp4; --as stills finishes each on its own" in first

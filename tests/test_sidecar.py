@@ -96,7 +96,7 @@ def test_no_name_breaks_out_of_its_place(name):
     made = report(input={"name": name}, notes=[name])
     text = sidecar_text(made)
     assert yaml.safe_load(text.encode()) == made
-    assert text.partition("\n\n")[0].count("\n#") == 6 + len(EFFECTS)
+    assert text.partition("\n\n")[0].count("\n#") == 7 + len(EFFECTS)
 
 
 def test_it_is_written_whole_or_not_at_all(tmp_path):
