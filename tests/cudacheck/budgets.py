@@ -21,6 +21,8 @@ KERNELS = [
     ("from_rgb", ("-DSOURCE_BITS=8",)),
     ("to_rgb", ("-DTARGET_BITS=8",)),
     *(("weigh", (f"-DSOURCE_BITS={bits}",)) for bits in (8, 16, 32)),
+    ("premultiply", ("-DSOURCE_BITS=8",)),
+    ("straight", ()),
     ("extent", ("-DSOURCE_BITS=8",)),
     ("part", ("-DSAMPLE_BITS=16", "-DWOVEN=2")),
 ]
