@@ -162,8 +162,8 @@ def test_a_near_ending_does_not_stand_for_another(capsys):
 
 
 def test_an_encoder_that_refuses_its_options_says_where_to_look(capsys):
-    assert cli.main(["finish", "c.nut", "-o", "o.mp4", "--quiet", "--set", "delivery.clip.options.crf=high"]) == 1
-    assert "check delivery.clip.options and delivery.clip.profile" in capsys.readouterr().err
+    assert cli.main(["finish", "c.nut", "-o", "o.mp4", "--quiet", "--set", "delivery.clip.options.crf=high"]) == 2
+    assert "change delivery.clip.options.crf = high" in capsys.readouterr().err
 
 
 # What begins with a dash, and homes
