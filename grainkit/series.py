@@ -177,13 +177,13 @@ def _foreign(folder: Path) -> dict[str, str]:
 
 
 def _judged(found: Numbered, files: list[Path], asked: _Asked) -> tuple[list[Path] | None, list[str]]:
-    """`_stills_of` for numbered stills, where nothing is to be said of what `--as` says."""
+    """`_stills_of` for numbered stills, where nothing is to be said of what --as, --frames and --rate say."""
     from grainkit.series_or_sequence import STILLS
 
     if asked.said == STILLS or len(files) < 2:
         return files, []
-    if asked.as_ is not None:
-        return None, []
+    if asked.as_ is not None or asked.timed:
+        return None, []  # in so many words
     if asked.said is not None:
         what = (
             f"{len(found.files)} numbered stills ({found.files[0].name} ...): one sequence, because of {asked.because}"
