@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import functools
 import io
 import json
 import logging
@@ -156,9 +157,14 @@ def _show(error: Exception) -> None:
 
 
 def _failed(message: str, status: int) -> int:
-    with contextlib.suppress(OSError):
-        print(f"grainkit: {_one_line(message)}", file=sys.stderr)
+    _tell(message)
     return status
+
+
+def _tell(sentence: str) -> None:
+    """A line on standard error; where that takes no more, nothing can be told."""
+    with contextlib.suppress(OSError):
+        print(f"grainkit: {_one_line(sentence)}", file=sys.stderr)
 
 
 def _one_line(message: str) -> str:
@@ -376,15 +382,11 @@ def _rate(text: str) -> Fraction:
 
 def _finish(options: argparse.Namespace) -> int:
     with _frames_apart(options):
-        return _finish_loaded(options)
+        startup.load()
+        from grainkit.compiling import watched
 
-
-def _finish_loaded(options: argparse.Namespace) -> int:
-    startup.load()
-    from grainkit.compiling import watched
-
-    with watched(told=not options.quiet, shown=not options.quiet and sys.stderr.isatty()):
-        return _finish_all(options)
+        with watched(told=not options.quiet, shown=not options.quiet and sys.stderr.isatty()):
+            return _finish_all(options)
 
 
 def _finish_all(options: argparse.Namespace) -> int:
@@ -398,6 +400,7 @@ def _finish_all(options: argparse.Namespace) -> int:
     if options.output == "-" and options.json and not options.dry_run:
         raise OutputError("--json and -o - both want standard output; leave one out")
 
+    @functools.cache
     def recipe() -> Recipe:
         from grainkit.pipeline import resolve_recipe
 
@@ -411,7 +414,7 @@ def _finish_all(options: argparse.Namespace) -> int:
     )  # fmt: skip
     inputs = taken.inputs
     for sentence in () if options.quiet else taken.said:
-        print(f"grainkit: {_one_line(sentence)}", file=sys.stderr)
+        _tell(sentence)
     if not taken.is_series:
         with doing(f"finishing {inputs[0]}"):
             report = _finish_one(inputs[0], options.output, options, "")
@@ -435,7 +438,7 @@ def _finish_all(options: argparse.Namespace) -> int:
         for job, done in zip(jobs, outcomes, strict=True):
             if isinstance(done, _Failure):
                 failed.append((job.input, done))
-                _failed(done.message, done.exit_status)
+                _tell(done.message)
             else:
                 results.append((job.input, done))
     if options.json:
@@ -449,7 +452,7 @@ def _finish_all(options: argparse.Namespace) -> int:
         again = {name for name, done in results if done.get("skipped")}
         skipped = {**dict.fromkeys((name for name, _ in results if name in again), "done already"), **taken.skipped}
         made = [name for name, _ in results if name not in again]
-        _failed(series_summary(made, skipped, [name for name, _ in failed]), 0)
+        _tell(series_summary(made, skipped, [name for name, _ in failed]))
     return min((each.exit_status for _, each in failed), default=0)
 
 

@@ -22,7 +22,7 @@ from grainkit.errors import EncodingError, GrainkitError, InputError, OutputErro
 from grainkit.frame import Frame
 from grainkit.io import open_source, sequence
 from grainkit.io.base import StillMetadata
-from grainkit.io.sequence import SequenceSink, SequenceSource, classify_folder, parse_pattern, series_files
+from grainkit.io.sequence import SequenceSink, SequenceSource, numbered_among, parse_pattern, series_files
 from grainkit.io.stills import encode_still, read_still
 
 
@@ -141,7 +141,8 @@ def test_a_damaged_file_is_named_after_the_frames_before_it(shot: Path) -> None:
 def test_folders_are_told_apart(names: list[str], kind: str, tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).touch()
-    assert classify_folder(tmp_path) == kind
+    found = numbered_among(series_files(tmp_path))
+    assert ("series" if found is None else "sequence") == kind
     stills = [n for n in names if not n.startswith(".") and not n.endswith(".txt")]
     assert [p.name for p in series_files(tmp_path)] == stills
 

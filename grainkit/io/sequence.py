@@ -121,11 +121,6 @@ def numbered_among(files: list[Path]) -> Numbered | None:
     return None if pattern is None else Numbered(pattern, tuple(most), tuple(strays))
 
 
-def classify_folder(path: Path | str) -> str:
-    """`sequence` where the stills of a folder share one name but for a number, strays aside, else `series`."""
-    return "series" if numbered_among(series_files(path)) is None else "sequence"
-
-
 def series_files(path: Path | str) -> list[Path]:
     """The stills of a folder, told by their endings, in the order of the numbers in their names; InputError: none."""
     files = [p for p in _listed(Path(path)) if looks_like_still(p) and p.is_file()]
