@@ -22,10 +22,10 @@ import numpy as np
 import grainkit as gk
 from benchmarks import _corpus_delivered as delivered
 from benchmarks._corpus_case import Array, Case, Own, Picture, Refused, Right
-from grainkit import cli
 from grainkit.errors import GrainkitError
-from grainkit.frame import Frame
+from grainkit.hosts.cli import command as cli
 from grainkit.io.base import SourceInfo
+from grainkit.picture.frame import Frame
 
 #: Effects off: pixels must come back as they are.
 OFF = ("cinema_grain.strength=0", "highlight_guard.strength=0", "skin_texture.strength=0")

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import grainkit as gk
 from benchmarks._measure import Spread, keep, machine, table
-from grainkit.effects.skin_texture import SkinTexture
-from grainkit.frame import Frame
-from grainkit.texture.stage import TextureStage
+from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.skin_texture.stage import TextureStage
+from grainkit.picture.frame import Frame
 
 #: What is told: its name, and the functions (file, name) whose time it is, with all that they call.
 PARTS = {

@@ -21,19 +21,19 @@ import numpy as np
 import numpy.typing as npt
 
 import grainkit as gk
+from grainkit.adapt.highlight_patches import ABOVE, asked_gain
+from grainkit.adapt.offer import proxies_of
 from grainkit.backends import open_backend
-from grainkit.codec.job import proxies_of
 from grainkit.codec.measures import Lights, Moment
-from grainkit.codec.patches import ABOVE, asked_gain
 from grainkit.codec.proxies import clip_through
 from grainkit.codec.regions import highlights
 from grainkit.codec.viewer import as_platform, as_seen, brightest, platform_geometry
-from grainkit.color import Range, luma_codes
-from grainkit.finisher import conformed, finish_frame, plan_tables
-from grainkit.frame import Frame
-from grainkit.plan import make_plan
-from grainkit.recipe import load_recipe, override
-from grainkit.targets import label
+from grainkit.finishing.finisher import conformed, finish_frame, plan_tables
+from grainkit.finishing.plan import make_plan
+from grainkit.picture.color import Range, luma_codes
+from grainkit.picture.frame import Frame
+from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.targets import label
 
 F32 = npt.NDArray[np.float32]
 LAGS = (1, 6, 12)

@@ -18,11 +18,12 @@ import numpy as np
 
 from benchmarks._measure import cpu_ms
 from grainkit.backends.cpu import CpuBackend
-from grainkit.color import Color, chroma_codes, luma_codes
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.effects.tables import PassTables, pass_tables
-from grainkit.frame import Frame, Plane
+from grainkit.backends.tables import PassTables
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.pass_tables import pass_tables
+from grainkit.picture.color import Color, chroma_codes, luma_codes
+from grainkit.picture.frame import Frame, Plane
 
 #: Effects, and the white end of the picture that they are timed on.
 CASES = {

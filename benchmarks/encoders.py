@@ -22,8 +22,8 @@ from grainkit.codec.encoder import ENCODERS, Encoder, at_rate
 from grainkit.codec.measures import Moment, measure
 from grainkit.codec.regions import Finder
 from grainkit.codec.viewer import as_platform
-from grainkit.recipe import load_recipe, override
-from grainkit.resample import Geometry
+from grainkit.picture.resample import Geometry
+from grainkit.recipe.recipe import load_recipe, override
 from samples.draw import clip, write_clip
 
 #: Options over the proxy's own, by codec; the first of each is the encoder's own choice.

@@ -43,18 +43,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from grainkit import cli
-from grainkit.color import SRGB_STILL
-from grainkit.convert import planes_from_rgb
-from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError
-from grainkit.frame import Frame
+from grainkit.hosts.cli import command as cli
 from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.encode_still import encode_still
+from grainkit.io.mattes import mattes_for
 from grainkit.io.y4m import Y4MSource
-from grainkit.mattes import mattes_for
-from grainkit.recipe import load_recipe, override, shipped, to_yaml
+from grainkit.picture.color import SRGB_STILL
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import planes_from_rgb
+from grainkit.recipe.recipe import load_recipe, override, shipped, to_yaml
 from samples.waves import draw_waves
 
 #: Seconds that a case may take.

@@ -36,17 +36,17 @@ import av
 import numpy as np
 
 from benchmarks import fuzz
-from grainkit.av1.film_grain import FilmGrain
-from grainkit.av1.fit import fit_film_grain
-from grainkit.av1.stream import GrainStream, grain_seed
-from grainkit.av1.table import read_table, table_text
-from grainkit.color import Color
-from grainkit.delivery import StillDelivery
-from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.effects.grain.av1.film_grain import FilmGrain
+from grainkit.effects.grain.av1.fit import fit_film_grain
+from grainkit.effects.grain.av1.stream import GrainStream, grain_seed
+from grainkit.effects.grain.av1.table import read_table, table_text
+from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.errors import GrainkitError, UserError
+from grainkit.finishing.plan import make_plan
 from grainkit.io import exif as exif_block
 from grainkit.io import png
 from grainkit.io.decode_still import MAX_DPI, decode_still
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.encode_still import encode_still
 from grainkit.io.metadata import (
     XMP_KEYWORD,
@@ -57,11 +57,11 @@ from grainkit.io.metadata import (
     xmp_packet,
 )
 from grainkit.io.stills import frame_of
-from grainkit.pipeline import finish
-from grainkit.plan import make_plan
-from grainkit.recipe import KINDS, Recipe, fingerprint, load_recipe, override, parse_recipe, to_yaml
-from grainkit.resume import done_already
-from grainkit.sidecar import sidecar_path
+from grainkit.job.finish import finish
+from grainkit.job.resume import done_already
+from grainkit.job.sidecar import sidecar_path
+from grainkit.picture.color import Color
+from grainkit.recipe.recipe import KINDS, Recipe, fingerprint, load_recipe, override, parse_recipe, to_yaml
 from samples.waves import draw_waves
 
 #: Pixels that a picture may have, so that cases stay quick. Bytes that a case has at most.

@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from grainkit import cli
+from grainkit.hosts.cli import command as cli
 from grainkit.io.pending import MARK
 from samples.waves import draw_waves
 

@@ -40,15 +40,15 @@ from grainkit.analysis.lattice import Lattice, read
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
-from grainkit.color import SRGB_STILL
-from grainkit.convert import planes_from_rgb
-from grainkit.effects.skin_texture import SkinTexture
-from grainkit.frame import Frame
-from grainkit.texture.atlas import HEIGHT, Atlas, load_atlas, texel_for
-from grainkit.texture.layer import bands_of
-from grainkit.texture.sample import sample
-from grainkit.texture.stage import TextureStage
-from grainkit.texture.term import LUMA_ONE
+from grainkit.backends.pass_term import LUMA_ONE
+from grainkit.effects.skin_texture.atlas import HEIGHT, Atlas, load_atlas, texel_for
+from grainkit.effects.skin_texture.layer import bands_of
+from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.skin_texture.sample import sample
+from grainkit.effects.skin_texture.stage import TextureStage
+from grainkit.picture.color import SRGB_STILL
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import planes_from_rgb
 from samples.draw import portrait
 from samples.known_motion import KnownMotion
 from samples.occluder import DARK, Occluder

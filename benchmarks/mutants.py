@@ -35,10 +35,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 #: Module to the tests that speak of it, the quickest first.
 MODULES = {
-    "grainkit.noise": ("noise", "pass", "cinema_grain"),
-    "grainkit.effects.tables": ("pass", "highlight_guard", "cinema_grain"),
-    "grainkit.effects.cinema_grain": ("cinema_grain", "film_formats", "pass", "grain_like"),
-    "grainkit.effects.highlight_guard": ("highlight_guard", "pass"),
+    "grainkit.picture.noise": ("noise", "pass", "cinema_grain"),
+    "grainkit.effects.pass_tables": ("pass", "highlight_guard", "cinema_grain"),
+    "grainkit.effects.grain.parameters": ("cinema_grain", "film_formats", "pass", "grain_like"),
+    "grainkit.effects.highlights.parameters": ("highlight_guard", "pass"),
 }
 _DIGESTS = ["tests/test_goldens.py", "-k", "any_machine"]
 #: Functions whose results are frozen into compiled code.

@@ -35,14 +35,14 @@ import imageio_ffmpeg
 import numpy as np
 
 from benchmarks._measure import X264, Planes, Spent, Spread, cpu_ms, keep, machine, ran, ratios, table
-from grainkit.av1.fit import fit_film_grain
-from grainkit.av1.table import table_text
 from grainkit.backends.cpu import CpuBackend
-from grainkit.color import Color
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.effects.tables import pass_tables
-from grainkit.frame import Frame
+from grainkit.effects.grain.av1.fit import fit_film_grain
+from grainkit.effects.grain.av1.table import table_text
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.pass_tables import pass_tables
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 from samples.draw import limited_420, portrait
 
 WIDTH, HEIGHT, RATE = 1920, 1080, Fraction(24)

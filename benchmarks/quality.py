@@ -36,13 +36,13 @@ from grainkit.analysis.light import Light, estimate_light
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.uv import uv_and_normals
-from grainkit.effects.skin_texture import SkinTexture
-from grainkit.texture.atlas import load_atlas, texel_for
-from grainkit.texture.blocks import BLOCK, masked_blur, means, padded
-from grainkit.texture.energy import bands_of, deviation, energy_of, linear, local_energy, luminance
-from grainkit.texture.layer import KEEP_MM, Skin, SkinStatistics, ageing, measure, skin_layer, target
-from grainkit.texture.sample import Material, sample
-from grainkit.texture.stage import TextureStage
+from grainkit.effects.skin_texture.atlas import load_atlas, texel_for
+from grainkit.effects.skin_texture.blocks import BLOCK, masked_blur, means, padded
+from grainkit.effects.skin_texture.energy import bands_of, deviation, energy_of, linear, local_energy, luminance
+from grainkit.effects.skin_texture.layer import KEEP_MM, Skin, SkinStatistics, ageing, measure, skin_layer, target
+from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.skin_texture.sample import Material, sample
+from grainkit.effects.skin_texture.stage import TextureStage
 from samples.compare import side_by_side
 from samples.draw import portrait
 

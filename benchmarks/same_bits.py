@@ -23,7 +23,7 @@ from itertools import islice
 from pathlib import Path
 
 import grainkit as gk
-from grainkit.frame import Frame
+from grainkit.picture.frame import Frame
 from tests import goldens
 from tests.goldens import Case, Golden
 

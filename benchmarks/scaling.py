@@ -29,13 +29,13 @@ from benchmarks.effect import picture
 from grainkit.analysis.faces import find_faces
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.backends.cpu import CpuBackend
-from grainkit.color import Color
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.effects.skin_texture import SkinTexture
-from grainkit.effects.tables import pass_tables
-from grainkit.frame import Frame
-from grainkit.texture.stage import TextureStage
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.pass_tables import pass_tables
+from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.skin_texture.stage import TextureStage
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 from samples.draw import limited_420, portrait
 
 SIZES = ((854, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))

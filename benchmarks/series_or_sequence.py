@@ -4,7 +4,7 @@
 
 Draws parts of the clips, 12 frames or more, at their own rate and at a half, a third and a fourth of it, and pairs of
 pictures brought to one size: as they are, and with their people put before one and the same backdrop. Asks of each what
-`grainkit.series_or_sequence` asks. Prints the share that is judged wrong, and what is judged of frames of one clip that
+`job.series_or_sequence` asks. Prints the share that is judged wrong, and what is judged of frames of one clip that
 lie two seconds or more apart: pictures of one sitting, which may be either.
 """
 
@@ -24,7 +24,7 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import rgb_of
 from grainkit.io import open_source
 from grainkit.io.stills import read_still
-from grainkit.series_or_sequence import alike
+from grainkit.job.series_or_sequence import alike
 
 F32 = npt.NDArray[np.float32]
 DRAWS = 400

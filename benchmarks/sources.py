@@ -23,8 +23,8 @@ from benchmarks.quality import ONLY, picture, skin_in
 from grainkit.analysis.face import BROWS, EYES
 from grainkit.analysis.matte import filled
 from grainkit.analysis.source_noise import source_noise
-from grainkit.texture.energy import SHARP_RATIO, bands_of, deviation, linear, luminance
-from grainkit.texture.layer import target
+from grainkit.effects.skin_texture.energy import SHARP_RATIO, bands_of, deviation, linear, luminance
+from grainkit.effects.skin_texture.layer import target
 
 F32 = npt.NDArray[np.float32]
 STRENGTHS = (0.7, 0.85, 1.0, 1.15)

@@ -25,11 +25,11 @@ import numpy.typing as npt
 
 import grainkit as gk
 from benchmarks._measure import WARM, Spent, Spread, keep, machine, ran, ratios, table
-from grainkit.color import SRGB_STILL
-from grainkit.delivery import StillDelivery
-from grainkit.frame import Frame
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.stills import StillSink
+from grainkit.picture.color import SRGB_STILL
+from grainkit.picture.frame import Frame
 from samples.draw import codes, portrait
 
 #: Name: (width, height, preset, ending of the output, whether it is adapted).

@@ -15,7 +15,7 @@ Columns: before and after are the measure without and with the proxy. bands: CAM
 the added pattern left. kept: deviation of texture after over before. dead: share of 16x16 blocks that lose over
 half their texture. >=254, p99.9, hue: highlights. luma: codes of highlight luma given up. flicker: contours, codes.
 cost: bytes or kb/s, against clean. missed: targets of the preset that do not hold after this proxy; for a picture that
-breaks one before any effect, see `missed` in grainkit.codec.rounds.
+breaks one before any effect, see `missed` in grainkit.adapt.rounds.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ import numpy as np
 import numpy.typing as npt
 
 import grainkit as gk
+from grainkit.adapt.loop import adapt
+from grainkit.adapt.offer import proxies_of
+from grainkit.adapt.rounds import missed
+from grainkit.adapt.trial import ClipTrial, Outcome, StillTrial
 from grainkit.analysis.faces import find_faces
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
-from grainkit.codec.adapt import adapt
-from grainkit.codec.job import proxies_of
 from grainkit.codec.measures import CLIPPED
-from grainkit.codec.rounds import missed
-from grainkit.codec.samples import WINDOW, choose_windows, gathered
-from grainkit.codec.trial import ClipTrial, Outcome, StillTrial
 from grainkit.codec.viewer import as_seen, unclamped_rgb
-from grainkit.color import luma_codes
-from grainkit.convert import rgb_from_planes
-from grainkit.finisher import conformed, finish_frame, plan_tables
-from grainkit.frame import Frame
-from grainkit.plan import Plan, make_plan
-from grainkit.recipe import Recipe, fingerprint, load_recipe, override, preset_names
-from grainkit.targets import Proxy, label
+from grainkit.codec.windows import WINDOW, choose_windows, gathered
+from grainkit.finishing.finisher import conformed, finish_frame, plan_tables
+from grainkit.finishing.plan import Plan, make_plan
+from grainkit.picture.color import luma_codes
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import rgb_from_planes
+from grainkit.recipe.recipe import Recipe, fingerprint, load_recipe, override, preset_names
+from grainkit.recipe.targets import Proxy, label
 from samples.draw import draw
 
 MEDIA = Path(__file__).resolve().parents[2] / "shared" / "media"

@@ -29,17 +29,17 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, rgb_of
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
+from grainkit.backends.pass_term import MOST
 from grainkit.codec.measures import Measures, Moment, measure
 from grainkit.codec.proxies import clip_through
 from grainkit.codec.regions import LEAST, Finder, Found, texture
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
-from grainkit.convert import rgb_from_planes
-from grainkit.finisher import analysed, finish_frame, plan_tables
-from grainkit.frame import Frame
-from grainkit.plan import Plan, own_format_plan
-from grainkit.recipe import load_recipe, override
-from grainkit.targets import Proxy, label
-from grainkit.texture.term import MOST
+from grainkit.finishing.finisher import analysed, finish_frame, plan_tables
+from grainkit.finishing.plan import Plan, own_format_plan
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import rgb_from_planes
+from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.targets import Proxy, label
 
 #: What each carrier is, as settings over a recipe without effects.
 CARRIERS = {

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
         RecipeError,
         UserError,
     )
-    from grainkit.finisher import Finisher, finish_array
-    from grainkit.frame import Frame
+    from grainkit.finishing.finisher import Finisher, finish_array
     from grainkit.io import open_source
-    from grainkit.pipeline import Report, finish
-    from grainkit.recipe import Recipe, load_recipe, preset_names
+    from grainkit.job.finish import Report, finish
+    from grainkit.picture.frame import Frame
+    from grainkit.recipe.recipe import Recipe, load_recipe, preset_names
 
 __all__ = [
     "BackendUnavailable",
@@ -57,20 +57,20 @@ __version__ = "0.1.0"
 _HOMES = {
     "BackendUnavailable": "errors",
     "EncodingError": "errors",
-    "Finisher": "finisher",
-    "Frame": "frame",
+    "Finisher": "finishing.finisher",
+    "Frame": "picture.frame",
     "GrainkitError": "errors",
     "InputError": "errors",
     "OutputError": "errors",
-    "Recipe": "recipe",
+    "Recipe": "recipe.recipe",
     "RecipeError": "errors",
-    "Report": "pipeline",
+    "Report": "job.finish",
     "UserError": "errors",
-    "finish": "pipeline",
-    "finish_array": "finisher",
-    "load_recipe": "recipe",
+    "finish": "job.finish",
+    "finish_array": "finishing.finisher",
+    "load_recipe": "recipe.recipe",
     "open_source": "io",
-    "preset_names": "recipe",
+    "preset_names": "recipe.recipe",
 }
 
 

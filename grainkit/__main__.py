@@ -2,7 +2,7 @@
 
 import sys
 
-from grainkit.cli import command
+from grainkit.hosts.cli.command import command
 
 if __name__ == "__main__":
     sys.exit(command())

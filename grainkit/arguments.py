@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.params import shown
-from grainkit.suggest import is_url
 
 #: Overrides as they may be given: a mapping (flat or nested) of keys to values, or KEY=VALUE each.
 GivenSettings = Mapping[str, Any] | Iterable[str]
@@ -25,7 +24,13 @@ MOST_RATE = 1000
 #: Whole rates that television runs 1000/1001 times as fast, and how far their usual short forms (23.976, 23.98,
 #: 29.97) may be from that.
 _NTSC, _SHORT = (24, 30, 48, 60, 72, 96, 120, 240), Fraction(5, 1000)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _RATE_FORM = r"\d{1,9}(/\d{1,9}|\.\d{1,6})?"
+
+
+def is_url(text: str) -> bool:
+    """Whether it is an address and not the name of a file."""
+    return _URL.match(text) is not None
 
 
 def as_assignments(settings: GivenSettings) -> list[str]:

@@ -1,4 +1,4 @@
-// Full-range R'G'B' samples, three to a pixel, to float Y'CbCr planes. Twin of _from_rgb in grainkit/convert.py.
+// Full-range R'G'B' samples, three to a pixel, to float Y'CbCr planes. Twin of _from_rgb in grainkit/picture/rgb.py.
 // Built with SOURCE_BITS: 8, 16, or 32 for float. Blocks of 32 x 8 threads, four pixels to a thread.
 #include "samples.cuh"
 #include "rgb.cuh"

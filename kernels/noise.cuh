@@ -1,4 +1,4 @@
-// The integer noise that grain and dither are drawn from. Twin of grainkit/noise.py.
+// The integer noise that grain and dither are drawn from. Twin of grainkit/picture/noise.py.
 #pragma once
 
 typedef unsigned char u8;

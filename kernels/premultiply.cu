@@ -1,4 +1,4 @@
-// Samples of a plane times their alpha, as float: what is then resized by weigh.cu. Twin of grainkit/resample.py.
+// Samples of a plane times their alpha, as float: what is then resized by weigh.cu. Twin of grainkit/picture/resample.py.
 // Built with SOURCE_BITS: 8, 16, or 32 for float. Blocks of 32 x 8 threads, four samples to a thread.
 #include "samples.cuh"
 

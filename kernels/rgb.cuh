@@ -1,4 +1,4 @@
-// R'G'B' and Y'CbCr of one pixel. Twin of _ycc and _code in grainkit/convert.py.
+// R'G'B' and Y'CbCr of one pixel. Twin of _ycc and _code in grainkit/picture/rgb.py.
 #pragma once
 #include "noise.cuh"
 

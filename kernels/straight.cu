@@ -1,5 +1,5 @@
 // Straight samples of resized premultiplied ones, between the extremes that the plane had. Twin of seen_part in
-// grainkit/resample.py. Blocks of 32 x 8 threads, four samples to a thread.
+// grainkit/picture/resample.py. Blocks of 32 x 8 threads, four samples to a thread.
 #include "samples.cuh"
 
 __device__ __forceinline__ float held(float value, float least, float most)

@@ -1,5 +1,5 @@
 // Float Y'CbCr planes to full-range R'G'B', three samples to a pixel. A pixel whose planes are still what its
-// origin gives goes back to the origin's bits. Twin of _to_rgb in grainkit/convert.py.
+// origin gives goes back to the origin's bits. Twin of _to_rgb in grainkit/picture/rgb.py.
 // Built with TARGET_BITS: 8 (dithered), 16 (rounded), or 32 for float. Blocks of 32 x 8 threads, four pixels each.
 #include "samples.cuh"
 #include "rgb.cuh"

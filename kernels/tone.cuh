@@ -26,7 +26,7 @@ __device__ __forceinline__ int textured(int code, int gain, int black, int last,
 }
 
 // Codes of up to ten bits have fewer than eight fraction bits, and gains to fit: see gain_shift in
-// grainkit/effects/tables.py.
+// grainkit/effects/pass_tables.py.
 __device__ __forceinline__ int grain_of(int gain, int field, int bits)
 {
     return (gain * field) >> (bits < 8 ? 12 : 8);

@@ -1,5 +1,5 @@
 // A plane resized by weights: sums of neighbours down into shared memory, then across out of it, in one launch and
-// with nothing kept in between. Twin of grainkit/weigh.py.
+// with nothing kept in between. Twin of grainkit/picture/taps.py.
 // Built with SOURCE_BITS: 8, 16, or 32 for float. Blocks of 32 x 8 threads: a warp works along a row.
 #include "samples.cuh"
 

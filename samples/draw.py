@@ -17,12 +17,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.color import SRGB_STILL
-from grainkit.convert import planes_from_rgb
-from grainkit.delivery import StillDelivery
-from grainkit.frame import Frame
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.stills import StillSink
+from grainkit.picture.color import SRGB_STILL
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import planes_from_rgb
 from samples.mannequin import Pose, mannequin, render
 
 RGB = npt.NDArray[np.float32]

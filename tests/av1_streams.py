@@ -15,7 +15,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from grainkit.av1.film_grain import FilmGrain
+from grainkit.effects.grain.av1.film_grain import FilmGrain
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 #: A line of the trace_headers filter: position, name, bits, value.

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from grainkit.color import Color
-from grainkit.frame import Frame
 from grainkit.io import pixel_formats
 from grainkit.io.base import SourceInfo
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 
 #: A build of FFmpeg other than PyAV's, for another's word.
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

@@ -24,12 +24,12 @@ import numpy.typing as npt
 
 import grainkit as gk
 from grainkit.backends.cpu import CpuBackend
-from grainkit.color import SRGB_STILL, Color
-from grainkit.convert import PlanesOfRgb
-from grainkit.frame import Frame
+from grainkit.finishing.plan import make_plan
 from grainkit.io.base import SourceInfo
-from grainkit.plan import make_plan
-from grainkit.recipe import override
+from grainkit.picture.color import SRGB_STILL, Color
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import PlanesOfRgb
+from grainkit.recipe.recipe import override
 from samples.draw import clip, codes, limited_420, portrait
 
 Array = npt.NDArray[Any]

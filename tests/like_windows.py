@@ -67,7 +67,7 @@ def become() -> None:
     tempfile.TemporaryFile = tempfile.NamedTemporaryFile  # type: ignore[assignment, misc]
     os.name = "nt"
     try:
-        import grainkit.system
+        import grainkit.machine.system
     finally:
         os.name = "posix"
     for module, names in ((os, OS), (signal, SIGNAL)):
@@ -76,8 +76,10 @@ def become() -> None:
                 delattr(module, name)
     for name in MODULES:
         sys.modules[name] = None  # type: ignore[assignment]
-    grainkit.system.fcntl = None  # type: ignore[attr-defined]
-    grainkit.system.ENDING_SIGNALS = tuple(s for s in grainkit.system.ENDING_SIGNALS if s.name in dir(signal))
+    grainkit.machine.system.fcntl = None  # type: ignore[attr-defined]
+    grainkit.machine.system.ENDING_SIGNALS = tuple(
+        s for s in grainkit.machine.system.ENDING_SIGNALS if s.name in dir(signal)
+    )
     _refuse(os, "replace", lambda path, target: _is_open(path) or _is_open(target))
     _refuse(os, "rename", lambda path, target: _is_open(path) or os.path.exists(target))
     for name in ("unlink", "remove"):

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from grainkit.backends.cpu import CpuBackend
-from grainkit.color import Color, chroma_codes
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.effects.tables import pass_tables
-from grainkit.frame import Frame, Plane
-from grainkit.texture.term import TextureTerm
+from grainkit.backends.pass_term import TextureTerm
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.pass_tables import pass_tables
+from grainkit.picture.color import Color, chroma_codes
+from grainkit.picture.frame import Frame, Plane
 
 NO_GUARD = HighlightGuard(strength=0.0)
 NO_GRAIN = CinemaGrain(strength=0.0)

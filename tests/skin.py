@@ -15,12 +15,12 @@ from grainkit.analysis.light import Light, estimate_light
 from grainkit.analysis.matte import SkinColour, filled, skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.uv import uv_and_normals
-from grainkit.effects.skin_texture import SkinTexture
-from grainkit.texture.atlas import Atlas, bake
-from grainkit.texture.blocks import BLOCK, masked_blur, means
-from grainkit.texture.energy import energy_of, linear, local_energy, luminance
-from grainkit.texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, skin_layer
-from grainkit.texture.sample import Material, sample
+from grainkit.effects.skin_texture.atlas import Atlas, bake
+from grainkit.effects.skin_texture.blocks import BLOCK, masked_blur, means
+from grainkit.effects.skin_texture.energy import energy_of, linear, local_energy, luminance
+from grainkit.effects.skin_texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, skin_layer
+from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.skin_texture.sample import Material, sample
 from samples.draw import portrait
 
 WIDTH, HEIGHT = 452, 600

@@ -10,19 +10,19 @@ import yaml
 from drawn import clip, numbered, still, y4m_of
 from PIL import Image
 
-from grainkit.codec.adapt import adapt
-from grainkit.codec.job import proxies_of
+from grainkit.adapt.bounds import Settings
+from grainkit.adapt.loop import adapt
+from grainkit.adapt.offer import proxies_of
+from grainkit.adapt.rounds import missed
+from grainkit.adapt.trial import Outcome, Tried
 from grainkit.codec.measures import Measures
-from grainkit.codec.rounds import missed
-from grainkit.codec.samples import choose_windows, gathered
-from grainkit.codec.settings import Settings
-from grainkit.codec.trial import Outcome, Tried
-from grainkit.color import Color
+from grainkit.codec.windows import choose_windows, gathered
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.frame import Frame
-from grainkit.pipeline import dry_run, finish
-from grainkit.recipe import KINDS, load_recipe, override
-from grainkit.targets import Proxy, Targets
+from grainkit.job.finish import dry_run, finish
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
+from grainkit.recipe.recipe import KINDS, load_recipe, override
+from grainkit.recipe.targets import Proxy, Targets
 
 Q75 = Proxy(quality=75)
 FINE = Measures(

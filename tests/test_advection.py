@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from grainkit.analysis.advection import Advection
-from grainkit.color import Color
-from grainkit.frame import Frame
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 
 WIDTH, HEIGHT = 512, 384
 

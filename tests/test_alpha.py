@@ -9,14 +9,15 @@ import OpenEXR
 import pytest
 
 import grainkit as gk
-from grainkit.color import SRGB_STILL, Color, Siting
-from grainkit.convert import PlanesOfRgb
-from grainkit.delivery import Sharpening, StillDelivery
-from grainkit.frame import Frame
+from grainkit.effects.print_sharpening.parameters import Sharpening
+from grainkit.effects.print_sharpening.stage import sharpened
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.stills import encode_still, read_still
-from grainkit.output_sharpening import sharpened
-from grainkit.resample import Geometry, alpha_at_chroma, conform
+from grainkit.picture.color import SRGB_STILL, Color, Siting
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import Geometry, alpha_at_chroma, conform
+from grainkit.picture.rgb import PlanesOfRgb
 
 OFF = ("skin_texture.strength=0", "highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.still.sharpen=0")
 #: Container, bits and numpy type of pictures that have alpha.

@@ -14,9 +14,9 @@ from grainkit.analysis.face import Face
 from grainkit.analysis.faces import find_faces
 from grainkit.analysis.flow import match, middles
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.color import SRGB_STILL
-from grainkit.convert import planes_from_rgb
-from grainkit.frame import Frame
+from grainkit.picture.color import SRGB_STILL
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import planes_from_rgb
 from samples.draw import portrait
 from samples.known_motion import KnownMotion
 from samples.occluder import DARK, Occluder

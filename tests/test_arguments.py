@@ -10,8 +10,8 @@ from PIL import Image
 
 import grainkit as gk
 from grainkit.arguments import as_assignments, as_frames, as_rate
-from grainkit.pipeline import dry_run
-from grainkit.recipe import load_recipe, override
+from grainkit.job.finish import dry_run
+from grainkit.recipe.recipe import load_recipe, override
 
 
 @pytest.mark.parametrize(

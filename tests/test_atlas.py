@@ -8,8 +8,7 @@ import pytest
 from grainkit.analysis.face import mean_face
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.uv import face_uv, made_normal_map, normal_map
-from grainkit.texture import sample as sampler
-from grainkit.texture.atlas import (
+from grainkit.effects.skin_texture.atlas import (
     CAVITY,
     EXTENT,
     HEIGHT,
@@ -20,6 +19,7 @@ from grainkit.texture.atlas import (
     texel_for,
     zone_maps,
 )
+from grainkit.effects.skin_texture.parameters import sample as sampler
 from tests.skin import atlas, found
 
 

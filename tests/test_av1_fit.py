@@ -12,13 +12,13 @@ import pytest
 from av1_streams import Stream, decode
 from passes import neutral, run
 
-from grainkit.av1.film_grain import FilmGrain
-from grainkit.av1.fit import fit_film_grain
-from grainkit.av1.stream import GrainStream, grain_seed
-from grainkit.color import Color, Range, chroma_codes, luma_codes
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.tables import plane_filters
-from grainkit.noise import NoiseFilter
+from grainkit.effects.grain.av1.film_grain import FilmGrain
+from grainkit.effects.grain.av1.fit import fit_film_grain
+from grainkit.effects.grain.av1.stream import GrainStream, grain_seed
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.pass_tables import plane_filters
+from grainkit.picture.color import Color, Range, chroma_codes, luma_codes
+from grainkit.picture.noise import NoiseFilter
 
 #: Where the tolerances of the promise lie.
 NEAR = 0.05

@@ -12,10 +12,10 @@ import pytest
 from av1_streams import GRAIN as ANY_GRAIN
 from av1_streams import Stream, decode, encode, read, same_pictures, shown_seeds, trace
 
-from grainkit.av1.bits import BitReader, BitWriter, first_bits, leb128, read_leb128
-from grainkit.av1.film_grain import FilmGrain
-from grainkit.av1.headers import FrameHeaders, read_sequence_header
-from grainkit.av1.stream import GrainStream, grain_seed
+from grainkit.effects.grain.av1.bits import BitReader, BitWriter, first_bits, leb128, read_leb128
+from grainkit.effects.grain.av1.film_grain import FilmGrain
+from grainkit.effects.grain.av1.headers import FrameHeaders, read_sequence_header
+from grainkit.effects.grain.av1.stream import GrainStream, grain_seed
 from grainkit.errors import EncodingError, OutputError
 
 GRAIN = replace(ANY_GRAIN, cb_mix=(130, 190, 250))

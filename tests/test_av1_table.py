@@ -9,8 +9,8 @@ import pytest
 from av1_streams import GRAIN as ANY_GRAIN
 from av1_streams import encode, trace
 
-from grainkit.av1.film_grain import FilmGrain
-from grainkit.av1.table import read_table, table_text
+from grainkit.effects.grain.av1.film_grain import FilmGrain
+from grainkit.effects.grain.av1.table import read_table, table_text
 from grainkit.errors import InputError
 
 GRAIN = replace(ANY_GRAIN, cr_mix=(130, 190, 250))

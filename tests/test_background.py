@@ -14,15 +14,15 @@ from drawn import clip, still
 from PIL import Image
 
 import grainkit as gk
-from grainkit.background import Canvas, background_signal, composited, padded
-from grainkit.color import SRGB_STILL, Color, Range, Transfer
-from grainkit.convert import PlanesOfRgb
 from grainkit.errors import RecipeError
-from grainkit.frame import Frame
+from grainkit.finishing.plan import make_plan
 from grainkit.io.base import SourceInfo
-from grainkit.pipeline import dry_run
-from grainkit.plan import make_plan
-from grainkit.recipe import load_recipe, override, to_yaml
+from grainkit.job.finish import dry_run
+from grainkit.picture.background import Canvas, background_signal, composited, padded
+from grainkit.picture.color import SRGB_STILL, Color, Range, Transfer
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import PlanesOfRgb
+from grainkit.recipe.recipe import load_recipe, override, to_yaml
 
 OFF = ("skin_texture.strength=0", "highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.still.sharpen=0")
 BARE = (*OFF, "delivery.fit=keep")

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from grainkit import bench, cli
 from grainkit.errors import InputError
+from grainkit.hosts.cli import command as cli
+from grainkit.report import bench
 
 STAGES = ["pass 64x48 8 bit", "pass 64x48 10 bit", "decode 64x48 8 bit", "analyse, no face 64x48 8 bit",
           "encode x264 medium 64x48 8 bit"]  # fmt: skip

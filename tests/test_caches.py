@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from grainkit import caches, compiled, compiling, doctor
-from grainkit.texture.atlas import load_atlas
+from grainkit.effects.skin_texture.atlas import load_atlas
+from grainkit.machine import caches, compiled, compiling
+from grainkit.report import doctor
 
 #: A function of a package whose `__pycache__` is a file: nobody can write there, the administrator neither.
 SOURCE = """
-from grainkit.compiled import njit
+from grainkit.machine.compiled import njit
 
 @njit(cache=True)
 def twice(x):
@@ -23,8 +24,8 @@ def twice(x):
 """
 CALL = """
 import sys; sys.path.insert(0, sys.argv[1])
-from grainkit import compiled
-from grainkit.compiling import watched
+from grainkit.machine import compiled
+from grainkit.machine.compiling import watched
 from fixed import twice
 from pathlib import Path
 import numba
@@ -102,7 +103,10 @@ def test_a_cache_that_others_filled_and_that_cannot_be_written_is_copied(call, n
     filled = nowhere / "filled"
     mine.rename(filled)
     # Run as root, tests can write anywhere: told that it cannot be written.
-    code = "import grainkit.caches as c; real = c.writable; c.writable = lambda p: p.name != 'filled' and real(p)\n"
+    code = (
+        "import grainkit.machine.caches as c; real = c.writable\n"
+        "c.writable = lambda p: p.name != 'filled' and real(p)\n"
+    )
     command = [sys.executable, "-c", code + CALL, str(nowhere / "package")]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": str(filled)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
@@ -163,7 +167,7 @@ def test_without_any_home_nothing_is_made_in_the_folder_one_stands_in(nowhere, m
 
 
 def test_skins_are_baked_where_they_cannot_be_kept(nowhere, monkeypatch):
-    monkeypatch.setattr("grainkit.texture.atlas.cache_folder", lambda: None)
+    monkeypatch.setattr("grainkit.effects.skin_texture.atlas.cache_folder", lambda: None)
     assert load_atlas(3, "young", 0.24).texel == 0.24
 
 
@@ -195,7 +199,7 @@ def test_what_is_said_before_compiling_begins():
 
 TELL = """
 import sys; sys.path.insert(0, sys.argv[1])
-from grainkit.compiling import watched
+from grainkit.machine.compiling import watched
 from fixed import twice
 with watched(told=sys.argv[2] == "told", shown=False):
     twice(21)
@@ -235,7 +239,7 @@ def test_the_doctor_says_where_compiled_code_is_kept(monkeypatch):
 _FULL = """
 import logging, resource, sys; sys.path.insert(0, sys.argv[1])
 logging.getLogger("grainkit").addHandler(logging.NullHandler())
-from grainkit.compiling import watched
+from grainkit.machine.compiling import watched
 from fixed import twice
 with watched(told=True, shown=False):
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # as a disk without room: files can be made, and take nothing

@@ -8,11 +8,12 @@ import yaml
 from av1_streams import decode, framemd5, read, same_pictures, shown_seeds, trace
 from drawn import clip, still, y4m_of
 
-from grainkit import Finisher, cli, finish_array, load_recipe, open_source
-from grainkit.av1.table import read_table
+from grainkit import Finisher, finish_array, load_recipe, open_source
+from grainkit.effects.grain.av1.table import read_table
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.pipeline import dry_run, finish
-from grainkit.recipe import override
+from grainkit.hosts.cli import command as cli
+from grainkit.job.finish import dry_run, finish
+from grainkit.recipe.recipe import override
 
 AV1 = {"preset": "video/av1", "seed": 3, "settings": ("delivery.clip.options.preset=10",)}
 CLEAN = {**AV1, "settings": (*AV1["settings"], "cinema_grain.strength=0")}

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grainkit.color import Color, Range, Siting, luma_codes
-from grainkit.effects.cinema_grain import CURVES, CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.effects.tables import chroma_limits, fraction_bits, gain_shift, pass_tables, plane_filters
+from grainkit.backends.tables import chroma_limits, fraction_bits, gain_shift
+from grainkit.effects.grain.parameters import CURVES, CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.pass_tables import pass_tables, plane_filters
 from grainkit.errors import RecipeError
-from grainkit.noise import FIELD_LIMIT, NoiseFilter, autocorrelation
+from grainkit.picture.color import Color, Range, Siting, luma_codes
+from grainkit.picture.noise import FIELD_LIMIT, NoiseFilter, autocorrelation
 from tests.passes import at_depth, dtype_of, neutral, peak_correlation, run
 
 HD = (1920, 1080)

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 from drawn import clip, frames_of, leftovers, numbered, still, y4m_of
 
-from grainkit import __version__, cli
-from grainkit.recipe import preset_names
+from grainkit import __version__
+from grainkit.hosts.cli import command as cli
+from grainkit.recipe.recipe import preset_names
 
-GRAINKIT = [sys.executable, "-c", "import sys; from grainkit.cli import main; sys.exit(main())"]
+GRAINKIT = [sys.executable, "-c", "import sys; from grainkit.hosts.cli.command import main; sys.exit(main())"]
 NONE = ["--set", "highlight_guard.strength=0", "--set", "cinema_grain.strength=0"]
 
 

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from drawn import FFMPEG, clip, sink_of
 
-from grainkit.cli import main
-from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
-from grainkit.delivery import ClipDelivery
 from grainkit.errors import InputError
-from grainkit.frame import Frame
+from grainkit.finishing.plan import make_plan
+from grainkit.hosts.cli.command import main
 from grainkit.io import pixel_formats
 from grainkit.io.base import SourceInfo
 from grainkit.io.color_tags import untold
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.video import VideoSource
-from grainkit.plan import make_plan
-from grainkit.recipe import load_recipe, override
+from grainkit.picture.color import Color, Matrix, Primaries, Range, Siting, Transfer
+from grainkit.picture.frame import Frame
+from grainkit.recipe.recipe import load_recipe, override
 
 COLORS = {
     "PAL": Color(Matrix.BT470BG, Primaries.BT470BG, Transfer.GAMMA28),

@@ -13,12 +13,12 @@ import pytest
 from drawn import FFMPEG, clip, moving_fields, numbered, sink_of
 from PIL import Image, PngImagePlugin
 
-from grainkit.cli import main
-from grainkit.color import Color
-from grainkit.delivery import ClipDelivery
+from grainkit.hosts.cli.command import main
 from grainkit.io.base import SourceInfo, StillMetadata
 from grainkit.io.container_tags import as_written, left_behind, plan_tags
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.video import VideoSource, xmp_box
+from grainkit.picture.color import Color
 
 PROMPT = json.dumps(
     {"3": {"class_type": "KSampler", "inputs": {"text": 'a "b"\n= ; # \\ é 日本 🎞'}}}, ensure_ascii=False

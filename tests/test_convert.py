@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from grainkit.color import LUMA_WEIGHTS, SRGB_STILL, Matrix, Range, chroma_codes, luma_codes, ycc_matrix
-from grainkit.convert import planes_from_rgb, rgb_from_planes
+from grainkit.picture.color import LUMA_WEIGHTS, SRGB_STILL, Matrix, Range, chroma_codes, luma_codes, ycc_matrix
+from grainkit.picture.rgb import planes_from_rgb, rgb_from_planes
 
 ANY_FLOAT = st.floats(-4, 70000, width=32, allow_nan=False, allow_subnormal=False)
 

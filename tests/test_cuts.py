@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from grainkit.analysis.cuts import CutDetector
-from grainkit.color import Color
-from grainkit.frame import Frame
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 from tests.passes import neutral
 
 

@@ -8,12 +8,13 @@ from datetime import date
 import av
 import pytest
 
-from grainkit import cli, clip_check, doctor, preset_age
 from grainkit.backends import open_backend
 from grainkit.errors import BackendUnavailable, OutputError
+from grainkit.hosts.cli import command as cli
 from grainkit.io.video import ENCODERS, VideoSink, VideoSource
-from grainkit.recipe import load_recipe, preset_names
-from grainkit.source_profile import source_names
+from grainkit.recipe.recipe import load_recipe, preset_age, preset_names
+from grainkit.recipe.source_profile import source_names
+from grainkit.report import clip_check, doctor
 
 
 def test_every_finding_is_said_and_every_complaint_has_a_remedy():
@@ -83,7 +84,7 @@ def test_a_pyav_that_cannot_read_is_said_in_one_line_with_the_versions_that_can(
 
 
 def test_a_pyav_that_cannot_be_loaded_is_a_finding(monkeypatch, capsys):
-    for name in [name for name in sys.modules if name in ("grainkit.io.video", "grainkit.clip_check")]:
+    for name in [name for name in sys.modules if name in ("grainkit.io.video", "grainkit.report.clip_check")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "av", None)
     assert cli.main(["doctor", "--json"]) == 1

@@ -9,8 +9,8 @@ import av
 import pytest
 from drawn import moving_fields, sink_of
 
-from grainkit.delivery import ClipDelivery
 from grainkit.errors import InputError
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.ebml import missing_bytes
 from grainkit.io.video import VideoSource
 

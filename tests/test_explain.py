@@ -5,13 +5,13 @@ import math
 
 import pytest
 
-from grainkit import cli
-from grainkit.catalogue import catalogue, nearest_keys
 from grainkit.effects import EFFECTS
 from grainkit.errors import RecipeError
-from grainkit.explain import explain_mapping, explain_text, parameter_text, select
+from grainkit.hosts.cli import command as cli
 from grainkit.params import Param
-from grainkit.recipe import layers, load_recipe, override, preset_names, to_mapping
+from grainkit.recipe.catalogue import catalogue, nearest_keys
+from grainkit.recipe.explain import explain_mapping, explain_text, parameter_text, select
+from grainkit.recipe.recipe import layers, load_recipe, override, preset_names, to_mapping
 
 
 def leaves(values, above=""):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import grainkit as gk
-from grainkit.color import Color
-from grainkit.effects.skin_texture import SkinTexture
-from grainkit.frame import Frame
-from grainkit.texture.stage import TextureStage
+from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.skin_texture.stage import TextureStage
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 from samples.draw import codes, limited_420, portrait
 
 ONLY = ("highlight_guard.strength=0", "cinema_grain.strength=0", "skin_texture.strength=1")

@@ -11,8 +11,8 @@ from skimage.data import astronaut, coffee
 from grainkit.analysis.face import EYE_CORNERS, mean_face
 from grainkit.analysis.faces import FaceTracker, StillFaces, find_faces
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.color import Color
-from grainkit.frame import Frame
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 from samples.draw import clip, limited_420
 from tests.skin import found
 

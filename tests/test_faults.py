@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import fuzz, fuzz_guided
-from grainkit import cli
 from grainkit.errors import InputError, RecipeError
-from grainkit.pipeline import finish
-from grainkit.recipe import parse_recipe, preset_names
+from grainkit.hosts.cli import command as cli
+from grainkit.job.finish import finish
+from grainkit.recipe.recipe import parse_recipe, preset_names
 
 ROOT = Path(__file__).resolve().parents[1]
 OFF = ("skin_texture.strength=0",)

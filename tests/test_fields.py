@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from drawn import FFMPEG, moving_fields, sink_of
 
-from grainkit.cli import main
-from grainkit.color import Color
-from grainkit.delivery import ClipDelivery
 from grainkit.errors import InputError, OutputError
+from grainkit.finishing.plan import make_plan
+from grainkit.hosts.cli.command import main
 from grainkit.io.base import SourceInfo
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.video import VideoSource
 from grainkit.io.y4m import Y4MSink, Y4MSource
-from grainkit.plan import make_plan
-from grainkit.recipe import load_recipe, override
+from grainkit.picture.color import Color
+from grainkit.recipe.recipe import load_recipe, override
 
 ORDERS = ("tff", "bff")
 SMALLER = ["delivery.width=0", "delivery.height=480", "delivery.fit=fit"]

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grainkit.av1.fit import fit_film_grain
-from grainkit.color import Color
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.film_formats import FILM_FORMATS, GRAIN_UM
+from grainkit.effects.grain.av1.fit import fit_film_grain
+from grainkit.effects.grain.film_formats import FILM_FORMATS, GRAIN_UM
+from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.errors import RecipeError
-from grainkit.recipe import load_recipe, override
+from grainkit.picture.color import Color
+from grainkit.recipe.recipe import load_recipe, override
 from tests.passes import neutral, run
 
 DEEP = Color(depth=16, subsampling=(1, 1))

@@ -9,8 +9,8 @@ import pytest
 from drawn import moving_fields, sink_of
 
 import grainkit as gk
-from grainkit.delivery import ClipDelivery
-from grainkit.frame_lengths import FrameLengths
+from grainkit.io.delivery import ClipDelivery
+from grainkit.job.frame_lengths import FrameLengths
 
 
 def seen(times, tick=Fraction(1, 1000)):

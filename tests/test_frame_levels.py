@@ -12,9 +12,9 @@ from grainkit.analysis.cuts import CutDetector, described
 from grainkit.analysis.faces import StillFaces
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.picture import chroma_cells, luma_of, luma_shrunk, rgb_of
-from grainkit.color import Color, Range
-from grainkit.finisher import conformed
-from grainkit.plan import own_format_plan
+from grainkit.finishing.finisher import conformed
+from grainkit.finishing.plan import own_format_plan
+from grainkit.picture.color import Color, Range
 
 
 def first(path):

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from drawn import FFMPEG, clip, sink_of
 
-from grainkit.cli import main
-from grainkit.color import Color
-from grainkit.delivery import ClipDelivery
-from grainkit.frame import Frame
+from grainkit.hosts.cli.command import main
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.frame_times import LOOK_AHEAD, shown, stamped, started
 from grainkit.io.iso_boxes import shown_seconds
 from grainkit.io.video import VideoSource
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 
 TICK = Fraction(1, 24000)
 TIMES = (0, 1001, 3003, 3100, 9000)

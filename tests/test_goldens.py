@@ -13,11 +13,11 @@ import pytest
 from drawn import clip
 
 import grainkit as gk
-from grainkit.color import Color
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.io.base import SourceInfo
-from grainkit.recipe import override
+from grainkit.picture.color import Color
+from grainkit.recipe.recipe import override
 from tests import goldens
 from tests.goldens import EXACT, SAMPLES, Case, digest, drawn_clip, finished, golden
 from tests.passes import run

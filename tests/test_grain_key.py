@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import grainkit as gk
-from grainkit import cli
-from grainkit.grain_key import grain_seed, pixels_digest
+from grainkit.hosts.cli import command as cli
 from grainkit.io.base import SourceInfo
 from grainkit.io.stills import frame_of, read_still
+from grainkit.picture.grain_key import grain_seed, pixels_digest
 
 Array = npt.NDArray[Any]
 

@@ -15,14 +15,14 @@ import yaml
 from PIL import Image
 
 from grainkit import Finisher, finish, finish_array, open_source
-from grainkit.cli import main
-from grainkit.color import Color, luma_codes
-from grainkit.effects.cinema_grain import CinemaGrain
+from grainkit.analysis.grain import measure_grain
+from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.errors import InputError, RecipeError
-from grainkit.frame import Frame, Plane
-from grainkit.grain_like import grain_like
-from grainkit.measured_grain import measure_grain
-from grainkit.recipe import load_recipe, override
+from grainkit.hosts.cli.command import main
+from grainkit.job.grain_like import grain_like
+from grainkit.picture.color import Color, luma_codes
+from grainkit.picture.frame import Frame, Plane
+from grainkit.recipe.recipe import load_recipe, override
 from tests.passes import neutral, run
 
 WIDTH, HEIGHT = 960, 540

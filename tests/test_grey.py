@@ -11,13 +11,13 @@ import yaml
 from PIL import Image
 
 import grainkit as gk
-from grainkit.color import SRGB_STILL, Color
-from grainkit.convert import PlanesOfRgb
-from grainkit.delivery import Sharpening
-from grainkit.effects.skin_texture import SkinTexture
-from grainkit.frame import Frame
-from grainkit.output_sharpening import sharpened
-from grainkit.texture.stage import TextureStage
+from grainkit.effects.print_sharpening.parameters import Sharpening
+from grainkit.effects.print_sharpening.stage import sharpened
+from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.skin_texture.stage import TextureStage
+from grainkit.picture.color import SRGB_STILL, Color
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import PlanesOfRgb
 from samples.draw import codes, portrait
 
 ONLY = ("skin_texture.strength=1", "highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.fit=keep")

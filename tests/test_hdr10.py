@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from drawn import FFMPEG, sink_of
 
-from grainkit.color import Color, Matrix, Primaries, Transfer
-from grainkit.delivery import ClipDelivery
-from grainkit.frame import Frame
+from grainkit.finishing.plan import make_plan
 from grainkit.io.base import SourceInfo
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.hdr10 import Hdr10, encoder_parameters, read_hdr10, with_parameters
 from grainkit.io.video import VideoSource
-from grainkit.plan import make_plan
-from grainkit.recipe import load_recipe
+from grainkit.picture.color import Color, Matrix, Primaries, Transfer
+from grainkit.picture.frame import Frame
+from grainkit.recipe.recipe import load_recipe
 
 #: P3 in a D65 display of 0.0001 to 1000 cd/m2; all whole multiples of what HEVC counts in.
 POINTS = tuple(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grainkit.color import SRGB_STILL, Color, Transfer, luma_codes
-from grainkit.convert import planes_from_rgb, rgb_from_planes
-from grainkit.effects.highlight_guard import HighlightGuard, Shoulder
+from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.errors import RecipeError
+from grainkit.picture.color import SRGB_STILL, Color, Transfer, luma_codes
+from grainkit.picture.rgb import planes_from_rgb, rgb_from_planes
 from tests.passes import NO_GRAIN, at_depth, dtype_of, neutral, run
 
 GUARDS = [
@@ -44,7 +44,7 @@ colours = st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3)
 @pytest.mark.parametrize("guard", GUARDS)
 def test_the_curve_is_monotone_smooth_and_ends_at_the_ceiling(guard):
     n = np.linspace(0, 1, 10001)
-    rolled = Shoulder.of(guard).roll(n)
+    rolled = guard.shoulder.roll(n)
     steps = np.diff(rolled)
     assert np.all(steps > 0)
     assert np.all(np.diff(steps)[n[1:-1] > guard.knee] < 1e-12)
@@ -62,7 +62,7 @@ def test_luma_planes_follow_the_curve(guard, depth):
     codes = np.unique(np.rint(np.linspace(black, white, 2000))).astype(dtype_of(color))
     planes = neutral(np.repeat(np.tile(codes, (8, 1)), 2, axis=1), color)
     done = run(planes, color, NO_GRAIN, guard)[0].astype(float)
-    want = Shoulder.of(guard).roll((planes[0] - black) / (white - black)) * (white - black) + black
+    want = guard.shoulder.roll((planes[0] - black) / (white - black)) * (white - black) + black
     assert np.abs(done - want).max() < 1.0 + 1e-3
     below = planes[0] <= black + guard.knee * (white - black)
     assert np.array_equal(done[below], planes[0][below])
@@ -148,5 +148,5 @@ def test_a_ceiling_at_the_knee_leaves_no_room_and_is_refused():
 
 
 def test_only_strength_0_is_no_shoulder():
-    assert Shoulder.of(HighlightGuard(strength=0.0)).is_identity
-    assert not any(Shoulder.of(HighlightGuard(strength=s)).is_identity for s in (0.01, 0.1, 1.0))
+    assert HighlightGuard(strength=0.0).shoulder.is_identity
+    assert not any(HighlightGuard(strength=s).shoulder.is_identity for s in (0.01, 0.1, 1.0))

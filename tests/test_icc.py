@@ -15,15 +15,15 @@ from drawn import clip, still
 from PIL import Image, ImageCms
 
 import grainkit as gk
-from grainkit.color import SRGB_STILL, Primaries, Transfer
-from grainkit.convert import PlanesOfRgb
-from grainkit.delivery import StillDelivery
 from grainkit.errors import InputError
-from grainkit.frame import Frame
 from grainkit.io import icc, png
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.encode_still import srgb_profile
 from grainkit.io.stills import decode_still, encode_still, read_still
+from grainkit.picture.color import SRGB_STILL, Primaries, Transfer
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import PlanesOfRgb
 
 OFF = ("skin_texture.strength=0", "highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.still.sharpen=0",
        "delivery.fit=keep")  # fmt: skip

@@ -9,8 +9,8 @@ from fractions import Fraction
 import pytest
 from drawn import moving_fields, sink_of
 
-from grainkit.cli import main
-from grainkit.delivery import ClipDelivery
+from grainkit.hosts.cli.command import main
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.iso_boxes import C2PA_BOX, holds_credentials, shown_seconds
 from grainkit.io.metadata import CREDENTIALS_LOST
 from grainkit.io.video import VideoSource

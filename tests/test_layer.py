@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from grainkit.texture.blocks import masked_blur, means
-from grainkit.texture.energy import bands_of, deviation, linear, luminance
-from grainkit.texture.layer import _band_statistics, _fill, measure, target
-from grainkit.texture.sample import sample
-from grainkit.texture.stage import VIDEO_BIAS, VIDEO_SOFT
+from grainkit.effects.skin_texture.blocks import masked_blur, means
+from grainkit.effects.skin_texture.energy import bands_of, deviation, linear, luminance
+from grainkit.effects.skin_texture.layer import _band_statistics, _fill, measure, target
+from grainkit.effects.skin_texture.sample import sample
+from grainkit.effects.skin_texture.stage import VIDEO_BIAS, VIDEO_SOFT
 from tests.skin import FEATURES, PLAIN, atlas, found
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

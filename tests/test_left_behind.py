@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from grainkit.color import Primaries, Transfer
-from grainkit.delivery import StillDelivery
 from grainkit.errors import InputError
 from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
 from grainkit.io.decode_still import ORIENTATIONS, Still, decode_still
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.metadata import CREDENTIALS_LOST, read_packet, xmp_packet
 from grainkit.io.stills import StillSource
 from grainkit.io.video import xmp_box
+from grainkit.picture.color import Primaries, Transfer
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 PICTURE = np.random.default_rng(4).integers(0, 256, (6, 9, 3)).astype(np.uint8)

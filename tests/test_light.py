@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grainkit.analysis.light import Light, estimate_light
-from grainkit.effects.skin_texture import SkinTexture
+from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.errors import RecipeError
 from tests.skin import found
 

@@ -13,18 +13,18 @@ from drawn import numbered, still
 from test_advection import HEIGHT, WIDTH, cut, scene
 
 import grainkit as gk
+from grainkit.adapt.trial import ClipTrial
 from grainkit.backends import open_backend
-from grainkit.codec.trial import ClipTrial
-from grainkit.color import Color, Range
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.frame import Frame
+from grainkit.backends.pass_term import LUMA_ONE, TextureTerm, combined
+from grainkit.effects.grain.locked import BACKDROP, LockedStage
+from grainkit.effects.grain.locked_tile import SIDE, STD, grain_tile
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.finishing.plan import own_format_plan
 from grainkit.io.base import SourceInfo
-from grainkit.locked.stage import BACKDROP, LockedStage
-from grainkit.locked.tile import SIDE, STD, grain_tile
-from grainkit.plan import own_format_plan
-from grainkit.recipe import load_recipe, override
-from grainkit.targets import Proxy
-from grainkit.texture.term import LUMA_ONE, TextureTerm, combined
+from grainkit.picture.color import Color, Range
+from grainkit.picture.frame import Frame
+from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.targets import Proxy
 
 GRAIN = CinemaGrain(strength=3.0, curve="midtone", carrier="locked")
 ONLY = ("highlight_guard.strength=0", "skin_texture.strength=0", "cinema_grain.strength=3", "cinema_grain.curve=flat")

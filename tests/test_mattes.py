@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import grainkit as gk
-from grainkit import cli
 from grainkit.errors import InputError
-from grainkit.mattes import mattes_for
-from grainkit.outputs import input_files
+from grainkit.hosts.cli import command as cli
+from grainkit.io.mattes import mattes_for
+from grainkit.job.outputs import input_files
 from samples.draw import codes, portrait
 from tests.drawn import clip, numbered, still
 

@@ -9,9 +9,9 @@ import pytest
 from grainkit.codec.measures import Moment, measure
 from grainkit.codec.regions import Found, Zone, highlights, smooth_areas
 from grainkit.codec.viewer import as_seen
-from grainkit.color import Color, ycc_matrix
-from grainkit.frame import Frame
-from grainkit.resample import Geometry
+from grainkit.picture.color import Color, ycc_matrix
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import Geometry
 
 COLOR = Color(depth=32, subsampling=(1, 1))
 SHAPE = (96, 128)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from drawn import clip, numbered, still
 
-from grainkit import cli, suggest
+from grainkit.hosts.cli import command as cli
+from grainkit.hosts.cli import suggest
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from grainkit.noise import (
+from grainkit.picture.noise import (
     CLUMP_ENERGY,
     COARSE_ONE,
     COARSE_SHIFT,

@@ -18,16 +18,19 @@ from pathlib import Path, PureWindowsPath
 import pytest
 from drawn import leftovers, still
 
-from grainkit import bench, cli, series, system
-from grainkit.av1.table import read_table
+from grainkit.effects.grain.av1.table import read_table
 from grainkit.errors import OutputError
-from grainkit.interrupts import interrupts
+from grainkit.hosts.cli import command as cli
 from grainkit.io import names, sequence
 from grainkit.io.names import folds_case, refuse_name
 from grainkit.io.pending import Pending, sweep
-from grainkit.recipe import load_recipe
-from grainkit.side_by_side import side_by_side
-from grainkit.sidecar import sidecar_path
+from grainkit.job import series
+from grainkit.job.sidecar import sidecar_path
+from grainkit.machine import system
+from grainkit.recipe.recipe import load_recipe
+from grainkit.report import bench
+from grainkit.scale.interrupts import interrupts
+from grainkit.scale.processes import side_by_side
 from tests.like_windows import MODULES, OS, SIGNAL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -139,7 +142,7 @@ BEGIN = """
 from tests.like_windows import become; become()
 import os, sys
 from pathlib import Path
-from grainkit import system
+from grainkit.machine import system
 from grainkit.errors import OutputError
 from grainkit.io import pending
 from grainkit.io.pending import LOCK, MARK, Pending, sweep
@@ -287,7 +290,7 @@ def test_the_whole_command_runs_there(tmp_path, samples):
     """Still, clip and sequence, over what is there already and again: whole, with nothing left, and nothing read-only
     flushed or renamed while it is open, by FFmpeg neither."""
     code = """
-from grainkit import cli
+from grainkit.hosts.cli import command as cli
 source = Path(sys.argv[2])
 plain = ["--no-adapt", "--set", "skin_texture.strength=0", "--quiet", "--overwrite", "--workers", "1"]
 jobs = [

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from grainkit.overlap import Overlapped
+from grainkit.scale.overlap import Overlapped
 
 
 def stages():

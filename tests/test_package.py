@@ -114,6 +114,6 @@ def test_backend_cuda_says_in_one_line_what_is_missing_and_auto_says_what_it_too
 _WITHOUT_CUPY = """
 import sys
 sys.modules["cupy"] = None
-from grainkit.cli import main
+from grainkit.hosts.cli.command import main
 sys.exit(main())
 """

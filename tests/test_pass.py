@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from grainkit.backends import open_backend
-from grainkit.color import Color, Range, chroma_codes, luma_codes
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.backends.pass_term import TextureTerm
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.errors import BackendUnavailable
-from grainkit.texture.term import TextureTerm
+from grainkit.picture.color import Color, Range, chroma_codes, luma_codes
 from tests.passes import NO_GUARD, at_depth, dtype_of, neutral, run
 
 GRAIN, GUARD = CinemaGrain(strength=5.0), HighlightGuard(knee=0.8, ceiling=0.95)

@@ -11,22 +11,22 @@ from drawn import clip
 from PIL import Image
 
 import grainkit as gk
+from grainkit.adapt.highlight_patches import found_patches
 from grainkit.backends.cpu import CpuBackend
+from grainkit.backends.pass_term import TextureTerm
 from grainkit.codec.jpeg import decoded, encoded
-from grainkit.codec.patches import found_patches
 from grainkit.codec.proxies import Sent, in_jpeg_matrix
-from grainkit.color import SRGB_STILL
-from grainkit.convert import planes_from_rgb, rgb_from_planes
-from grainkit.delivery import StillDelivery
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard, Shoulder
-from grainkit.effects.tables import pass_tables
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.highlights.patches import with_patches
+from grainkit.effects.pass_tables import pass_tables
 from grainkit.errors import RecipeError
-from grainkit.frame import Frame
-from grainkit.patches import with_patches
-from grainkit.pipeline import finish
-from grainkit.targets import Proxy, Targets
-from grainkit.texture.term import TextureTerm
+from grainkit.io.delivery import StillDelivery
+from grainkit.job.finish import finish
+from grainkit.picture.color import SRGB_STILL
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import planes_from_rgb, rgb_from_planes
+from grainkit.recipe.targets import Proxy, Targets
 
 COLOR = replace(SRGB_STILL, depth=32)
 DELIVERY = StillDelivery("jpeg", 8, quality=95, subsampling="4:4:4")
@@ -81,9 +81,9 @@ def test_the_term_scales_the_finished_picture_and_keeps_the_texture(cpu, guard, 
 def test_a_gain_of_one_asks_for_nothing():
     frame = frame_of(burnt())
     ones = np.ones((240, 320), np.float32)
-    assert with_patches(frame, ones, Shoulder.of(HighlightGuard()), None) is None
+    assert with_patches(frame, ones, HighlightGuard().shoulder, None) is None
     term = TextureTerm(0, 0, *(np.ones((4, 4), np.int16) for _ in range(3)))
-    assert with_patches(frame, ones, Shoulder.of(HighlightGuard()), term) is term
+    assert with_patches(frame, ones, HighlightGuard().shoulder, term) is term
 
 
 def test_grey_pictures_are_patched_too(cpu):

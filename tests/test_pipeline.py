@@ -15,12 +15,13 @@ from drawn import clip, frames_of, leftovers, numbered, still, y4m_of
 from PIL import Image
 
 import grainkit
-from grainkit import sidecar, system
 from grainkit.backends import open_backend
 from grainkit.errors import EncodingError, GrainkitError, InputError, OutputError, RecipeError, UserError
 from grainkit.io import pending
-from grainkit.pipeline import dry_run, finish
-from grainkit.recipe import load_recipe
+from grainkit.job import sidecar
+from grainkit.job.finish import dry_run, finish
+from grainkit.machine import system
+from grainkit.recipe.recipe import load_recipe
 
 OFF = ("highlight_guard.strength=0", "cinema_grain.strength=0")
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grainkit.color import SRGB_STILL, Color, Matrix, Range, Siting, Transfer
-from grainkit.delivery import Delivery
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.fit import fitted
+from grainkit.finishing.plan import CLIP_ENDINGS, STILL_ENDINGS, make_plan
 from grainkit.io.base import SourceInfo
-from grainkit.plan import CLIP_ENDINGS, STILL_ENDINGS, make_plan
-from grainkit.recipe import load_recipe, override
+from grainkit.io.box import fitted
+from grainkit.io.delivery import Delivery
+from grainkit.picture.color import SRGB_STILL, Color, Matrix, Range, Siting, Transfer
+from grainkit.recipe.recipe import load_recipe, override
 
 
 @pytest.fixture(autouse=True)

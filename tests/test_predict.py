@@ -22,9 +22,9 @@ from grainkit.codec.predict import (
     survival,
     video_steps,
 )
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.noise import NoiseFilter
-from grainkit.recipe import load_recipe, override
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.picture.noise import NoiseFilter
+from grainkit.recipe.recipe import load_recipe, override
 
 SIZE = (576, 720)
 ONLY_GRAIN = ("skin_texture.strength=0", "highlight_guard.strength=0")

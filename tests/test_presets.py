@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from grainkit.recipe import KINDS, load_recipe, parse_recipe, preset_names, to_yaml
+from grainkit.recipe.recipe import KINDS, load_recipe, parse_recipe, preset_names, to_yaml
 
 HERE = Path(__file__).parent
 FAMILIES = {

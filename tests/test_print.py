@@ -13,22 +13,22 @@ from PIL import Image, ImageCms
 
 from grainkit import finish, finish_array, load_recipe, open_source
 from grainkit.analysis.faces import find_faces
+from grainkit.analysis.grain import measure_grain
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
-from grainkit.color import SRGB_STILL
-from grainkit.convert import planes_from_rgb
-from grainkit.delivery import Sharpening, StillDelivery
+from grainkit.effects.print_sharpening.parameters import Sharpening
+from grainkit.effects.print_sharpening.stage import BANDS, sharpened
+from grainkit.effects.skin_texture.blocks import padded
+from grainkit.effects.skin_texture.energy import energy_of
+from grainkit.effects.skin_texture.layer import target
 from grainkit.errors import RecipeError
-from grainkit.frame import Frame
+from grainkit.finishing.plan import Plan, make_plan
 from grainkit.io.base import SourceInfo
-from grainkit.measured_grain import measure_grain
-from grainkit.output_sharpening import BANDS, sharpened
-from grainkit.plan import Plan, make_plan
-from grainkit.recipe import override
-from grainkit.resample import resample
-from grainkit.texture.blocks import padded
-from grainkit.texture.energy import energy_of
-from grainkit.texture.layer import target
+from grainkit.picture.color import SRGB_STILL
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import resample
+from grainkit.picture.rgb import planes_from_rgb
+from grainkit.recipe.recipe import override
 from samples.draw import portrait
 from tests.passes import neutral
 
@@ -97,8 +97,8 @@ def test_highlights_are_protected_before_the_picture_is_enlarged(tmp_path):
 
 
 def test_the_radius_follows_the_distance():
-    assert Sharpening.of(StillDelivery(sharpen=0.5, viewing_mm=254), 300, 100, 100).radius == pytest.approx(1.2)
-    held, wall = (Sharpening.of(StillDelivery(sharpen=0.5), 300, w, h).radius for w, h in ((900, 600), (9000, 6000)))
+    assert Sharpening.of(0.5, 254, 300, 100, 100).radius == pytest.approx(1.2)
+    held, wall = (Sharpening.of(0.5, 0, 300, w, h).radius for w, h in ((900, 600), (9000, 6000)))
     assert held == pytest.approx(250 / 25.4 * 300 * 0.0004)
     assert wall == pytest.approx(np.hypot(9000, 6000) * 0.0004)
 

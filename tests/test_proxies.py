@@ -9,12 +9,12 @@ import pytest
 from grainkit.codec.encoder import ENCODERS, at_quality, at_rate
 from grainkit.codec.proxies import in_jpeg_matrix, still_through, uploaded
 from grainkit.codec.viewer import as_platform, as_seen, brightest, platform_geometry, unclamped_rgb
-from grainkit.color import SRGB_STILL, Color, Range
-from grainkit.convert import planes_from_rgb
-from grainkit.delivery import StillDelivery
-from grainkit.frame import Frame
-from grainkit.resample import Geometry
-from grainkit.targets import Proxy, label, suits
+from grainkit.io.delivery import StillDelivery
+from grainkit.picture.color import SRGB_STILL, Color, Range
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import Geometry
+from grainkit.picture.rgb import planes_from_rgb
+from grainkit.recipe.targets import Proxy, label, suits
 
 RATE = Fraction(24)
 

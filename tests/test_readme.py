@@ -8,8 +8,8 @@ import pytest
 from drawn import clip, gradient, numbered, still
 
 import grainkit as gk
-from grainkit import cli
-from grainkit.recipe import override
+from grainkit.hosts.cli import command as cli
+from grainkit.recipe.recipe import override
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 

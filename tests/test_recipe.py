@@ -9,10 +9,10 @@ import yaml
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from grainkit.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
 from grainkit.effects import EFFECTS
 from grainkit.errors import RecipeError
-from grainkit.recipe import (
+from grainkit.io.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
+from grainkit.recipe.recipe import (
     KINDS,
     MAX_SEED,
     Proxy,

@@ -10,7 +10,7 @@ import yaml
 from drawn import clip, numbered, still
 
 import grainkit as gk
-from grainkit import cli
+from grainkit.hosts.cli import command as cli
 
 OFF = ["--set", "skin_texture.strength=0", "--set", "highlight_guard.patches=0", "--no-adapt"]
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grainkit import weigh
-from grainkit.color import SRGB_STILL, Color, Range, Siting
-from grainkit.frame import Frame
-from grainkit.resample import Geometry, chroma_shape, conform, crop, resample
+from grainkit.picture import taps as weigh
+from grainkit.picture.color import SRGB_STILL, Color, Range, Siting
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import Geometry, chroma_shape, conform, crop, resample
 
 #: Where a chroma sample sits, in luma px from the left or top of the first luma sample's edge.
 CENTRES = {Siting.LEFT: (0.5, 1.0), Siting.CENTER: (1.0, 1.0), Siting.TOPLEFT: (0.5, 0.5), Siting.BOTTOM: (1.0, 1.5)}

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from drawn import clip, leftovers, numbered, still
 
-from grainkit import cli
 from grainkit.errors import OutputError
+from grainkit.hosts.cli import command as cli
 from grainkit.io import sequence
-from grainkit.pipeline import finish
+from grainkit.job.finish import finish
 
 QUICK = ("skin_texture.strength=0",)
 
@@ -149,7 +149,7 @@ def test_a_run_killed_between_output_and_sidecar_is_known_for_this_job(tmp_path)
     clip(tmp_path / "c.nut", frames=3)
     code = """
 import os, signal, sys
-from grainkit.pipeline import finish
+from grainkit.job.finish import finish
 def dying(event, args):
     if event == "os.rename" and str(args[1]).endswith(".grainkit.txt"):
         os.kill(os.getpid(), signal.SIGKILL)

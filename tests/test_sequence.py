@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grainkit.color import SRGB_STILL
-from grainkit.convert import planes_from_rgb
-from grainkit.delivery import StillDelivery
 from grainkit.errors import EncodingError, GrainkitError, InputError, OutputError
-from grainkit.frame import Frame
 from grainkit.io import open_source, sequence
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.sequence import SequenceSink, SequenceSource, numbered_among, parse_pattern, series_files
 from grainkit.io.stills import encode_still, read_still
+from grainkit.picture.color import SRGB_STILL
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import planes_from_rgb
 
 
 def frame(index: int, size: tuple[int, int] = (6, 8), depth: int = 8) -> Frame:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from drawn import clip, numbered, still
 
-from grainkit import cli
-from grainkit.series_summary import series_summary
+from grainkit.hosts.cli import command as cli
+from grainkit.job.series_summary import series_summary
 
 OFF = ["--set", "skin_texture.strength=0", "--set", "highlight_guard.patches=0", "--no-adapt"]
 

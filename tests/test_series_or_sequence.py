@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 import grainkit as gk
-from grainkit import cli, series_or_sequence
 from grainkit.analysis.likeness import SIDE, thumbnail, unlikeness
 from grainkit.errors import InputError
-from grainkit.series import expand_inputs
+from grainkit.hosts.cli import command as cli
+from grainkit.job import series_or_sequence
+from grainkit.job.series import expand_inputs
 
 Array = npt.NDArray[Any]
 #: Nothing that takes time.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from grainkit.analysis.shots import RAMP, ShotDetector, Step
-from grainkit.color import Color
-from grainkit.frame import Frame
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 from tests.passes import neutral
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from grainkit.codec.shoulder import RUN, SHOULDER, Room, fitted
-from grainkit.effects.highlight_guard import HighlightGuard
+from grainkit.adapt.shoulder_search import RUN, SHOULDER, Room, fitted
+from grainkit.effects.highlights.parameters import HighlightGuard
 
 GUARD = HighlightGuard(knee=0.88, ceiling=0.97)
 ROOM = Room(0.82, 0.91, True, True)

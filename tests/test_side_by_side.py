@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from drawn import leftovers, still
 
-from grainkit import cli, series
+from grainkit.hosts.cli import command as cli
 from grainkit.io.pending import Pending
-from grainkit.series import at_once
-from grainkit.side_by_side import Ended, side_by_side
+from grainkit.job import series
+from grainkit.job.series import at_once
+from grainkit.scale.processes import Ended, side_by_side
 
 PLAIN = ["--no-adapt", "--set", "skin_texture.strength=0"]
 

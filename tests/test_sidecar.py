@@ -9,8 +9,16 @@ import yaml
 
 from grainkit.effects import EFFECTS
 from grainkit.errors import InputError, OutputError
-from grainkit.recipe import fingerprint, load_recipe, override
-from grainkit.sidecar import job_report, sha256_file, sha256_files, sidecar_path, sidecar_text, versions, write_sidecar
+from grainkit.job.sidecar import (
+    job_report,
+    sha256_file,
+    sha256_files,
+    sidecar_path,
+    sidecar_text,
+    versions,
+    write_sidecar,
+)
+from grainkit.recipe.recipe import fingerprint, load_recipe, override
 
 
 def report(recipe=None, **changes):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grainkit.analysis.source_noise import source_noise
-from grainkit.texture.layer import bands_of, deviation
+from grainkit.effects.skin_texture.layer import bands_of, deviation
 
 SHAPE = (480, 640)
 

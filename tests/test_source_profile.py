@@ -12,13 +12,13 @@ import yaml
 from PIL import Image
 
 import grainkit as gk
-from grainkit import cli
 from grainkit.effects import EFFECTS
 from grainkit.errors import RecipeError
+from grainkit.hosts.cli import command as cli
 from grainkit.io.metadata import DIGITAL_SOURCE_TYPES, xmp_packet
-from grainkit.pipeline import resolve_recipe
-from grainkit.recipe import KINDS, load_recipe, preset_names
-from grainkit.source_profile import SourceProfile, load_source, source_names
+from grainkit.job.finish import resolve_recipe
+from grainkit.recipe.recipe import KINDS, load_recipe, preset_names
+from grainkit.recipe.source_profile import SourceProfile, load_source, source_names
 from samples.draw import codes, portrait
 from tests.drawn import still
 

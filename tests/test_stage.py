@@ -15,12 +15,12 @@ from skimage.data import coffee
 import grainkit as gk
 from grainkit.analysis.faces import StillFaces
 from grainkit.analysis.lattice import Lattice
-from grainkit.color import Color
-from grainkit.effects.skin_texture import SkinTexture
+from grainkit.effects.skin_texture.own_skin import OwnSkin
+from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.skin_texture.stage import TextureStage
 from grainkit.errors import InputError
-from grainkit.frame import Frame
-from grainkit.texture.own_skin import OwnSkin
-from grainkit.texture.stage import TextureStage
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 from samples.draw import clip, codes, limited_420, portrait
 
 ONLY = ("highlight_guard.strength=0", "cinema_grain.strength=0", "skin_texture.strength=1")

@@ -19,15 +19,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from grainkit.color import SRGB_STILL, Primaries, Transfer
-from grainkit.convert import planes_from_rgb
-from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError, InputError, OutputError
-from grainkit.frame import Frame
 from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.metadata import xmp_packet
 from grainkit.io.stills import StillSink, StillSource, decode_still, encode_still, lost_metadata
+from grainkit.picture.color import SRGB_STILL, Primaries, Transfer
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import planes_from_rgb
 
 LOSSLESS = [("png", 8), ("png", 16), ("tiff", 8), ("tiff", 16), ("tiff", 32), ("webp", 8), ("exr", 32)]
 TYPES: dict[int, Any] = {8: np.uint8, 16: np.uint16, 32: np.float32}

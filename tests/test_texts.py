@@ -10,10 +10,10 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 import grainkit as gk
-from grainkit.delivery import StillDelivery
 from grainkit.io import exif as exif_block
 from grainkit.io import jpeg
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.encode_still import lost_metadata
 from grainkit.io.stills import read_still
 from grainkit.io.texts import in_exif

@@ -9,12 +9,12 @@ from drawn import clip
 from PIL import Image
 
 import grainkit as gk
-from grainkit.delivery import StillDelivery
-from grainkit.frame import Frame
 from grainkit.io import png
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.metadata import claimed_source_type, xmp_packet
 from grainkit.io.stills import encode_still, read_still
+from grainkit.picture.frame import Frame
 
 OFF = ("skin_texture.strength=0", "highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.still.sharpen=0")
 
@@ -27,8 +27,8 @@ def captured(path, **size):
     """A picture whose XMP says that a camera took it."""
     rgb = np.random.default_rng(1).integers(0, 250, (48, 64, 3), np.uint8)
     packet = xmp_packet(digital_source_type="digitalCapture", software="camera", summary="")
-    from grainkit.color import SRGB_STILL
-    from grainkit.convert import PlanesOfRgb
+    from grainkit.picture.color import SRGB_STILL
+    from grainkit.picture.rgb import PlanesOfRgb
 
     frame = Frame(PlanesOfRgb(rgb, SRGB_STILL), SRGB_STILL, rgb=rgb)
     path.write_bytes(encode_still(frame, StillDelivery("png"), 0, StillMetadata(xmp=packet)))

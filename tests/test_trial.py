@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import grainkit as gk
+from grainkit.adapt.trial import ClipTrial
 from grainkit.backends import open_backend
-from grainkit.codec.trial import ClipTrial
-from grainkit.plan import make_plan
-from grainkit.recipe import load_recipe, override
-from grainkit.targets import Proxy
+from grainkit.finishing.plan import make_plan
+from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.targets import Proxy
 
 SMALL = Proxy(codec="vp9", crf=30, width=144, height=256)
 

@@ -12,7 +12,8 @@ from numba.core.errors import TypingError
 from PIL import UnidentifiedImageError
 
 import grainkit
-from grainkit import cli, unforeseen
+from grainkit import unforeseen
+from grainkit.hosts.cli import command as cli
 from grainkit.io.stills import StillSource
 from grainkit.io.video import VideoSink, VideoSource
 
@@ -123,7 +124,8 @@ def test_what_was_being_done_is_told_of_every_stage(monkeypatch, refused, folder
         assert refused(*command)[1].startswith("grainkit: while reading clip.mp4, ")
     with monkeypatch.context() as patch:
         patch.setattr(
-            "grainkit.finisher.Finisher.frames", lambda *_: frames_then(RuntimeError("lost"))(VideoSource("clip.mp4"))
+            "grainkit.finishing.finisher.Finisher.frames",
+            lambda *_: frames_then(RuntimeError("lost"))(VideoSource("clip.mp4")),
         )
         assert refused(*command)[1].startswith("grainkit: while finishing clip.mp4, ")
     for method in ("write", "commit"):
@@ -137,10 +139,10 @@ def test_what_was_being_done_is_told_of_every_stage(monkeypatch, refused, folder
 @pytest.mark.parametrize(
     ("arguments", "inside"),
     [
-        (["presets"], "grainkit.recipe.preset_names"),
-        (["doctor"], "grainkit.doctor.examine"),
-        (["bench"], "grainkit.bench.machine"),
-        (["finish", "a.png"], "grainkit.series.expand_inputs"),
+        (["presets"], "grainkit.recipe.recipe.preset_names"),
+        (["doctor"], "grainkit.report.doctor.examine"),
+        (["bench"], "grainkit.report.bench.machine"),
+        (["finish", "a.png"], "grainkit.job.series.expand_inputs"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -182,7 +184,7 @@ def test_one_of_a_series_that_fails_so_is_one_alone(monkeypatch, capsys, error):
 APART = """
 import sys
 from pathlib import Path
-from grainkit import cli
+from grainkit.hosts.cli import command as cli
 from grainkit.io.stills import StillSource
 
 whole = StillSource.__init__

@@ -10,8 +10,8 @@ from drawn import moving_fields, sink_of
 from PIL import Image
 
 import grainkit as gk
-from grainkit.cli import main
-from grainkit.delivery import ClipDelivery
+from grainkit.hosts.cli.command import main
+from grainkit.io.delivery import ClipDelivery
 
 
 @pytest.fixture(scope="module")

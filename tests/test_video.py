@@ -15,16 +15,16 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
-from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
-from grainkit.frame import Frame
 from grainkit.io import cuda_decode, pixel_formats
 from grainkit.io.base import SourceInfo
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.orientation import Orientation, from_display_matrix, oriented_planes
 from grainkit.io.pending import MARK
 from grainkit.io.timecode import shift_timecode
 from grainkit.io.video import VideoSink, VideoSource, library_versions, probe_encoders, xmp_box
+from grainkit.picture.color import Color, Matrix, Primaries, Range, Siting, Transfer
+from grainkit.picture.frame import Frame
 
 TB = Fraction(1, 24000)
 STEP = 1001

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from drawn import FFMPEG, sink_of
 
-from grainkit.cli import main
-from grainkit.color import Color
-from grainkit.delivery import ClipDelivery
 from grainkit.errors import OutputError
-from grainkit.frame import Frame
+from grainkit.hosts.cli.command import main
 from grainkit.io import vpx_alpha
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.video import VideoSource
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 
 #: Lossless, so that every code of the drawn transparency must come back.
 VP9 = ClipDelivery("webm", "libvpx-vp9", "yuva420p", options={"lossless": "1", "cpu-used": "8"})

@@ -8,15 +8,16 @@ import sys
 
 import pytest
 
-from grainkit import compiled, warm_up
 from grainkit.errors import OutputError
+from grainkit.job import warm_up
+from grainkit.machine import compiled
 
 #: What is loaded or compiled by the warm-up, then what other work needs that it did not; no cold cache is needed.
 GAPS = """
 import json, sys
 from pathlib import Path
 import grainkit as gk
-from grainkit.warm_up import warm_up
+from grainkit.job.warm_up import warm_up
 
 def have():
     return {

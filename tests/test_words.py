@@ -8,12 +8,13 @@ import pytest
 from drawn import still
 
 import grainkit as gk
-from grainkit import cli, system
-from grainkit.codec.rounds import Miss
-from grainkit.codec.settings import Settings
-from grainkit.codec.words import changes, encode, encodes, missed_words
-from grainkit.color import Color, Matrix, Primaries, Siting, assumed_words
-from grainkit.targets import Proxy, Targets, label
+from grainkit.adapt.bounds import Settings
+from grainkit.adapt.rounds import Miss
+from grainkit.adapt.words import changes, encode, encodes, missed_words
+from grainkit.hosts.cli import command as cli
+from grainkit.machine import system
+from grainkit.picture.color import Color, Matrix, Primaries, Siting, assumed_words
+from grainkit.recipe.targets import Proxy, Targets, label
 
 JPEG = Proxy("jpeg", quality=75)
 CLIP = (

@@ -11,9 +11,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from grainkit.color import Range, Siting
 from grainkit.errors import InputError, OutputError
 from grainkit.io.y4m import Y4MSink, Y4MSource
+from grainkit.picture.color import Range, Siting
 
 #: C tag, subsampling, depth, planes.
 CHROMA = [

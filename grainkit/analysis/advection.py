@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from grainkit.analysis.flow import CELL, Picture, match
 from grainkit.analysis.picture import luma_of
-from grainkit.compiled import njit
-from grainkit.frame import Frame
+from grainkit.machine.compiled import njit
+from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]

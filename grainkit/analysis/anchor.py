@@ -20,8 +20,8 @@ from grainkit.analysis.flow import CELL, Match, Picture, match, middles
 from grainkit.analysis.lattice import Lattice, read
 from grainkit.analysis.picture import luma_shrunk
 from grainkit.analysis.uv import uv_lattice
-from grainkit.compiled import njit
-from grainkit.frame import Frame
+from grainkit.machine.compiled import njit
+from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from grainkit.analysis.face import BROWS, EYES, LIPS, Face
 from grainkit.analysis.flow import CELL, Match, Picture
 from grainkit.analysis.picture import chroma_cells
-from grainkit.frame import Frame
+from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.frame import Frame
+from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 

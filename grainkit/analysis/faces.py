@@ -13,7 +13,7 @@ import numpy.typing as npt
 from grainkit.analysis.face import Face
 from grainkit.analysis.networks import Box, FaceNetworks, box_of
 from grainkit.analysis.picture import reduced_size, rgb_of
-from grainkit.frame import Frame
+from grainkit.picture.frame import Frame
 
 #: Long side of the picture that newcomers are looked for in, px.
 LOOK_SIZE = 1280

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.compiled import njit
+from grainkit.machine.compiled import njit
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.compiled import njit
+from grainkit.machine.compiled import njit
 
 F32 = npt.NDArray[np.float32]
 

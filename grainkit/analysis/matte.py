@@ -27,7 +27,7 @@ from grainkit.analysis.face import (
     OVAL,
     Face,
 )
-from grainkit.compiled import njit
+from grainkit.machine.compiled import njit
 
 F32 = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

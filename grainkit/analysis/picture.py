@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.compiled import njit
-from grainkit.frame import Frame, Plane
-from grainkit.weigh import covers, weighed
+from grainkit.machine.compiled import njit
+from grainkit.picture.frame import Frame, Plane
+from grainkit.picture.taps import covers, weighed
 
 F32 = npt.NDArray[np.float32]
 

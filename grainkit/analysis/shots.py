@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.analysis.cuts import THRESHOLD, described, distance
-from grainkit.frame import Frame
+from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 

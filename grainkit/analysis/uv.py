@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from grainkit.analysis.face import FACE_WIDTH_MM, Face, mean_face
 from grainkit.analysis.lattice import Lattice
-from grainkit.compiled import njit
+from grainkit.machine.compiled import njit
 
 F32 = npt.NDArray[np.float32]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-from grainkit.color import Color
-from grainkit.convert import RgbSamples, rgb_from_planes
-from grainkit.effects.tables import PassTables
-from grainkit.frame import Frame
-from grainkit.resample import Geometry
-from grainkit.texture.term import TextureTerm
+from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.tables import PassTables
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import Geometry
+from grainkit.picture.rgb import RgbSamples, rgb_from_planes
 
 #: Names that a backend may be asked for by; `auto` takes the fastest that works here.
 BACKENDS = ("auto", "cpu", "cuda")
@@ -55,7 +55,7 @@ class Backend(Protocol):
         """The machine in words, for reports."""
 
     def conform(self, frame: Frame, geometry: Geometry, working: Color) -> Frame:
-        """As grainkit.resample's. The planes may stay on the machine: the analysis reads parts of them by
+        """As grainkit.picture.resample's. The planes may stay on the machine: the analysis reads parts of them by
         `weighed` and slices, and `begin` takes them as they are."""
 
     def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.errors import BackendUnavailable
-from grainkit.resample import SEEN
-from grainkit.weigh import F32, Taps
+from grainkit.picture.resample import SEEN
+from grainkit.picture.taps import F32, Taps
 
 #: Samples of the result that a block makes at most; fewer where their source fills more shared memory than this.
 TILE_W, TILE_H = 256, 8
@@ -27,7 +27,7 @@ Launcher = Callable[[str, tuple[str, ...], tuple[int, ...], tuple[int, ...], int
 
 
 class Weigher:
-    """What `grainkit.weigh.weighed` does, for planes on the card; work goes onto the current stream."""
+    """What `grainkit.picture.taps.weighed` does, for planes on the card; work goes onto the current stream."""
 
     def __init__(self, cupy: Any, launch: Launcher) -> None:
         self.cupy, self._launch = cupy, launch
@@ -66,7 +66,7 @@ class Weigher:
         self, plane: Any, alpha: Any, down: Taps, across: Taps, tables: dict[str, Any], *, level: tuple[float, float],
         out: Any,
     ) -> None:  # fmt: skip
-        """What `grainkit.resample.seen_part` makes of a plane, between its extremes.
+        """What `grainkit.picture.resample.seen_part` makes of a plane, between its extremes.
 
         alpha: (h, w) float32 0..1, as the plane. out: the plane resized without it, which becomes the result.
         """
@@ -136,7 +136,7 @@ class CardPlane:
         return 2, int(self.array.device.id)
 
     def weighed(self, down: Taps, across: Taps) -> F32:
-        """As grainkit.weigh's: only the result comes to the host."""
+        """As grainkit.picture.taps's: only the result comes to the host."""
         with self._stream:
             made: F32 = self._weigher.weighed(self.array, down, across, level=(0.0, 1.0)).get()
             return made

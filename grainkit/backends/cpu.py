@@ -18,10 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.backends.base import Done, Pending, with_rgb
-from grainkit.color import Color, chroma_codes, luma_codes
-from grainkit.convert import RgbSamples
-from grainkit.cores import cores
-from grainkit.effects.tables import (
+from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, TextureTerm
+from grainkit.backends.tables import (
     FLOAT_GAIN_STEPS,
     PassTables,
     PlaneNoise,
@@ -30,11 +28,13 @@ from grainkit.effects.tables import (
     gain_shift,
     is_narrow,
 )
-from grainkit.frame import Frame, Plane
-from grainkit.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, noise_words, white
-from grainkit.resample import Geometry, conform
-from grainkit.texture.term import CHROMA_ONE, LUMA_ONE, TextureTerm
-from grainkit.uncounted import uncounted
+from grainkit.machine.uncounted import uncounted
+from grainkit.picture.color import Color, chroma_codes, luma_codes
+from grainkit.picture.frame import Frame, Plane
+from grainkit.picture.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, noise_words, white
+from grainkit.picture.resample import Geometry, conform
+from grainkit.picture.rgb import RgbSamples
+from grainkit.scale.cores import cores
 
 I16, I32, U16, U32, F32 = np.int16, np.int32, np.uint16, np.uint32, np.float32
 
@@ -756,7 +756,7 @@ class CpuBackend:
         self._pool.shutdown(cancel_futures=True)
 
     def conform(self, frame: Frame, geometry: Geometry, working: Color) -> Frame:
-        """As grainkit.resample's."""
+        """As grainkit.picture.resample's."""
         return conform(frame, geometry, working)
 
     def begin(

@@ -21,15 +21,15 @@ from grainkit.backends.base import Done, Pending, with_rgb
 from grainkit.backends.card_planes import CardPlane, Weigher
 from grainkit.backends.card_planes import pitch as _pitch
 from grainkit.backends.kernel_source import Parameter, flatten, parameters
-from grainkit.caches import find_for_cupy
-from grainkit.color import Color, chroma_codes, luma_codes
-from grainkit.convert import DITHER_STREAM, PlanesOfRgb, RgbSamples, full_scale, rgb_weights
-from grainkit.effects.tables import PassTables, PlaneNoise, chroma_limits, fraction_bits
+from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.tables import PassTables, PlaneNoise, chroma_limits, fraction_bits
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
-from grainkit.frame import Frame, Plane, Woven
-from grainkit.noise import stream_key
-from grainkit.resample import Geometry, Placement, around, conform, coverage, crop, levels, placements
-from grainkit.texture.term import TextureTerm
+from grainkit.machine.caches import find_for_cupy
+from grainkit.picture.color import Color, chroma_codes, luma_codes
+from grainkit.picture.frame import Frame, Plane, Woven
+from grainkit.picture.noise import stream_key
+from grainkit.picture.resample import Geometry, Placement, around, conform, coverage, crop, levels, placements
+from grainkit.picture.rgb import DITHER_STREAM, PlanesOfRgb, RgbSamples, full_scale, rgb_weights
 
 #: How kernels are compiled: every operation rounds once, as on the CPU. CuPy adds -ftz=true by itself.
 OPTIONS = ("--fmad=false", "-std=c++17")
@@ -319,7 +319,7 @@ class CudaBackend:
             return self._begin_on_host(frame, tables, texture, rgb)
 
     def conform(self, frame: Frame, geometry: Geometry, working: Color) -> Frame:
-        """As grainkit.resample's. Where samples are resized, or made of R'G'B', that is done on the card and the
+        """As `picture.resample`'s. Where samples are resized, or made of R'G'B', that is done on the card and the
         planes stay there; so do those that were there already, resized or not."""
         if isinstance(frame.planes, Woven):
             with self.card():
@@ -580,7 +580,7 @@ class CudaBackend:
         return frame.with_planes(tuple(out), tables.target)
 
     def planes_from_rgb(self, rgb: Any, color: Color) -> tuple[Any, ...]:
-        """As grainkit.convert's, for (h, w, 3) samples on the card; the planes are CuPy arrays."""
+        """As grainkit.picture.rgb's, for (h, w, 3) samples on the card; the planes are CuPy arrays."""
         with self.card():
             planes = tuple(self._of_rgb(_in_rows(self._cupy.ascontiguousarray(as_cupy(self._cupy, rgb))), color))
             self._cupy.cuda.get_current_stream().synchronize()
@@ -590,7 +590,7 @@ class CudaBackend:
         self, planes: tuple[Any, ...], color: Color, dtype: npt.DTypeLike, *, seed: int = 0, frame: int = 0,
         origin: Any = None,
     ) -> Any:  # fmt: skip
-        """As grainkit.convert's, for planes on the card; the result is a CuPy array."""
+        """As grainkit.picture.rgb's, for planes on the card; the result is a CuPy array."""
         samples = RgbSamples(np.dtype(dtype), seed)
         with self.card():
             held = [self._taken(p) for p in planes]

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.compiled import njit
-from grainkit.cores import cores
+from grainkit.machine.compiled import njit
+from grainkit.scale.cores import cores
 
 U16 = npt.NDArray[np.uint16]
 F32 = npt.NDArray[np.float32]

@@ -22,9 +22,9 @@ import av.error
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
-from grainkit.color import Color, Range
 from grainkit.errors import EncodingError
-from grainkit.frame import Frame, Plane
+from grainkit.picture.color import Color, Range
+from grainkit.picture.frame import Frame, Plane
 
 #: Pictures from one key frame to the next, in a platform's stream (2 s for Meta and most others).
 GROUP_SECONDS = 2

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from grainkit.color import SRGB_STILL, Matrix
-from grainkit.frame import Frame
+from grainkit.picture.color import SRGB_STILL, Matrix
+from grainkit.picture.frame import Frame
 
 #: JFIF: BT.601 luma weights, full range. Decoded chroma is brought to luma's size by libjpeg, as a browser's is.
 JFIF = replace(SRGB_STILL, matrix=Matrix.BT470BG, depth=32, is_rgb=False)

@@ -14,7 +14,7 @@ from grainkit.codec.cambi import cambi
 from grainkit.codec.predict import TEXTURE_SIGMA
 from grainkit.codec.regions import LEAST, Found, Zone, smooth_areas, texture
 from grainkit.codec.viewer import brightest
-from grainkit.frame import Frame
+from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]

@@ -26,8 +26,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.noise import CLUMP_ENERGY, NoiseFilter, autocorrelation
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.picture.noise import CLUMP_ENERGY, NoiseFilter, autocorrelation
 
 F64 = npt.NDArray[np.float64]
 

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from grainkit.codec.jpeg import JFIF, decoded, encoded, round_trip
 from grainkit.codec.viewer import unclamped_rgb
-from grainkit.convert import planes_from_rgb
-from grainkit.delivery import ClipDelivery, StillDelivery
-from grainkit.frame import Frame
-from grainkit.targets import Proxy
+from grainkit.io.delivery import ClipDelivery, StillDelivery
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import planes_from_rgb
+from grainkit.recipe.targets import Proxy
 
 if TYPE_CHECKING:
     # Imported where clips are encoded, so that a still never loads FFmpeg.

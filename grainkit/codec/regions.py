@@ -16,8 +16,8 @@ from grainkit.analysis.matte import Looked, colour_in, matte_in
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.codec.predict import TEXTURE_SIGMA
 from grainkit.codec.viewer import as_seen, brightest
-from grainkit.frame import Frame
-from grainkit.resample import Geometry, crop
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import Geometry, crop
 
 F32 = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

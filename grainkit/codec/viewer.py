@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.color import Color, Range, Siting, chroma_codes, luma_codes
-from grainkit.delivery import Delivery
-from grainkit.fit import fitted
-from grainkit.frame import Frame, Plane
 from grainkit.io.base import SourceInfo
-from grainkit.resample import Geometry, conform
-from grainkit.targets import Proxy
+from grainkit.io.box import fitted
+from grainkit.io.delivery import Delivery
+from grainkit.picture.color import Color, Range, Siting, chroma_codes, luma_codes
+from grainkit.picture.frame import Frame, Plane
+from grainkit.picture.resample import Geometry, conform
+from grainkit.recipe.targets import Proxy
 
 F32 = npt.NDArray[np.float32]
 

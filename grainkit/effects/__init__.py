@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.effects.skin_texture import SkinTexture
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.params import Parameters
 
 #: Every effect by name, in the order of application.

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from grainkit.color import Color
 from grainkit.errors import InputError
-from grainkit.frame import Frame
 from grainkit.io.hdr10 import Hdr10
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SourceInfo:
     first_number: number in the file name of frame 0 of a sequence. frame_name: its files' name as a printf pattern,
         less the ending, such as `f_%05d`; '' where there is none.
     notes: what was assumed or done to the input, a sentence each ("rotation of 90 degrees baked in").
-    pixels: digest of a still's pixels, which its grain is drawn by (see `grainkit.grain_key`); None where frames are
+    pixels: digest of a still's pixels, which its grain is drawn by (see `picture.grain_key`); None where frames are
         drawn by their numbers, or where it is not known yet.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer
+from grainkit.picture.color import Color, Matrix, Primaries, Range, Siting, Transfer
 
 #: Encoders whose streams know limited range only; decoders take whatever is in them for that.
 LIMITED_ONLY = ("prores_ks", "prores", "prores_aw", "mpeg2video")

@@ -12,8 +12,8 @@ import av
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from grainkit.errors import InputError
-from grainkit.frame import Woven
 from grainkit.io.pixel_formats import PixelFormat
+from grainkit.picture.frame import Woven
 
 #: What clips may be decoded by.
 HWACCELS = ("cuda",)

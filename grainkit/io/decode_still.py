@@ -15,10 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, JpegImagePlugin, WebPImagePlugin
 
-from grainkit.color import SRGB_STILL, Color, Primaries, Transfer
-from grainkit.convert import RGB
 from grainkit.errors import InputError
-from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
 from grainkit.io import icc, jpeg_metadata, png, raw_profile
 from grainkit.io.alpha import straight
@@ -30,6 +27,9 @@ from grainkit.io.key_lists import keys_named
 from grainkit.io.metadata import CREDENTIALS_LOST, XMP_KEYWORD, finished_before, read_packet, read_text
 from grainkit.io.orientation import Orientation
 from grainkit.io.quiet import without_lines
+from grainkit.picture.color import SRGB_STILL, Color, Primaries, Transfer
+from grainkit.picture.frame import Plane
+from grainkit.picture.rgb import RGB
 
 #: EXIF orientation to how it is undone.
 ORIENTATIONS = MappingProxyType(

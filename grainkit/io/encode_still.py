@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from grainkit.color import Color, Primaries, Transfer
-from grainkit.convert import RGB
-from grainkit.delivery import StillDelivery
 from grainkit.errors import EncodingError, GrainkitError, OutputError
-from grainkit.frame import Frame
 from grainkit.io import exif as exif_block
 from grainkit.io import icc, jpeg, png
 from grainkit.io.alpha import multiplied
 from grainkit.io.base import StillMetadata
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.key_lists import keys_named
 from grainkit.io.metadata import XMP_KEYWORD, international_text, text_chunks
 from grainkit.io.texts import in_exif, out_of_exif
+from grainkit.picture.color import Color, Primaries, Transfer
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import RGB
 
 #: Containers that have no alpha channel: a frame's alpha is left out there.
 NO_ALPHA = frozenset({"jpeg"})

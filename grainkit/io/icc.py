@@ -17,8 +17,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.color import Primaries, Transfer
-from grainkit.transfer import linear_of, power_of
+from grainkit.picture.color import Primaries, Transfer
+from grainkit.picture.transfer import linear_of, power_of
 
 F64 = npt.NDArray[np.float64]
 XY = tuple[float, float]

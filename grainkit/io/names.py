@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from grainkit import system
 from grainkit.errors import OutputError
+from grainkit.machine import system
 
 #: What ends the name of a folder.
 _SEPARATORS = ("/", os.sep)

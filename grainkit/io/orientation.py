@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from grainkit.color import Color, Siting
-from grainkit.frame import Plane
+from grainkit.picture.color import Color, Siting
+from grainkit.picture.frame import Plane
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
-from grainkit import system
 from grainkit.errors import OutputError
 from grainkit.io.names import refuse_name
+from grainkit.machine import system
 
 #: In the name of everything that is not finished yet.
 MARK = ".grainkit-part-"

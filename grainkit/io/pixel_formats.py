@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.convert import RGB
 from grainkit.errors import EncodingError
-from grainkit.frame import Plane
+from grainkit.picture.frame import Plane
+from grainkit.picture.rgb import RGB
 
 Bytes = npt.NDArray[np.uint8]
 

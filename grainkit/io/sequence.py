@@ -15,14 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError, InputError, OutputError
-from grainkit.frame import Frame
 from grainkit.io.base import MAX_STILL, SourceInfo, StillMetadata, no_such_frames
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.formats import SUFFIXES, looks_like_still
 from grainkit.io.metadata import claimed_source_type
 from grainkit.io.pending import Pending, kept_folder, output_errors
 from grainkit.io.stills import Still, encode_still, frame_of, read_still
+from grainkit.picture.frame import Frame
 
 _FIELD = re.compile(r"%(0?)([0-9]{0,9})d")
 _MAX_THREADS = 4

@@ -10,16 +10,16 @@ from warnings import catch_warnings, simplefilter
 
 from PIL import Image
 
-from grainkit.convert import PlanesOfRgb
-from grainkit.delivery import StillDelivery
 from grainkit.errors import GrainkitError
-from grainkit.frame import Frame
-from grainkit.grain_key import pixels_digest
 from grainkit.io.base import MAX_STILL, SourceInfo, StillMetadata
 from grainkit.io.decode_still import Still, decode_still, read_still
+from grainkit.io.delivery import StillDelivery
 from grainkit.io.encode_still import NO_ALPHA, encode_still, lost_metadata
 from grainkit.io.metadata import claimed_source_type
 from grainkit.io.pending import Pending, output_errors
+from grainkit.picture.frame import Frame
+from grainkit.picture.grain_key import pixels_digest
+from grainkit.picture.rgb import PlanesOfRgb
 
 __all__ = [
     "NO_ALPHA",

@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, WebPImagePlugin
 
-from grainkit.convert import RGB
 from grainkit.errors import InputError
-from grainkit.frame import Plane
 from grainkit.io import exif as exif_block
 from grainkit.io.alpha import straight
 from grainkit.io.base import check_size
 from grainkit.io.jpeg_segments import EOI, frame_header
+from grainkit.picture.frame import Plane
+from grainkit.picture.rgb import RGB
 
 #: Compressions that are read, by TIFF's numbers. JPEG 2000, JPEG XL and others that hold a size of their own, which
 #: would have to be believed, are not.

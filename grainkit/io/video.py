@@ -35,16 +35,12 @@ import numpy as np
 from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 
-from grainkit import system
-from grainkit.color import Color, Matrix, Primaries, Range, Siting, Transfer, assumed_words
-from grainkit.convert import PlanesOfRgb
-from grainkit.delivery import ClipDelivery
 from grainkit.errors import EncodingError, InputError, OutputError
-from grainkit.frame import Frame
 from grainkit.io import cuda_decode, field_order, pixel_formats, vpx_alpha
 from grainkit.io.base import MAX_MOVING, PacketRewriter, SourceInfo, StillMetadata, check_pixels, no_such_frames
 from grainkit.io.color_tags import convention, siting_option
 from grainkit.io.container_tags import GENERATED, as_written, content, plan_tags
+from grainkit.io.delivery import ClipDelivery
 from grainkit.io.ebml import missing_bytes
 from grainkit.io.frame_times import shown, stamped, started
 from grainkit.io.hdr10 import encoder_parameters, read_hdr10, with_parameters
@@ -56,6 +52,10 @@ from grainkit.io.pending import Pending, output_errors
 from grainkit.io.pixel_formats import PixelFormat, Samples
 from grainkit.io.quiet import without_lines
 from grainkit.io.timecode import shift_timecode
+from grainkit.machine import system
+from grainkit.picture.color import Color, Matrix, Primaries, Range, Siting, Transfer, assumed_words
+from grainkit.picture.frame import Frame
+from grainkit.picture.rgb import PlanesOfRgb
 
 log = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
-from grainkit.color import Color, Range, Siting, assumed_words
 from grainkit.errors import EncodingError, InputError, OutputError
-from grainkit.frame import Frame, Plane
 from grainkit.io.base import MAX_MOVING, SourceInfo, check_pixels, no_such_frames
 from grainkit.io.color_tags import convention
 from grainkit.io.interlaced import interlaced_note
+from grainkit.picture.color import Color, Range, Siting, assumed_words
+from grainkit.picture.frame import Frame, Plane
 
 _MAGIC = b"YUV4MPEG2"
 #: No header or frame line is longer in practice; a file that is not Y4M may have no line end at all.

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from grainkit.backends.base import Backend
-from grainkit.color import Color, Range
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.effects.tables import PassTables, pass_tables
-from grainkit.frame import Frame, Plane
-from grainkit.texture.term import TextureTerm
+from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.tables import PassTables
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.pass_tables import pass_tables
+from grainkit.picture.color import Color, Range
+from grainkit.picture.frame import Frame, Plane
 from tests.passes import dtype_of
 
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from grainkit.color import Color
-from grainkit.resample import Geometry
+from grainkit.picture.color import Color
+from grainkit.picture.resample import Geometry
 from tests.cudacheck.faults import RESIZING, faulty
 from tests.cudacheck.host import HostKernel
 from tests.cudacheck.pictures import KINDS, Job

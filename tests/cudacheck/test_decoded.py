@@ -13,13 +13,13 @@ from drawn import clip
 
 import grainkit
 from grainkit.backends.cuda import CudaBackend
-from grainkit.color import Color
 from grainkit.errors import InputError
-from grainkit.frame import Frame
 from grainkit.io import cuda_decode, pixel_formats
 from grainkit.io.base import SourceInfo
-from grainkit.recipe import override
-from grainkit.resample import Geometry
+from grainkit.picture.color import Color
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import Geometry
+from grainkit.recipe.recipe import override
 from tests.cudacheck.ptx import PtxKernel
 from tests.cudacheck.stand_in import stand_in
 

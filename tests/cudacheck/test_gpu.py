@@ -11,9 +11,9 @@ from drawn import clip
 import grainkit
 from grainkit.backends import open_backend
 from grainkit.backends.cuda import CudaBackend
-from grainkit.color import Color
 from grainkit.errors import BackendUnavailable, InputError
-from grainkit.selfcheck import compare, compare_resizing
+from grainkit.picture.color import Color
+from grainkit.report.selfcheck import compare, compare_resizing
 from tests.cudacheck.pictures import KINDS, SIZES, endings
 from tests.cudacheck.test_resize import RESIZES, assert_conforms, geometry, picture
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grainkit import convert
 from grainkit.backends.cuda import OPTIONS, CudaBackend, variant
 from grainkit.backends.kernel_source import flatten
-from grainkit.color import SRGB_STILL, Color
-from grainkit.resample import Geometry
-from grainkit.weigh import lanczos
+from grainkit.picture import rgb as convert
+from grainkit.picture.color import SRGB_STILL, Color
+from grainkit.picture.resample import Geometry
+from grainkit.picture.taps import lanczos
 from tests.cudacheck import host, nvrtc
 from tests.cudacheck.faults import faulty
 from tests.cudacheck.pictures import KINDS

@@ -15,14 +15,14 @@ from grainkit.analysis.cuts import described
 from grainkit.analysis.picture import luma_of, luma_shrunk, rgb_of
 from grainkit.backends.card_planes import SHARED, CardPlane, tiling
 from grainkit.backends.cuda import CudaBackend
-from grainkit.color import SRGB_STILL, Color, Siting
-from grainkit.convert import PlanesOfRgb
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
-from grainkit.frame import Frame
-from grainkit.plan import make_plan
-from grainkit.recipe import override
-from grainkit.resample import Geometry
-from grainkit.weigh import covers, lanczos, weighed
+from grainkit.finishing.plan import make_plan
+from grainkit.picture.color import SRGB_STILL, Color, Siting
+from grainkit.picture.frame import Frame
+from grainkit.picture.resample import Geometry
+from grainkit.picture.rgb import PlanesOfRgb
+from grainkit.picture.taps import covers, lanczos, weighed
+from grainkit.recipe.recipe import override
 from tests.cudacheck.faults import faulty
 from tests.cudacheck.host import HostKernel
 from tests.cudacheck.pictures import KINDS, awkward

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from grainkit import bench, cli, doctor, selfcheck
 from grainkit.backends import open_backend
 from grainkit.backends.cuda import variant
-from grainkit.effects.cinema_grain import CinemaGrain
-from grainkit.effects.highlight_guard import HighlightGuard
-from grainkit.effects.tables import pass_tables
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.pass_tables import pass_tables
+from grainkit.hosts.cli import command as cli
+from grainkit.report import bench, doctor, selfcheck
 from tests.cudacheck.faults import faulty
 from tests.cudacheck.host import HostKernel
 from tests.cudacheck.stand_in import stand_in

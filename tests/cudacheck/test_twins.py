@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from grainkit import convert, noise
 from grainkit.backends import cpu
 from grainkit.backends.kernel_source import flatten
-from grainkit.effects.tables import FLOAT_GAIN_STEPS
+from grainkit.backends.tables import FLOAT_GAIN_STEPS
+from grainkit.picture import noise
+from grainkit.picture import rgb as convert
 from tests.cudacheck import host
 
 pytestmark = pytest.mark.skipif(bool(host.missing()), reason=host.missing())

@@ -1,0 +1,1 @@
+"""Sharpening for paper."""

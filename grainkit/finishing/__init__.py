@@ -1,0 +1,1 @@
+"""A plan, and frames in, finished frames out."""

@@ -1,0 +1,1 @@
+"""Where grainkit is plugged in; nothing imports a host."""

@@ -1,0 +1,1 @@
+"""The `grainkit` command."""

@@ -1,0 +1,1 @@
+"""From a request to files: outputs, sidecar, resume and series."""

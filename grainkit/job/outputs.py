@@ -1,0 +1,154 @@
+"""The files that a job reads and makes: never one over the other, and all of them or none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from grainkit.errors import OutputError
+from grainkit.finishing.plan import Plan
+from grainkit.io.base import SourceInfo
+from grainkit.io.mattes import known
+from grainkit.io.names import refuse_name
+from grainkit.io.pending import output_errors, sweep
+from grainkit.job.sidecar import is_sidecar, sidecar_path
+
+
+def input_files(info: SourceInfo) -> list[Path]:
+    """The files that a source is read from, in order; none for a pipe."""
+    if info.path is None:
+        return []
+    if info.kind == "sequence":
+        from grainkit.io.sequence import sequence_files
+
+        return sequence_files(info.path)
+    return [info.path]
+
+
+def output_files(plan: Plan, numbers: Iterable[int]) -> list[Path]:
+    """The files that a plan makes; `numbers` are those of a sequence's files."""
+    if plan.output is None:
+        return []
+    if plan.kind == "sequence":
+        from grainkit.io.sequence import parse_pattern
+
+        pattern = parse_pattern(plan.output)
+        assert pattern is not None
+        return [pattern.path(number) for number in numbers]
+    return [plan.output]
+
+
+def clear_up(plan: Plan, spared: str = "") -> None:
+    """Remove what killed runs left under construction where this plan writes. spared: what it goes on with itself."""
+    if plan.output is None:
+        return
+    folder = plan.output.parent.absolute()
+    sweep(folder, folder if plan.kind == "sequence" else plan.output, spared)
+    if plan.kind == "sequence" or plan.new_folder is not None:
+        # What is for a folder that is not there yet waits beside its place.
+        sweep(folder.parent, folder, spared)
+
+
+def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:
+    """OutputError where the plan writes over an input, a matte, an output without leave, or into no folder."""
+    output = plan.output
+    if output is None:
+        return
+    refuse_name(output)
+    with output_errors(output):
+        there = _present(plan)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            sidecar_path(output).lstat()  # too long a name is better known before the work is done
+    for what, kept in (("input", known(inputs)), ("matte", known(mattes))):
+        for file in there:
+            if known([file]) & kept:
+                raise OutputError(
+                    f"cannot write {file}: it is the {what}, which is never overwritten; choose another name with -o"
+                )
+    if there and not overwrite:
+        raise OutputError(f"{there[0]} exists already; pass --overwrite to replace it, or choose another name with -o")
+    is_new = plan.new_folder is not None or (plan.kind == "sequence" and not output.parent.exists())
+    folder = output.parent.absolute().parent if is_new else output.parent
+    if not folder.is_dir():
+        raise OutputError(
+            f"cannot write {output}: the folder {folder} does not exist; create it or choose another with -o"
+        )
+
+
+def refuse_sidecar(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:
+    """OutputError where the plan's sidecar would take the place of an input, a matte or a file not of ours."""
+    if plan.output is None:
+        return
+    path = sidecar_path(plan.output)
+    if not os.path.lexists(path):
+        return
+    for what, kept in (("input", known(inputs)), ("matte", known(mattes))):
+        if known([path]) & kept:
+            raise OutputError(
+                f"cannot write {path}, the sidecar of {plan.output.name}: it is the {what}, which is never "
+                "overwritten; choose another name with -o"
+            )
+    if not overwrite and not is_sidecar(path):
+        raise OutputError(
+            f"{path} exists already and is no sidecar of grainkit's, but {plan.output.name} would have its there; pass "
+            "--overwrite to replace it, or choose another name with -o"
+        )
+
+
+def refuse_meanwhile(plan: Plan, overwrite: bool) -> None:
+    """OutputError where another run has put the plan's output in place since it was looked for."""
+    there = [] if overwrite else _present(plan)
+    if there:
+        raise OutputError(
+            f"{there[0]} was made by something else meanwhile; pass --overwrite to replace it, or choose another name "
+            "with -o"
+        )
+
+
+def identity_of(file: Path) -> tuple[int, int, int]:
+    """What tells a file at its place from another one that is put there."""
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _present(plan: Plan) -> list[Path]:
+    """Files of the output's name or pattern that exist."""
+    output = plan.output
+    assert output is not None
+    if plan.kind == "sequence":
+        from grainkit.io.sequence import parse_pattern
+
+        pattern = parse_pattern(output)
+        assert pattern is not None
+        return [pattern.path(n) for n in pattern.numbers()] if output.parent.is_dir() else []
+    if output.is_dir():
+        raise OutputError(f"cannot write {output}: it is a folder; name a file in it with -o")
+    return [output] if output.exists() else []
+
+
+@contextmanager
+def new_folder(folder: Path | None) -> Iterator[None]:
+    """Make a folder, and take it away again where what follows fails; None: nothing to do."""
+    if folder is None:
+        yield
+        return
+    with output_errors(folder):
+        folder.mkdir(exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty: others write there too
+            folder.rmdir()
+        raise
+
+
+def take_back(files: Iterable[Path], folder: Path | None = None) -> None:
+    """Remove files that are in place, because what belongs with them cannot be; and the folder made for them."""
+    with contextlib.suppress(OSError):
+        for file in files:
+            file.unlink(missing_ok=True)
+        if folder is not None:
+            folder.rmdir()

@@ -1,0 +1,1 @@
+"""What samples mean, and exact mathematics on them."""

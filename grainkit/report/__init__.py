@@ -1,0 +1,1 @@
+"""What works on this machine, how fast, and whether it is right."""

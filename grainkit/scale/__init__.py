@@ -1,0 +1,1 @@
+"""Work side by side: threads, processes and the signals that end them."""
