@@ -40,7 +40,7 @@ MODULES = {
     "grainkit.effects.grain.parameters": ("cinema_grain", "film_formats", "pass", "grain_like"),
     "grainkit.effects.highlights.parameters": ("highlight_guard", "pass"),
 }
-_DIGESTS = ["tests/test_goldens.py", "-k", "any_machine"]
+_DIGESTS = ["tests/house/test_goldens.py", "-k", "any_machine"]
 #: Functions whose results are frozen into compiled code.
 FROZEN = ("pcg4d", "white", "fraction_bits", "gain_shift")
 #: Seconds of wall time after which a mutant has hung.
@@ -256,7 +256,7 @@ def main() -> None:
         drawn = every
         if arguments.sample:
             drawn = random.Random(arguments.seed).sample(every, min(arguments.sample, len(every)))[arguments.skip :]
-        tests = [f"tests/test_{name}.py" for name in MODULES[module]]
+        tests = [str(next((ROOT / "tests").rglob(f"test_{name}.py"))) for name in MODULES[module]]
         unchanged = Mutant(module, -1, 0, 0, "", "", compiled=any(m.compiled for m in drawn))
         if noticed(unchanged, tests) != "survived" or noticed(unchanged, _DIGESTS) != "survived":
             sys.exit(f"benchmarks.mutants: the tests of {module} fail without any change")

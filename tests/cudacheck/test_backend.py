@@ -9,7 +9,6 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from drawn import clip
 
 import grainkit
 from grainkit.backends import cuda as cuda_module
@@ -22,6 +21,7 @@ from tests.cudacheck import host
 from tests.cudacheck.host import HostKernel
 from tests.cudacheck.pictures import KINDS
 from tests.cudacheck.stand_in import CUDADriverError, CUDARuntimeError, OutOfMemoryError, Race, stand_in
+from tests.drawn import clip
 
 JOB = replace(KINDS[0], size=(40, 150), relief=(4, 6, 20, 100))
 

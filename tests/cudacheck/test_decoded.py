@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from drawn import clip
 
 import grainkit
 from grainkit.backends.cuda import CudaBackend
@@ -22,6 +21,7 @@ from grainkit.picture.resample import Geometry
 from grainkit.recipe.recipe import override
 from tests.cudacheck.ptx import PtxKernel
 from tests.cudacheck.stand_in import stand_in
+from tests.drawn import clip
 
 PATH = Path("clip.mp4")
 

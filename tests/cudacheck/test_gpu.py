@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn import clip
 
 import grainkit
 from grainkit.backends import open_backend
@@ -16,6 +15,7 @@ from grainkit.picture.color import Color
 from grainkit.report.selfcheck import compare, compare_resizing
 from tests.cudacheck.pictures import KINDS, SIZES, endings
 from tests.cudacheck.test_resize import RESIZES, assert_conforms, geometry, picture
+from tests.drawn import clip
 
 pytestmark = pytest.mark.gpu
 

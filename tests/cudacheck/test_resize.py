@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn import clip
 from PIL import Image
 
 import grainkit
@@ -28,6 +27,7 @@ from tests.cudacheck.host import HostKernel
 from tests.cudacheck.pictures import KINDS, awkward
 from tests.cudacheck.stand_in import Race, stand_in
 from tests.cudacheck.test_backend import mutated
+from tests.drawn import clip
 
 #: Size of the source (height, width), and what of it becomes what: size, then left, top, right, bottom.
 RESIZES = [
