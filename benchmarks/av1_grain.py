@@ -20,10 +20,10 @@ from pathlib import Path
 import av
 import numpy as np
 
+from grainkit.backends.slots import plane_filters
 from grainkit.effects.grain.av1.fit import fit_film_grain
 from grainkit.effects.grain.av1.stream import GrainStream
 from grainkit.effects.grain.parameters import CinemaGrain
-from grainkit.effects.pass_tables import plane_filters
 from grainkit.job.finish import finish
 from grainkit.picture.color import Color, Range, luma_codes
 from grainkit.recipe.recipe import load_recipe, override

@@ -19,9 +19,9 @@ import numpy as np
 from benchmarks._measure import cpu_ms
 from grainkit.backends.cpu import CpuBackend
 from grainkit.backends.tables import PassTables
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.picture.color import Color, chroma_codes, luma_codes
 from grainkit.picture.frame import Frame, Plane
 
@@ -68,7 +68,9 @@ def main() -> None:
         color = Color(depth=depth)
         for name, (guard, grain, end) in CASES.items():
             planes = picture(width, height, color, end)
-            tables = pass_tables(guard, grain, source=color, target=color, width=width, height=height, seed=1)
+            tables = pass_tables(
+                (guard, grain), Context(source=color, target=color, width=width, height=height, seed=1)
+            )
             finish = partial(_finish, backend, tables, planes, color)
             finish(0)
             jobs[f"{depth}-bit {name}"] = finish, partial(_copy, planes)

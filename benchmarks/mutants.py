@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Module to the tests that speak of it, the quickest first.
 MODULES = {
     "grainkit.picture.noise": ("noise", "pass", "cinema_grain"),
-    "grainkit.effects.pass_tables": ("pass", "highlight_guard", "cinema_grain"),
+    "grainkit.backends.slots": ("pass", "highlight_guard", "cinema_grain"),
     "grainkit.effects.grain.parameters": ("cinema_grain", "film_formats", "pass", "grain_like"),
     "grainkit.effects.highlights.parameters": ("highlight_guard", "pass"),
 }

@@ -36,11 +36,11 @@ import numpy as np
 
 from benchmarks._measure import X264, Planes, Spent, Spread, cpu_ms, keep, machine, ran, ratios, table
 from grainkit.backends.cpu import CpuBackend
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.av1.fit import fit_film_grain
 from grainkit.effects.grain.av1.table import table_text
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from samples.draw import limited_420, portrait
@@ -90,8 +90,8 @@ def own_tool(name: str, guard: HighlightGuard, depth: int) -> Tool:
 
     def finishing(planes: Planes, amount: Amount) -> Callable[[int], Frame]:
         tables = pass_tables(
-            guard, grain_of(amount), source=color, target=color, width=WIDTH, height=HEIGHT, seed=1
-        )  # fmt: skip
+            (guard, grain_of(amount)), Context(source=color, target=color, width=WIDTH, height=HEIGHT, seed=1)
+        )
         return lambda index: backend.finish(Frame(planes, color, index=index), tables)
 
     def cost(planes: Planes, amount: Amount, frames: int) -> float:

@@ -29,9 +29,9 @@ from benchmarks.effect import picture
 from grainkit.analysis.faces import find_faces
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.backends.cpu import CpuBackend
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.effects.skin_texture.stage import TextureStage
 from grainkit.picture.color import Color
@@ -59,7 +59,7 @@ def passes(size: tuple[int, int], workers: int) -> Any:
     color, backend = Color(), CpuBackend(workers=workers)
     planes = picture(*size, color)
     tables = pass_tables(
-        HighlightGuard(), CinemaGrain(), source=color, target=color, width=size[0], height=size[1], seed=1
+        (HighlightGuard(), CinemaGrain()), Context(source=color, target=color, width=size[0], height=size[1], seed=1)
     )
 
     def work(index: int) -> Frame:

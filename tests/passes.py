@@ -10,9 +10,9 @@ import numpy as np
 
 from grainkit.backends.cpu import CpuBackend
 from grainkit.backends.pass_term import TextureTerm
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.picture.color import Color, chroma_codes
 from grainkit.picture.frame import Frame, Plane
 
@@ -43,7 +43,8 @@ def run(
     height, width = planes[0].shape
     size = side or (width, height)
     tables = pass_tables(
-        guard, grain, source=color, target=target or color, width=size[0], height=size[1], seed=seed, dpi=dpi, rate=rate
+        (guard, grain),
+        Context(source=color, target=target or color, width=size[0], height=size[1], seed=seed, dpi=dpi, rate=rate),
     )
     backend = CpuBackend(workers)
     try:

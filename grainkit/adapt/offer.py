@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grainkit.backends.base import Backend
+from grainkit.effects.base import Analysed
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.finishing.finisher import Ready
 from grainkit.finishing.plan import Plan
 from grainkit.io import open_source
 from grainkit.io.base import Source, SourceInfo
@@ -134,7 +134,7 @@ def cost(plan: Plan, proxies: tuple[Proxy, ...], rounds: int) -> str:
 def adapted(
     reading: Reading, recipe: Recipe, plan: Plan, proxies: tuple[Proxy, ...], backend: Backend, source: Source,
     fixed: Collection[str] = (),
-) -> tuple[Adapted, Ready | None]:  # fmt: skip
+) -> tuple[Adapted, Analysed | None]:  # fmt: skip
     """`recipe` adapted to these proxies on samples of its input, and of a still what need not be done again.
 
     source: the input as it is open already. fixed: parameters that stay as they are.
@@ -181,7 +181,7 @@ def refuse_patches(plan: Plan, info: SourceInfo) -> None:
         raise RecipeError(f"{said}, and preset {plan.recipe.name} names no platform; use 0, or a social preset")
 
 
-def patched(reading: Reading, plan: Plan, backend: Backend, source: Source) -> tuple[Patches | None, Ready | None]:
+def patched(reading: Reading, plan: Plan, backend: Backend, source: Source) -> tuple[Patches | None, Analysed | None]:
     """The highlight patches that the plan's recipe asks for, found on its input (None where it asks for none), and
     what of it need not be done again. source: the input as it is open already."""
     if not _asks_for_patches(plan):

@@ -33,21 +33,20 @@ from grainkit.codec.predict import (
 from grainkit.codec.proxies import Sent, clip_through, delivered, in_jpeg_matrix
 from grainkit.codec.regions import LEAST, Finder, Found, Zone, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
+from grainkit.effects.base import Analysed, Effect
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.finishing.finisher import (
-    Ready,
+    analysed,
     brought_up,
     conformed,
     finish_frame,
     finish_still,
     plan_tables,
-    textured,
-    with_locked_grain,
+    stages_of,
 )
 from grainkit.finishing.plan import Plan
 from grainkit.finishing.two_sizes import split
-from grainkit.params import Parameters
 from grainkit.picture.background import composited
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import Geometry
@@ -56,10 +55,12 @@ from grainkit.recipe.targets import Proxy
 if TYPE_CHECKING:
     from grainkit.codec.encoder import Streams
 
-Effects = Mapping[str, Parameters]
+Effects = Mapping[str, Effect]
 _T = TypeVar("_T", "StillTrial", "ClipTrial")
 _Windows = Sequence[tuple[Frame, ...]]
 
+#: Effects that tries change: what the others give to a frame is the same in each.
+ADAPTED = (CinemaGrain.name, HighlightGuard.name)
 #: Codecs whose encoders tell the QP of each frame. A key frame's is about this much below the mean (x264's
 #: pictures of two seconds; measured 3.2 to 3.7), and this is taken where an encoder told none after all.
 _TELL_QP, _KEY_FRAME, _NO_QP = ("x264", "x265"), 3.5, 28.0
@@ -133,7 +134,11 @@ class StillTrial:
         still = StillFaces(self._sample)
         with still.networks.ahead(), ThreadPoolExecutor(1, "grainkit-relief") as pool:
             # The relief takes as long as all else that is made ready, and neither needs more of the other than faces.
-            relief = pool.submit(lambda: next(textured([self._sample], before, still)))
+            relief = pool.submit(
+                lambda: next(
+                    analysed([Analysed(self._sample)], stages_of(before, before.recipe.effects, still).values())
+                )
+            )
             self._frame = self._sample if after is None else brought_up(self._sample, after)
             seen = as_seen(self._frame)
             self._untreated = in_jpeg_matrix(seen)
@@ -141,16 +146,16 @@ class StillTrial:
             self._found = (Finder().found(seen, seen.matte, still if after is None else None),)
             self._tones = _tones([self._untreated], self._found)
             self._plain = self._outcomes(replace(sent, treated=self._untreated), None)
-            _, self._term = relief.result()
+            self._ready = relief.result()
 
     def among(self, proxies: tuple[Proxy, ...]) -> StillTrial:
         """The same trial on some of its proxies alone."""
         return _among(self, proxies)
 
     @property
-    def ready(self) -> Ready | None:
+    def ready(self) -> Analysed | None:
         """The sample in the delivery's size, with its relief; None where it was tried without its alpha."""
-        return None if self._keeps_alpha else Ready(self._sample, self._term)
+        return None if self._keeps_alpha else self._ready
 
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
@@ -160,7 +165,7 @@ class StillTrial:
         if patches is None:
             patches, sent = self._patched(effects)
         else:
-            sent = self._sent(effects, self._term, patches.gain)
+            sent = self._sent(effects, self._ready.term, patches.gain)
         return Tried(self._outcomes(sent, [outcome.cost for outcome in self._plain]), patches)
 
     def patches(self, effects: Effects) -> Patches | None:
@@ -171,15 +176,15 @@ class StillTrial:
         guard = effects["highlight_guard"]
         assert isinstance(guard, HighlightGuard)
         if not guard.patches:
-            return None, self._sent(effects, self._term, None)
+            return None, self._sent(effects, self._ready.term, None)
         return found_patches(
-            lambda gain: self._sent(effects, self._term, gain), self._untreated, self._plan.recipe.targets,
+            lambda gain: self._sent(effects, self._ready.term, gain), self._untreated, self._plan.recipe.targets,
             guard.patches,
         )  # fmt: skip
 
     def _sent(self, effects: Effects, term: TextureTerm | None, gain: npt.NDArray[np.float32] | None) -> Sent:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
-        relief = term if _strength(effects, "skin_texture") else None
+        relief = term if effects["skin_texture"].strength else None
         done = finish_still(self._sample, plan, self._backend, relief, gain)
         return Sent.of(done, self._delivery, self.proxies)
 
@@ -230,7 +235,7 @@ class ClipTrial:
         width, height = plan.geometry.size
         turn = plan.recipe.delivery.turn
         self._boxes = {proxy: platform_geometry(width, height, proxy, turn=turn) for proxy in proxies}
-        plain = [tuple(frame for frame, _ in window) for window in self._samples]
+        plain = [tuple(one.frame for one in window) for window in self._samples]
         self._untreated = self._at_platform(plain)
         finder = Finder()
         # Where people are does not depend on the size that they are shown at.
@@ -268,20 +273,20 @@ class ClipTrial:
     def tried(self, effects: Effects) -> Tried:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
         tables = plan_tables(plan)
-        textures = bool(_strength(effects, "skin_texture"))
+        textures = bool(effects["skin_texture"].strength)
         finished = []
         for window in self._samples:
-            bare = ((frame, term if textures else None) for frame, term in window)
+            bare = (one if textures else Analysed(one.frame) for one in window)
             # Each window is a shot of its own here: the same grain, though not the place of the tile that it will have.
-            grained = with_locked_grain(bare, plan)
-            finished.append(tuple(finish_frame(frame, plan, tables, self._backend, term) for frame, term in grained))
+            grained = analysed(bare, stages_of(plan, ADAPTED).values())
+            finished.append(tuple(finish_frame(one.frame, plan, tables, self._backend, one.term) for one in grained))
         outcomes = self._made(finished)
         self._learn(effects["cinema_grain"], outcomes)
         return Tried(outcomes)
 
     def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
         """Outcomes of the conformed sample finished in any other way."""
-        return self._made([tuple(make(frame) for frame, _ in window) for window in self._samples])
+        return self._made([tuple(make(one.frame) for one in window) for window in self._samples])
 
     def _made(self, finished: _Windows) -> tuple[Outcome, ...]:
         costs = [outcome.cost for outcome in self._plain]
@@ -309,7 +314,7 @@ class ClipTrial:
         ]
         return float(np.mean(each))
 
-    def _learn(self, grain: Parameters, outcomes: Sequence[Outcome]) -> None:
+    def _learn(self, grain: Effect, outcomes: Sequence[Outcome]) -> None:
         """The QPs of encoders that tell none, from what they left of animated grain."""
         assert isinstance(grain, CinemaGrain)
         if grain.carrier != "animated" or grain.strength == 0.0:
@@ -372,11 +377,13 @@ def _among(trial: _T, proxies: tuple[Proxy, ...]) -> _T:
     return found
 
 
-def _sampled(window: Sequence[Frame], plan: Plan) -> list[tuple[Frame, TextureTerm | None]]:
-    """A window's frames in the delivery's size, with their relief. Only the middle one keeps its matte."""
-    found = list(textured((conformed(composited(f, plan.recipe.delivery.background), plan) for f in window), plan))
+def _sampled(window: Sequence[Frame], plan: Plan) -> list[Analysed]:
+    """A window's frames in the delivery's size, with what no try changes. Only the middle one keeps its matte."""
+    frames = (Analysed(conformed(composited(f, plan.recipe.delivery.background), plan)) for f in window)
+    steady = stages_of(plan, [name for name in plan.recipe.effects if name not in ADAPTED])
+    found = list(analysed(frames, steady.values()))
     kept = len(found) // 2
-    return [(frame if at == kept else replace(frame, matte=None), term) for at, (frame, term) in enumerate(found)]
+    return [one if at == kept else replace(one, frame=replace(one.frame, matte=None)) for at, one in enumerate(found)]
 
 
 def _middle(window: Sequence[Frame]) -> Frame:
@@ -384,12 +391,8 @@ def _middle(window: Sequence[Frame]) -> Frame:
     return window[len(window) // 2]
 
 
-def _without_effects(effects: Effects) -> dict[str, Parameters]:
-    return {name: replace(parameters, strength=0.0) for name, parameters in effects.items()}  # type: ignore[type-var]
-
-
-def _strength(effects: Effects, name: str) -> float:
-    return float(effects[name].strength)  # type: ignore[attr-defined]
+def _without_effects(effects: Effects) -> dict[str, Effect]:
+    return {name: effect.off() for name, effect in effects.items()}
 
 
 def _spread(qps: tuple[float, ...]) -> tuple[float, ...]:

@@ -37,16 +37,18 @@ class TextureTerm:
     light: Light | None = field(default=None, kw_only=True)
 
 
-def combined(whole: TextureTerm, part: TextureTerm) -> TextureTerm:
-    """Both terms as one: `whole`, which lies over all of the frame, with `part` on top of it."""
-    sums = []
-    for own, other in ((whole.luma, part.luma), (whole.cb, part.cb), (whole.cr, part.cr)):
-        down, across = own.shape[0] / whole.luma.shape[0], own.shape[1] / whole.luma.shape[1]
-        top, left = round(part.top * down), round(part.left * across)
-        height, width = other.shape
-        total = own.copy()
-        place = total[top : top + height, left : left + width]
-        both = place.astype(np.int32) + other[: place.shape[0], : place.shape[1]]
-        place[:] = np.clip(both, -MOST, MOST)
-        sums.append(total)
-    return replace(part, top=0, left=0, luma=sums[0], cb=sums[1], cr=sums[2])
+def combined(first: TextureTerm, other: TextureTerm, subsampling: tuple[int, int]) -> TextureTerm:
+    """Both terms as one, over the rectangle that holds both. subsampling: (across, down) of chroma."""
+    across, down = subsampling
+    top, left = min(first.top, other.top), min(first.left, other.left)
+    bottom = max(term.top + term.luma.shape[0] for term in (first, other))
+    right = max(term.left + term.luma.shape[1] for term in (first, other))
+    sums = [np.zeros((bottom - top, right - left), np.int16)]
+    sums += [np.zeros((-(-(bottom - top) // down), -(-(right - left) // across)), np.int16) for _ in range(2)]
+    for term in (first, other):
+        for total, own, step in zip(sums, (term.luma, term.cb, term.cr), ((1, 1), *[(down, across)] * 2), strict=True):
+            y, x = (term.top - top) // step[0], (term.left - left) // step[1]
+            place = total[y : y + own.shape[0], x : x + own.shape[1]]
+            both = place.astype(np.int32) + own[: place.shape[0], : place.shape[1]]
+            place[:] = np.clip(both, -MOST, MOST)
+    return replace(first, top=top, left=left, luma=sums[0], cb=sums[1], cr=sums[2], light=first.light or other.light)

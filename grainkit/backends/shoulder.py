@@ -26,7 +26,7 @@ class Shoulder:
     def of(knee: float, ceiling: float, strength: float) -> Shoulder:
         """The shoulder with this knee and ceiling (of white); strength 0 is the identity."""
         if strength == 0.0:
-            return Shoulder(math.inf, 0.0, 0.0)
+            return NO_SHOULDER
         run, rise = 1.0 - knee, ceiling - knee
         return Shoulder(knee, ((run / rise) ** 2 - 1.0) / run**2, strength)
 
@@ -42,3 +42,7 @@ class Shoulder:
         d = np.clip(n, self.knee, 1.0) - self.knee
         rolled = self.knee + d / np.sqrt(1.0 + self.curvature * d**2)
         return np.where(n > self.knee, n + self.strength * (rolled - n), n)
+
+
+#: The shoulder that changes nothing.
+NO_SHOULDER = Shoulder(math.inf, 0.0, 0.0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
@@ -20,11 +20,9 @@ from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
 from grainkit.backends.pass_term import TextureTerm
 from grainkit.backends.tables import PassTables
-from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.base import Analysed, Stage, pass_tables
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.effects.highlights.patches import with_patches
-from grainkit.effects.pass_tables import pass_tables
-from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.errors import InputError, RecipeError
 from grainkit.finishing.arrays import Picture, joined, mattes_of, picture_on_card, pictures_of, refuse_other_things
 from grainkit.finishing.plan import Plan, own_format_plan
@@ -50,18 +48,12 @@ F32 = npt.NDArray[np.float32]
 _TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 
-@dataclass(frozen=True, eq=False)
-class Ready:
-    """A still that the effects only need to be applied to: conformed, with the skin relief that the pass is to add."""
-
-    frame: Frame
-    texture: TextureTerm | None
-
-
 class Finisher:
     """Applies a recipe's effects to frames.
 
     light: what skin was shaded by in the first frame that was textured; None where none was, or not yet.
+    gave: names of the effects that have given something to a frame (see `Analysed.by`); may_give: of those that may
+        still do so, once the first frame has come.
     backend: auto, cpu or cuda, or a backend that is open already (it is then left open at close()).
     Without a plan, frames keep the source's own size, sampling and depth.
     gain: highlight patches of a still, (h, w) of the delivery's size; see grainkit.effects.highlights.patches.
@@ -70,12 +62,14 @@ class Finisher:
 
     def __init__(
         self, recipe: Recipe, backend: str | Backend = "auto", *, plan: Plan | None = None, gain: F32 | None = None,
-        ready: Ready | None = None,
+        ready: Analysed | None = None,
     ) -> None:  # fmt: skip
         if not isinstance(recipe, Recipe):
             raise RecipeError(f"Finisher takes a Recipe, not {shown(recipe)}; load_recipe('social') makes one")
         self.recipe = recipe
         self.light: Light | None = None
+        self.gave: frozenset[str] = frozenset()
+        self.may_give: frozenset[str] = frozenset()
         self._plan, self._gain, self._ready = plan, gain, ready
         self._owned = not isinstance(backend, Backend)
         self.backend = backend if isinstance(backend, Backend) else open_backend(backend)
@@ -107,46 +101,45 @@ class Finisher:
         if self._gain is None:
             _refuse_patches(plan)
         since = first if since is None else since
-        if split(plan)[1] is not None:
-            yield from self._late(frames, plan, first, since)
+        before, after = split(plan)
+        # Patches are worked out from planes in this memory.
+        where = self.backend if self._gain is None or after is not None else None
+        wanted = self._seen(self._made_ready(frames, before, where), first, since)
+        if after is not None:
+            for one in wanted:
+                yield finish_still(one.frame, plan, self.backend, one.term, self._gain)
             return
         tables = plan_tables(plan)
-        # Patches are worked out from planes in this memory.
-        where = self.backend if self._gain is None else None
         begun: deque[Pending] = deque()
-        for frame, texture in self._made_ready(frames, plan, where):
-            if texture is not None and frame.index >= since:
-                self.light = self.light or texture.light
-            if frame.index < first:
-                continue
+        for one in wanted:
             # The matte has done its work, and frames wait in queues.
-            plain = replace(frame, matte=None)
+            plain, term = replace(one.frame, matte=None), one.term
             if self._gain is not None:
-                texture = with_patches(plain, self._gain, tables.shoulder, texture)
-            begun.append(self.backend.begin(plain, tables, texture, _samples(plan)))
+                term = with_patches(plain, self._gain, tables.shoulder, term)
+            begun.append(self.backend.begin(plain, tables, term, _samples(plan)))
             if len(begun) >= self.backend.in_flight:
                 yield begun.popleft().result()
         while begun:
             yield begun.popleft().result()
 
-    def _late(self, frames: Iterable[Frame], plan: Plan, first: int, since: int) -> Iterator[Frame]:
-        """The same in two passes, with enlarging and sharpening between them."""
-        before = split(plan)[0]
-        for frame, texture in self._made_ready(frames, before, self.backend):
-            if texture is not None and frame.index >= since:
-                self.light = self.light or texture.light
-            if frame.index < first:
-                continue
-            yield finish_still(frame, plan, self.backend, texture, self._gain)
+    def _seen(self, frames: Iterable[Analysed], first: int, since: int) -> Iterator[Analysed]:
+        """The frames that are wanted; what effects gave to them is noted, as is what they gave to an earlier run's."""
+        for one in frames:
+            if one.frame.index >= since:
+                self.light = self.light or one.light
+                self.gave |= one.by
+            if one.frame.index >= first:
+                yield one
 
-    def _made_ready(
-        self, frames: Iterable[Frame], plan: Plan, where: Backend | None
-    ) -> Iterator[tuple[Frame, TextureTerm | None]]:
-        if self._ready is None:
-            yield from analysed((conformed(frame, plan, where) for frame in frames), plan)
+    def _made_ready(self, frames: Iterable[Frame], plan: Plan, where: Backend | None) -> Iterator[Analysed]:
+        if self._ready is not None:
+            self.may_give = self._ready.by
+            for _ in frames:
+                yield self._ready
             return
-        for _ in frames:
-            yield self._ready.frame, self._ready.texture
+        stages = stages_of(plan, plan.recipe.effects)
+        self.may_give = frozenset(stages)
+        yield from analysed((Analysed(conformed(frame, plan, where)) for frame in frames), stages.values())
 
     def close(self) -> None:
         if self._owned:
@@ -227,14 +220,7 @@ def plan_tables(plan: Plan) -> PassTables:
             "cinema_grain.regrain = true needs the picture measured before it is finished; use finish() or "
             "finish_array(), or regrained() on a plan"
         )
-    width, height = plan.geometry.size
-    grain = plan.recipe.effect(CinemaGrain)
-    share = 0.0 if plan.carries_grain else grain.fresh if plan.locks_grain else 1.0
-    return pass_tables(
-        plan.recipe.effect(HighlightGuard), replace(grain, strength=share * grain.strength),
-        source=plan.working, target=plan.target, width=width, height=height, seed=plan.grain_seed, dpi=plan.dpi,
-        rate=plan.rate,
-    )  # fmt: skip
+    return pass_tables(plan.recipe.effects.values(), plan.context)
 
 
 def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame:
@@ -253,40 +239,21 @@ def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame
     return replace(ready, alpha=rescale(ready.alpha, alpha_top(ready.alpha, frame.color), plan.rgb_depth))
 
 
-def analysed(frames: Iterable[Frame], plan: Plan) -> Iterator[tuple[Frame, TextureTerm | None]]:
-    """Conformed frames with the skin relief and locked grain that the pass is to add; None where there are none."""
-    yield from with_locked_grain(textured(frames, plan), plan)
+def stages_of(plan: Plan, names: Collection[str], faces: StillFaces | None = None) -> dict[str, Stage]:
+    """What the effects of these names do frame by frame, in the effects' order.
 
-
-def with_locked_grain(
-    frames: Iterable[tuple[Frame, TextureTerm | None]], plan: Plan
-) -> Iterator[tuple[Frame, TextureTerm | None]]:
-    """Conformed frames and their relief, with grain that is locked to what moves where the plan asks for it."""
-    if not plan.locks_grain:
-        yield from frames
-        return
-    from grainkit.effects.grain.locked import LockedStage
-
-    grain = plan.recipe.effect(CinemaGrain)
-    width, height = plan.geometry.size
-    yield from LockedStage(grain, plan.recipe.seed, grain.sigma_px(width, height, plan.dpi)).stream(frames)
-
-
-def textured(
-    frames: Iterable[Frame], plan: Plan, still: StillFaces | None = None
-) -> Iterator[tuple[Frame, TextureTerm | None]]:
-    """Conformed frames with the skin relief that the pass is to add; None where there is none.
-
-    still: the faces of the plan's one still, where others ask for them too.
+    faces: of the plan's one still, where others ask for them too.
     """
-    parameters = plan.recipe.effect(SkinTexture)
-    if parameters.strength == 0.0:
-        for frame in frames:
-            yield frame, None
-        return
-    from grainkit.effects.skin_texture.stage import TextureStage
+    asked = {name: effect for name, effect in plan.recipe.effects.items() if name in names and effect.strength}
+    stages = {name: effect.stage(plan.context, faces) for name, effect in asked.items()}
+    return {name: stage for name, stage in stages.items() if stage is not None}
 
-    yield from TextureStage(parameters, plan.recipe.seed, moving=plan.kind != "still", still=still).stream(frames)
+
+def analysed(frames: Iterable[Analysed], stages: Iterable[Stage]) -> Iterator[Analysed]:
+    """Conformed frames with what each stage gives to them."""
+    for stage in stages:
+        frames = stage.stream(frames)
+    yield from frames
 
 
 def _cuda(backend: Backend | None) -> CudaBackend:
@@ -305,7 +272,7 @@ def finish_frame(
 
 def _samples(plan: Plan) -> RgbSamples | None:
     """The R'G'B' that this plan delivers, None where it delivers planes."""
-    return RgbSamples(np.dtype(_TYPES[plan.rgb_depth]), plan.grain_seed) if plan.rgb_depth else None
+    return RgbSamples(np.dtype(_TYPES[plan.rgb_depth]), plan.context.picture_seed) if plan.rgb_depth else None
 
 
 def finish_array(
@@ -357,7 +324,7 @@ def _finished(picture: Picture, matte: npt.NDArray[np.float32] | None, finisher:
         from grainkit.analysis.grain import measure_grain
 
         plan, _ = regrained(plan, measure_grain([frame]))
-    ((ready, texture),) = analysed([frame], plan)
-    out = finish_frame(ready, plan, plan_tables(plan), finisher.backend, texture).rgb
+    (ready,) = analysed([Analysed(frame)], stages_of(plan, plan.recipe.effects).values())
+    out = finish_frame(ready.frame, plan, plan_tables(plan), finisher.backend, ready.term).rgb
     assert out is not None
     return out

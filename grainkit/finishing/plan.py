@@ -7,8 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from grainkit.effects.base import Context
-from grainkit.effects.grain.film_formats import FILM_FORMATS
-from grainkit.effects.grain.parameters import NO_FILM, CinemaGrain
+from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.print_sharpening.parameters import Sharpening
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.io.base import SourceInfo
@@ -23,7 +22,6 @@ from grainkit.io.pending import output_errors
 from grainkit.io.pixel_formats import PixelFormat, parse
 from grainkit.picture.background import Canvas
 from grainkit.picture.color import Color, Range, Siting
-from grainkit.picture.grain_key import grain_seed
 from grainkit.picture.resample import Geometry
 from grainkit.recipe.recipe import Recipe
 
@@ -97,28 +95,16 @@ class Plan:
         return self.geometry.size if self.canvas is None else self.canvas.size
 
     @property
-    def grain_seed(self) -> int:
-        """What grain and the dither under it are drawn by: a still's own seed, so that no two of a series carry the
-        same (weak grain alone would leave the dither for all to share); else the recipe's seed."""
-        return grain_seed(self.recipe.seed, self.pixels)
-
-    @property
     def carries_grain(self) -> bool:
         """Whether grain goes into the stream as metadata, and none into the pixels."""
         return self.recipe.effect(CinemaGrain).is_carried
-
-    @property
-    def locks_grain(self) -> bool:
-        """Whether grain moves with what the picture shows; a still has nothing that moves."""
-        grain = self.recipe.effect(CinemaGrain)
-        return grain.strength > 0.0 and grain.carrier == "locked" and self.kind != "still"
 
     @property
     def context(self) -> Context:
         """What effects may know of it."""
         width, height = self.geometry.size
         return Context(
-            self.kind, self.working, self.target, width, height, self.dpi, self.rate, self.recipe.seed, self.grain_seed
+            self.working, self.target, width, height, self.recipe.seed, self.pixels, self.kind, self.dpi, self.rate
         )
 
     @property
@@ -151,10 +137,7 @@ def make_plan(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Pl
     side = "still" if info.kind == "still" else "clip"
     recipe = recipe.for_kind(side)
     plan = replace(_settled(info, recipe, side, output), pixels=info.pixels)
-    plan = _with_carrier(_with_film(_with_aspect(plan)))
-    grain = plan.recipe.effect(CinemaGrain)
-    if grain.strength > 0.0:
-        grain.sigma_px(*plan.geometry.size, plan.dpi)  # which says what sizes in mm lack, before anything is done
+    plan = _with_carrier(_checked(_with_aspect(plan)))
     refuse_mixed_fields(info, plan.kind, plan.clip.codec if plan.clip else "", plan.geometry, plan.target)
     return replace(plan, notes=(*plan.notes, *_untold(plan), *_hdr10_note(info, plan)))
 
@@ -177,14 +160,13 @@ def _settled(info: SourceInfo, recipe: Recipe, side: str, output: str | Path | N
     return _clip_plan(info, recipe, place, _clip_in(clip, container))
 
 
-def _with_film(plan: Plan) -> Plan:
-    """The plan, with a word on what the film gauge asked for makes of the grain."""
-    grain = plan.recipe.effect(CinemaGrain)
-    if grain.film == NO_FILM or grain.strength == 0.0:
-        return plan
-    film = FILM_FORMATS[grain.film]
-    said = f"{film.size:.2f} px at 1080, {film.gain:.2f} x the amount"
-    return replace(plan, notes=(*plan.notes, f"grain as of {grain.film} film: {said} ({film.source})"))
+def _checked(plan: Plan) -> Plan:
+    """The plan, with what its effects say of what they will do. RecipeError where one cannot."""
+    notes = plan.notes
+    for effect in plan.recipe.effects.values():
+        if effect.strength:
+            notes += effect.check(plan.context)
+    return replace(plan, notes=notes)
 
 
 def _untold(plan: Plan) -> list[str]:
@@ -218,12 +200,6 @@ def _with_aspect(plan: Plan) -> Plan:
 
 def _with_carrier(plan: Plan) -> Plan:
     """The plan, with a word on how its grain gets to the viewer. RecipeError where it cannot."""
-    grain = plan.recipe.effect(CinemaGrain)
-    if plan.locks_grain:
-        note = "grain moves with the picture, at full strength on people and weaker on what stands behind them"
-        return replace(plan, notes=(*plan.notes, note))
-    if grain.strength > 0.0 and grain.carrier == "locked":
-        return replace(plan, notes=(*plan.notes, "nothing moves in a still: locked grain is the same as animated"))
     if not plan.carries_grain:
         return plan
     codec = plan.clip.codec if plan.clip is not None else "frames" if plan.kind == "clip" else f"a {plan.kind}"
@@ -530,7 +506,7 @@ def own_format_plan(info: SourceInfo, recipe: Recipe) -> Plan:
         color.depth if color.is_rgb else 0, info.pixel_format, _dpi(info, recipe.delivery), info.rate,
         info.sample_aspect, pixels=info.pixels,
     )  # fmt: skip
-    return _with_carrier(plan)
+    return _with_carrier(_checked(plan))
 
 
 def _dpi(info: SourceInfo, delivery: Delivery) -> float:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from grainkit.effects import EFFECTS
+from grainkit.effects.base import filled
 from grainkit.finishing.plan import Plan
+from grainkit.finishing.two_sizes import split
 
 #: What is done to a still for paper beside the effects.
 SHARPENING = "output_sharpening"
 
 
-def at_work(plan: Plan, *, skin_found: bool = True) -> tuple[str, ...]:
+def at_work(plan: Plan, gave: Collection[str]) -> tuple[str, ...]:
     """Names of what changes pixels beside size and format, in the order of EFFECTS.
 
-    Highlight protection leaves HDR alone, grain that is carried as metadata is in no pixel, and skin texture has
-    nothing to do where no skin was found.
+    An effect does that has filled a slot of a pass or given a term for a frame. gave: names of those that gave a term.
     """
-    idle = {
-        "skin_texture": not skin_found,
-        "highlight_guard": plan.working.is_hdr,
-        "cinema_grain": plan.carries_grain,
-    }
-    effects = plan.recipe.effects
-    working = [n for n in EFFECTS if effects[n].strength and not idle.get(n, False)]  # type: ignore[attr-defined]
-    return (*working, *([] if plan.sharpening is None else [SHARPENING]))
+    touching = set(gave)
+    for each in split(plan):
+        if each is not None:
+            touching |= set(filled(each.recipe.effects.values(), each.context)[1])
+    return (*(name for name in EFFECTS if name in touching), *([] if plan.sharpening is None else [SHARPENING]))

@@ -1,6 +1,6 @@
-"""Stills that are enlarged or sharpened: what is the picture's comes first, at its own size, and grain last.
+"""Stills that are enlarged or sharpened: each effect works at its own moment, at the size that this moment has.
 
-Texture and highlight protection work on the picture as it came, so enlarging enlarges no error; then it is
+What is the picture's own is worked on at the size that the picture came in, so enlarging enlarges no error; then it is
 enlarged (Lanczos), sharpened for paper, and given grain of the size that the paper asks for.
 """
 
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from grainkit.effects.grain.parameters import CinemaGrain
-from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.skin_texture.parameters import SkinTexture
+from grainkit.effects.base import Moment
 from grainkit.finishing.plan import Plan
 from grainkit.picture.resample import Geometry
 
@@ -23,10 +21,11 @@ def split(plan: Plan) -> tuple[Plan, Plan | None]:
         first, then = Geometry.same(*plan.geometry.source), plan.geometry
     else:
         first, then = plan.geometry, Geometry.same(*plan.geometry.size)
-    effects = plan.recipe.effects
-    before = {**effects, "cinema_grain": CinemaGrain(strength=0.0)}
-    after = {**effects, "skin_texture": SkinTexture(strength=0.0), "highlight_guard": HighlightGuard(strength=0.0)}
-    return (
-        replace(plan, recipe=replace(plan.recipe, effects=before), geometry=first, rgb_depth=0),
-        replace(plan, recipe=replace(plan.recipe, effects=after), geometry=then),
-    )
+    before, after = only_at(plan, Moment.WORKING), only_at(plan, Moment.DELIVERY)
+    return replace(before, geometry=first, rgb_depth=0), replace(after, geometry=then)
+
+
+def only_at(plan: Plan, moment: Moment) -> Plan:
+    """The plan with those effects alone that work at this moment; the others are switched off."""
+    others = [effect.off() for effect in plan.recipe.effects.values() if effect.moment is not moment]
+    return replace(plan, recipe=plan.recipe.with_effect(*others))

@@ -23,10 +23,11 @@ from grainkit.analysis.light import Light
 from grainkit.arguments import GivenRate, GivenSettings, as_assignments, as_frames, as_place, as_rate
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
+from grainkit.effects.base import Analysed
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.finishing.finisher import Finisher, Ready, conformed
+from grainkit.finishing.finisher import Finisher, conformed
 from grainkit.finishing.plan import Plan, make_plan
 from grainkit.finishing.regrain import regrained, wants_regrain
 from grainkit.finishing.touched import SHARPENING, at_work
@@ -493,7 +494,7 @@ def dry_run(
 def _loading_ahead(recipe: Recipe, adapt: bool | None) -> Iterator[None]:
     """Load what skin texture is made with in a thread, while the block opens its input: decoding needs no Python."""
     kinds = [recipe.for_kind(kind).effects["skin_texture"] for kind in ("still", "clip")]
-    if "grainkit.effects.skin_texture.stage" in sys.modules or not any(each.strength for each in kinds):  # type: ignore[attr-defined]
+    if "grainkit.effects.skin_texture.stage" in sys.modules or not any(each.strength for each in kinds):
         yield
         return
     # OpenCV takes itself out of the list of modules as it is imported: nobody else may import it meanwhile.
@@ -513,7 +514,7 @@ def _loading_ahead(recipe: Recipe, adapt: bool | None) -> Iterator[None]:
 def _adapted(
     reading: Reading, recipe: Recipe, plan: Plan, source: Source, backend: Backend, asked: bool | None,
     settings: Iterable[str], announce: Callable[[str], None] | None,
-) -> tuple[Adapted | None, Ready | None]:  # fmt: skip
+) -> tuple[Adapted | None, Analysed | None]:  # fmt: skip
     """The recipe adapted to its proxies, where that is wanted; its cost is announced first. See `adapted`."""
     proxies = wanted(recipe, plan, source.info, asked)
     # A still has frame 0 alone; the run refuses another one in its own words.
@@ -621,6 +622,7 @@ class _Written:
     frames: how many. files: what it will become. light: what skin was shaded by, None where none was textured.
     notes: what was left out, a sentence each. source_type: IPTC term of the output, '' where none is claimed.
     working: what of the plan changed pixels; see `at_work`.
+    gave: names of effects that gave something to a frame.
     """
 
     sink: Sink
@@ -630,13 +632,14 @@ class _Written:
     notes: tuple[str, ...]
     source_type: str
     working: tuple[str, ...]
+    gave: frozenset[str]
 
 
 def _write(
     plan: Plan, source: Source, mattes: Mattes | None, declared: str, backend: Backend,
     wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
     gain: npt.NDArray[np.float32] | None = None, *, info: SourceInfo | None = None, since: int | None = None,
-    kept: str = "", ready: Ready | None = None,
+    kept: str = "", ready: Analysed | None = None,
 ) -> _Written:  # fmt: skip
     """Drive all frames into a sink; on any failure the sink is aborted and the stages have ended.
 
@@ -646,7 +649,8 @@ def _write(
     ready: what has been done to a still already. declared: IPTC term that the user says of the source, or ''.
     """
     info = info or source.info
-    working, source_type = at_work(plan), ""
+    working: tuple[str, ...] = ()
+    source_type = ""
     patience = PIPE_PATIENCE if info.kind == "pipe" else None
     place = str(plan.output or "standard output")
     sink: Sink | None = None
@@ -677,7 +681,7 @@ def _write(
                     if sink is None:
                         first = frame.index
                         # A still is finished by now; in a clip skin may be found later.
-                        working = at_work(plan, skin_found=plan.kind != "still" or finisher.light is not None)
+                        working = at_work(plan, finisher.gave if plan.kind == "still" else finisher.may_give)
                         source_type = outgoing_source_type(
                             info.digital_source_type, declared, touched=bool(working) or plan.carries_grain
                         )
@@ -703,7 +707,7 @@ def _write(
     files = tuple(output_files(plan, range(first, first + count)))
     said = () if carried is None else carried.notes
     notes = (*getattr(sink, "notes", ()), *said, *lengths.notes(plan.kind), *_lost(plan, info))
-    return _Written(sink, count, files, finisher.light, notes, source_type, working)
+    return _Written(sink, count, files, finisher.light, notes, source_type, working, finisher.gave)
 
 
 def _refuse_table(path: Path, plan: Plan, taken: list[Path], overwrite: bool) -> None:
@@ -856,11 +860,7 @@ def _angles(light: Light) -> dict[str, float]:
 def _summary(plan: Plan, working: tuple[str, ...]) -> str:
     """What was done to the pixels, in a sentence. working: see `at_work`."""
     effects = plan.recipe.effects
-    done = [
-        f"{name.replace('_', ' ')} {effects[name].strength:g}"  # type: ignore[attr-defined]
-        for name in working
-        if name in effects
-    ]
+    done = [f"{name.replace('_', ' ')} {effects[name].strength:g}" for name in working if name in effects]
     done += ["sharpened for paper"] if SHARPENING in working else []
     done += ["grain as metadata"] if plan.carries_grain else []
     recipe = plan.recipe
@@ -890,7 +890,7 @@ def _told(
 ) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
     light = written.light
-    working = at_work(plan, skin_found=light is not None)
+    working = at_work(plan, written.gave)
     return sidecar.job_report(
         plan.as_delivered(recipe),
         kind="still" if info.kind == "still" else "clip",

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import yaml
 
 from grainkit.effects import EFFECTS
+from grainkit.effects.base import Effect
 from grainkit.errors import RecipeError
 from grainkit.io.delivery import STILL_DEPTHS, Delivery
 from grainkit.params import Param, Parameters, checked, nearest, shown
@@ -78,11 +79,11 @@ _RATIO = re.compile(r"-?\d+/\d+")
 _NAME = re.compile(r"\w[\w .-]*(/\w[\w .-]*)*")
 
 #: Parameter values by effect and parameter.
-P = TypeVar("P", bound=Parameters)
+E = TypeVar("E", bound=Effect)
 Settings = Mapping[str, Mapping[str, Any]]
 
 
-def _defaults() -> dict[str, Parameters]:
+def _defaults() -> dict[str, Effect]:
     return {name: kind() for name, kind in EFFECTS.items()}
 
 
@@ -102,7 +103,7 @@ class Recipe:
 
     name: str
     description: str = ""
-    effects: Mapping[str, Parameters] = field(default_factory=_defaults)
+    effects: Mapping[str, Effect] = field(default_factory=_defaults)
     delivery: Delivery = field(default_factory=Delivery)
     seed: int = 0
     still: Settings = field(default_factory=dict)
@@ -113,13 +114,13 @@ class Recipe:
     source: tuple[str, ...] = ()
     checked_on: str = ""
 
-    def effect(self, kind: type[P]) -> P:
+    def effect(self, kind: type[E]) -> E:
         """The parameters of one effect, by its class."""
         found = self.effects[kind.name]
         assert isinstance(found, kind)
         return found
 
-    def with_effect(self, *changed: Parameters) -> Recipe:
+    def with_effect(self, *changed: Effect) -> Recipe:
         """The recipe with these parameters in place of its own."""
         return replace(self, effects={**self.effects, **{one.name: one for one in changed}})
 

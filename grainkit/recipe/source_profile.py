@@ -40,7 +40,7 @@ class SourceProfile:
             own = recipe.for_kind(kind).effects
             settings = dict(getattr(recipe, kind))
             for name, values in self.effects.items():
-                is_on = own[name].strength > 0  # type: ignore[attr-defined]
+                is_on = own[name].strength > 0
                 kept = {key: value for key, value in values.items() if is_on or key != "strength"}
                 if kept:
                     settings[name] = {**settings.get(name, {}), **kept}

@@ -24,9 +24,9 @@ import numpy as np
 from grainkit.backends.base import Backend
 from grainkit.backends.cuda import CudaBackend
 from grainkit.backends.tables import PassTables
+from grainkit.effects.base import Analysed, Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.errors import InputError
 from grainkit.io import open_source
@@ -145,7 +145,7 @@ def _other_rows(size: tuple[int, int], frames: int) -> Iterator[Row]:
         yield _row("decode", size, 8, _times(decode, frames))
 
     def analyse() -> None:
-        for _ in TextureStage(SkinTexture(strength=1.0), 7, moving=True).stream(iter(given)):
+        for _ in TextureStage(SkinTexture(strength=1.0), 7, moving=True).stream(map(Analysed, given)):
             pass
 
     yield _row("analyse, no face", size, 8, _times(analyse, frames, rounds=2))
@@ -175,7 +175,7 @@ def _row(stage: str, size: tuple[int, int], depth: int, found: list[tuple[float,
 
 def _tables(size: tuple[int, int], color: Color) -> PassTables:
     return pass_tables(
-        HighlightGuard(), CinemaGrain(), source=color, target=color, width=size[0], height=size[1], seed=7
+        (HighlightGuard(), CinemaGrain()), Context(source=color, target=color, width=size[0], height=size[1], seed=7)
     )
 
 

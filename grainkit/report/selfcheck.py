@@ -9,9 +9,9 @@ import numpy as np
 
 from grainkit.backends.base import Backend
 from grainkit.backends.pass_term import TextureTerm
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame, Plane
 from grainkit.picture.resample import Geometry
@@ -65,9 +65,9 @@ def compare(backend: Backend, reference: Backend, cases: Iterable[Case] = CASES)
     for case in cases:
         frame, texture = _picture(case.source), _relief(case.source)
         tables = pass_tables(
-            HighlightGuard(knee=0.7, ceiling=0.9), CinemaGrain(strength=4.0, chroma=1.0), source=case.source,
-            target=case.target, width=1080, height=1080, seed=7,
-        )  # fmt: skip
+            (HighlightGuard(knee=0.7, ceiling=0.9), CinemaGrain(strength=4.0, chroma=1.0)),
+            Context(source=case.source, target=case.target, width=1080, height=1080, seed=7),
+        )
         pairs = zip(*(b.finish(frame, tables, texture).planes for b in (backend, reference)), strict=True)
         apart = [np.abs(a.astype(np.float64) - b.astype(np.float64)) for a, b in pairs]
         yield Outcome(

@@ -10,9 +10,9 @@ import numpy as np
 from grainkit.backends.base import Backend
 from grainkit.backends.pass_term import TextureTerm
 from grainkit.backends.tables import PassTables
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.picture.color import Color, Range
 from grainkit.picture.frame import Frame, Plane
 from tests.passes import dtype_of
@@ -37,7 +37,8 @@ class Job:
 
     def tables(self) -> PassTables:
         return pass_tables(
-            self.guard, self.grain, source=self.source, target=self.target, width=self.side, height=self.side, seed=11
+            (self.guard, self.grain),
+            Context(source=self.source, target=self.target, width=self.side, height=self.side, seed=11),
         )
 
     def frame(self) -> Frame:

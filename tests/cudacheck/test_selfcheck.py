@@ -8,9 +8,9 @@ import pytest
 
 from grainkit.backends import open_backend
 from grainkit.backends.cuda import variant
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.hosts.cli import command as cli
 from grainkit.report import bench, doctor, selfcheck
 from tests.cudacheck.faults import faulty
@@ -30,8 +30,7 @@ def small(monkeypatch):
 def test_every_kernel_there_is_is_checked(monkeypatch):
     monkeypatch.undo()
     kernels = {
-        variant(plane, pass_tables(HighlightGuard(), CinemaGrain(), source=c.source, target=c.target, width=8, height=8,
-                                   seed=1))
+        variant(plane, pass_tables((HighlightGuard(), CinemaGrain()), Context(c.source, c.target, 8, 8)))
         for c in selfcheck.CASES
         for plane in ("luma", "chroma")
     }  # fmt: skip

@@ -10,11 +10,11 @@ import av
 import numpy as np
 import pytest
 
+from grainkit.backends.slots import plane_filters
 from grainkit.effects.grain.av1.film_grain import FilmGrain
 from grainkit.effects.grain.av1.fit import fit_film_grain
 from grainkit.effects.grain.av1.stream import GrainStream, grain_seed
 from grainkit.effects.grain.parameters import CinemaGrain
-from grainkit.effects.pass_tables import plane_filters
 from grainkit.picture.color import Color, Range, chroma_codes, luma_codes
 from grainkit.picture.noise import NoiseFilter
 from tests.av1_streams import Stream, decode

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grainkit.backends.slots import plane_filters
 from grainkit.backends.tables import chroma_limits, fraction_bits, gain_shift
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CURVES, CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables, plane_filters
 from grainkit.errors import RecipeError
 from grainkit.picture.color import Color, Range, Siting, luma_codes
 from grainkit.picture.noise import FIELD_LIMIT, NoiseFilter, autocorrelation
@@ -282,7 +283,8 @@ def test_chroma_grain_is_as_large_on_the_picture_as_its_sizes_say(subsampling):
 def test_codes_called_free_are_those_whose_grain_no_end_is_near(depth, strength):
     color = Color(depth=depth)
     tables = pass_tables(
-        HighlightGuard(), CinemaGrain(strength=strength), source=color, target=color, width=1920, height=1080, seed=1
+        (HighlightGuard(), CinemaGrain(strength=strength)),
+        Context(source=color, target=color, width=1920, height=1080, seed=1),
     )
     bits, shift = fraction_bits(depth), gain_shift(depth)
     most = tables.chroma_gain.max()

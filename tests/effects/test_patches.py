@@ -15,10 +15,10 @@ from grainkit.backends.cpu import CpuBackend
 from grainkit.backends.pass_term import TextureTerm
 from grainkit.codec.jpeg import decoded, encoded
 from grainkit.codec.proxies import Sent, in_jpeg_matrix
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.effects.highlights.patches import with_patches
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.errors import RecipeError
 from grainkit.io.delivery import StillDelivery
 from grainkit.job.finish import finish
@@ -56,7 +56,9 @@ def cpu():
 
 def tables_of(frame, guard):
     none = CinemaGrain(strength=0.0)
-    return pass_tables(guard, none, source=COLOR, target=COLOR, width=frame.width, height=frame.height, seed=0)
+    return pass_tables(
+        (guard, none), Context(source=COLOR, target=COLOR, width=frame.width, height=frame.height, seed=0)
+    )
 
 
 @pytest.mark.parametrize("guard", [HighlightGuard(knee=0.85, ceiling=0.95), HighlightGuard(strength=0.5)])

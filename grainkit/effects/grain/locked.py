@@ -17,7 +17,8 @@ from grainkit.analysis.advection import Advection
 from grainkit.analysis.cuts import CutDetector
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import rgb_of
-from grainkit.backends.pass_term import LUMA_ONE, TextureTerm, combined
+from grainkit.backends.pass_term import LUMA_ONE, TextureTerm
+from grainkit.effects.base import Analysed
 from grainkit.effects.grain.locked_tile import SIDE, SIGMA, STD, grain_tile
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.machine.compiled import njit
@@ -68,11 +69,10 @@ class LockedStage:
         self._seen = self._people = np.zeros((2, 2), np.float32)
         self._moving = 0.0
 
-    def stream(self, frames: Iterable[tuple[Frame, TextureTerm | None]]) -> Iterator[tuple[Frame, TextureTerm | None]]:
+    def stream(self, frames: Iterable[Analysed]) -> Iterator[Analysed]:
         """Each frame with its term, on top of the one that it comes with."""
-        for frame, texture in frames:
-            own = self.term(frame)
-            yield frame, own if texture is None else combined(own, texture)
+        for one in frames:
+            yield one.with_term(self.term(one.frame), self._grain.name)
 
     def term(self, frame: Frame) -> TextureTerm:
         """The term of the next frame: the whole of it."""

@@ -12,17 +12,24 @@ the nearest to blue's own grain, and Cr to red's.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.backends.slots import GrainSlot, Slots
+from grainkit.effects.base import Context, Effect, Moment, Stage
 from grainkit.effects.grain.film_formats import FILM_FORMATS
 from grainkit.errors import RecipeError
-from grainkit.params import Parameters, param
+from grainkit.params import param
+
+if TYPE_CHECKING:
+    from grainkit.analysis.faces import StillFaces
+    from grainkit.effects.grain.metadata import CarriedGrain
 
 #: Share of the strength over display luma, as (luma, share) points joined by lines. `film` is a
 #: negative printed to positive: most in the lower middle, a protected toe and shoulder
@@ -58,10 +65,11 @@ HOLD_RATE = 48
 
 
 @dataclass(frozen=True)
-class CinemaGrain(Parameters):
+class CinemaGrain(Effect):
     """Film grain, new in every frame or locked to what moves, most in the middle tones."""
 
     name: ClassVar[str] = "cinema_grain"
+    moment: ClassVar[Moment] = Moment.DELIVERY
 
     strength: float = param(
         2.0,
@@ -139,6 +147,61 @@ class CinemaGrain(Parameters):
     def is_carried(self) -> bool:
         """Whether grain goes into the stream as metadata, and none into the pixels."""
         return self.strength > 0.0 and self.carrier == "metadata"
+
+    @property
+    def remembers(self) -> bool:
+        """Locked grain moves with what the picture shows."""
+        return self.carrier == "locked"
+
+    def is_locked(self, context: Context) -> bool:
+        """Whether grain moves with what the picture shows; a still has nothing that moves."""
+        return self.strength > 0.0 and self.carrier == "locked" and context.moves
+
+    def check(self, context: Context) -> tuple[str, ...]:
+        """What a film gauge or locking makes of the grain. RecipeError where sizes in mm lack dots per inch."""
+        self.sigma_px(context.width, context.height, context.dpi)
+        notes = []
+        if self.film != NO_FILM:
+            film = FILM_FORMATS[self.film]
+            said = f"{film.size:.2f} px at 1080, {film.gain:.2f} x the amount"
+            notes.append(f"grain as of {self.film} film: {said} ({film.source})")
+        if self.is_locked(context):
+            notes.append(
+                "grain moves with the picture, at full strength on people and weaker on what stands behind them"
+            )
+        elif self.carrier == "locked":
+            notes.append("nothing moves in a still: locked grain is the same as animated")
+        return tuple(notes)
+
+    def fill(self, slots: Slots, context: Context) -> Slots:
+        """Grain that is new in each frame; of locked grain only what is fresh, and none that is carried."""
+        share = 0.0 if self.is_carried else self.fresh if self.is_locked(context) else 1.0
+        if share == 0.0:
+            return slots
+        drawn = replace(self, strength=share * self.strength)
+        return replace(
+            slots,
+            grain=GrainSlot(
+                drawn.deviation, self.sigma_px(context.width, context.height, context.dpi), self.chroma_sizes,
+                self.chroma_shares, context.picture_seed, self.frames_held(context.rate),
+            ),
+        )  # fmt: skip
+
+    def stage(self, context: Context, faces: StillFaces | None = None) -> Stage | None:
+        """Grain that is locked to what moves."""
+        if not self.is_locked(context):
+            return None
+        from grainkit.effects.grain.locked import LockedStage
+
+        return LockedStage(self, context.seed, self.sigma_px(context.width, context.height, context.dpi))
+
+    def packets(self, context: Context, table: Path | None = None) -> CarriedGrain | None:
+        """Grain that is carried as metadata, fitted to these parameters or read from a table."""
+        if not self.is_carried and table is None:
+            return None
+        from grainkit.effects.grain.metadata import carried_grain
+
+        return carried_grain(self, context, table)
 
     def share(self, luma: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Deviation asked for at display luma (0..1), relative to `strength`."""

@@ -13,19 +13,22 @@ at most 1, so q <= 1 and nothing goes negative. Below the knee roll is the ident
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from grainkit.backends.shoulder import Shoulder
+from grainkit.backends.slots import Slots
+from grainkit.effects.base import Context, Effect, Moment
 from grainkit.errors import RecipeError
-from grainkit.params import Parameters, param
+from grainkit.params import param
 
 
 @dataclass(frozen=True)
-class HighlightGuard(Parameters):
+class HighlightGuard(Effect):
     """Rolls luma off above a knee to a ceiling and brings chroma along at the same hue."""
 
     name: ClassVar[str] = "highlight_guard"
+    moment: ClassVar[Moment] = Moment.WORKING
 
     strength: float = param(
         1.0, "How much of the shoulder is applied; 0 is an exact identity.", low=0.0, high=1.0, unit="x"
@@ -51,3 +54,7 @@ class HighlightGuard(Parameters):
     def shoulder(self) -> Shoulder:
         """The curve that these parameters ask for."""
         return Shoulder.of(self.knee, self.ceiling, self.strength)
+
+    def fill(self, slots: Slots, context: Context) -> Slots:
+        """The shoulder; none for HDR, since the knee is a notion of SDR (DESIGN 2)."""
+        return slots if context.source.is_hdr else replace(slots, shoulder=self.shoulder)

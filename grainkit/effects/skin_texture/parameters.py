@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from grainkit.params import Parameters, param
+from grainkit.effects.base import Context, Effect, Moment, Stage
+from grainkit.params import param
+
+if TYPE_CHECKING:
+    from grainkit.analysis.faces import StillFaces
 
 #: -90 to 90, with decimals: a lamp stands no further round than square to the camera's axis.
 _ANGLE = r"[-+]?(?:90|[1-8]?[0-9](?:\.[0-9]{1,3})?)"
 
 
 @dataclass(frozen=True)
-class SkinTexture(Parameters):
+class SkinTexture(Effect):
     """Pores, furrows and fine unevenness where skin is plastic; none where it is textured already or out of focus."""
 
     name: ClassVar[str] = "skin_texture"
+    moment: ClassVar[Moment] = Moment.WORKING
+    generates: ClassVar[bool] = True
 
     strength: float = param(
         0.0, "How far the missing texture is filled in; 1 is what a photograph shows, 0 an exact identity.",
@@ -45,3 +51,14 @@ class SkinTexture(Parameters):
         azimuth, elevation = (math.radians(float(angle)) for angle in self.light.split("/"))
         level = math.cos(elevation)
         return level * math.sin(azimuth), -math.sin(elevation), level * math.cos(azimuth)
+
+    @property
+    def remembers(self) -> bool:
+        """Always: texture follows what it was put on."""
+        return True
+
+    def stage(self, context: Context, faces: StillFaces | None = None) -> Stage:
+        """Relief where skin is plastic, frame by frame."""
+        from grainkit.effects.skin_texture.stage import TextureStage
+
+        return TextureStage(self, context.seed, moving=context.moves, still=faces)

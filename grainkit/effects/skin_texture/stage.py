@@ -29,6 +29,7 @@ from grainkit.analysis.shots import ShotDetector
 from grainkit.analysis.source_noise import source_noise
 from grainkit.analysis.uv import normals_at, uv_and_normals
 from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, TextureTerm
+from grainkit.effects.base import Analysed
 from grainkit.effects.skin_texture.atlas import Atlas, load_atlas, texel_for
 from grainkit.effects.skin_texture.blocks import BLOCK, masked_blur, padded
 from grainkit.effects.skin_texture.energy import (
@@ -288,11 +289,12 @@ class TextureStage:
         self._person: F32 | None = None
         self._stood: dict[int, Face] = {}
 
-    def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, TextureTerm | None]]:
-        """Each frame with its term, None where there is no skin to texture."""
+    def stream(self, frames: Iterable[Analysed]) -> Iterator[Analysed]:
+        """Each frame with its term, none where there is no skin to texture."""
         with self._networks.ahead() if self._still is None else nullcontext():
-            for frame in frames:
-                yield frame, self.term(frame)
+            for one in frames:
+                term = self.term(one.frame)
+                yield one.with_term(term, self._parameters.name, None if term is None else term.light)
 
     def term(self, frame: Frame) -> TextureTerm | None:
         """The term of the next frame."""

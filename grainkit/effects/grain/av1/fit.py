@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.backends.slots import plane_filters
 from grainkit.effects.grain.av1.film_grain import MAX_CHROMA_POINTS, MAX_LUMA_POINTS, FilmGrain, Points
 from grainkit.effects.grain.av1.template import LAG, NEIGHBOURS, REACH, WHITE_DEVIATION, measure
 from grainkit.effects.grain.parameters import CinemaGrain
-from grainkit.effects.pass_tables import plane_filters
 from grainkit.picture.color import Color, Range, chroma_codes, luma_codes
 
 F64 = npt.NDArray[np.float64]

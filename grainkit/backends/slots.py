@@ -1,12 +1,18 @@
-"""What the effects ask of the one pass over the pixels, as the tables a backend can run."""
+"""What effects ask of the one pass over the pixels: slots that they fill in their order, and the tables these make.
+
+A sample goes through the slots in this order: gains (a term for each frame, see `pass_term`), the shoulder, grain, and
+dither where codes are stored. An empty slot costs nothing.
+"""
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.backends.shoulder import NO_SHOULDER, Shoulder
 from grainkit.backends.tables import (
     FLOAT_GAIN_STEPS,
     I32,
@@ -19,47 +25,56 @@ from grainkit.backends.tables import (
     is_narrow,
     straight_shift,
 )
-from grainkit.effects.grain.parameters import CinemaGrain
-from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.picture.color import Color, chroma_codes, luma_codes
 from grainkit.picture.noise import FIELD_LIMIT, FIELD_STD, NoiseFilter, stream_key
 
+F64 = npt.NDArray[np.float64]
 Filters = tuple[NoiseFilter, NoiseFilter, NoiseFilter]
 
 
-def pass_tables(
-    guard: HighlightGuard,
-    grain: CinemaGrain,
-    *,
-    source: Color,
-    target: Color,
-    width: int,
-    height: int,
-    seed: int,
-    dpi: float = 0.0,
-    rate: Fraction | None = None,
-) -> PassTables:
-    """Tables for frames of width x height px in `source` colours, stored as `target`.
+@dataclass(frozen=True, eq=False)
+class GrainSlot:
+    """Grain to be drawn.
 
-    Highlight protection is left out for HDR: its knee is a notion of SDR (DESIGN 2).
+    deviation: standard deviation at display luma (0..1), both as shares of the range. sigma: Gaussian sigma of luma
+    grain, px. chroma_sizes: of (Cb, Cr) grain on the picture relative to luma grain. chroma_shares: deviation of
+    (Cb, Cr) relative to that of luma, all as shares of their range. seed: what it is drawn by. hold: frames that share
+    one grain.
     """
-    if source.is_hdr and guard.strength:
-        guard = HighlightGuard(strength=0.0)
-    shoulder = guard.shoulder
-    noise, luma_share, chroma_share = None, 1.0, 1.0
-    if grain.strength:
-        sizes = plane_filters(source.subsampling, grain.sigma_px(width, height, dpi), grain.chroma_sizes)
+
+    deviation: Callable[[F64], F64]
+    sigma: float
+    chroma_sizes: tuple[float, float]
+    chroma_shares: tuple[float, float]
+    seed: int
+    hold: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """What is asked of one pass beside the terms of each frame. Empty slots change nothing."""
+
+    shoulder: Shoulder = NO_SHOULDER
+    grain: GrainSlot | None = None
+
+
+def tables_of(slots: Slots, *, source: Color, target: Color) -> PassTables:
+    """Tables for planes in `source` colours, stored as `target`. Both integer, or float to float or integer."""
+    shoulder, grain = slots.shoulder, slots.grain
+    noise, luma_share, chroma_share, hold = None, 1.0, 1.0, 1
+    if grain is not None:
+        sizes = plane_filters(source.subsampling, grain.sigma, grain.chroma_sizes)
         luma_share, chroma_share, filters = _balanced(sizes, grain.chroma_shares)
-        noise = _plane_noise(filters, seed)
+        noise, hold = _plane_noise(filters, grain.seed), grain.hold
 
     if source.is_float:
         luma = shoulder.roll(np.linspace(0.0, 1.0, FLOAT_GAIN_STEPS + 1))
-        deviation = grain.deviation(luma)
+        deviation = _deviation(grain, luma)
         amounts = [np.asarray(deviation * share, np.float32) for share in (luma_share, chroma_share)]
         empty = np.empty(0, np.int32)
         idle = shoulder.is_identity and noise is None and target.is_float
         return PassTables(
-            source, target, shoulder, noise, grain.frames_held(rate),
+            source, target, shoulder, noise, hold,
             empty, -1, NOT_FREE, amounts[0], empty, -1, NOT_FREE, amounts[1], is_identity=idle,
         )  # fmt: skip
 
@@ -72,17 +87,21 @@ def pass_tables(
     last = (1 << target.depth) - 1
     value = _fixed(np.clip(out_black + luma * (out_white - out_black), 0, last) * one)
     chroma = _fixed(np.clip(out_grey + (codes - grey) / unit * out_unit, 0, last) * one)
-    deviation = grain.deviation(luma)
+    deviation = _deviation(grain, luma)
     idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
     luma_gain = _gain(deviation * (out_white - out_black) * luma_share, target)
     chroma_gain = _gain(deviation * out_unit * chroma_share, target)
     luma_straight, chroma_straight = (_straight(curve, source, target) for curve in (value, chroma))
     return PassTables(
-        source, target, shoulder, noise, grain.frames_held(rate),
+        source, target, shoulder, noise, hold,
         value, luma_straight, _free(value, luma_straight, luma_gain, (0, last), target), luma_gain,
         chroma, chroma_straight, _free(chroma, chroma_straight, chroma_gain.max(), chroma_limits(target), target),
         chroma_gain, is_identity=idle,
     )  # fmt: skip
+
+
+def _deviation(grain: GrainSlot | None, luma: F64) -> F64:
+    return np.zeros_like(luma) if grain is None else grain.deviation(luma)
 
 
 def _free(
@@ -102,11 +121,11 @@ def _free(
     return int(below[-1]) + 1 if below.size else 0, int(above[0]) - 1 if above.size else curve.size - 1
 
 
-def _fixed(values: npt.NDArray[np.float64]) -> I32:
+def _fixed(values: F64) -> I32:
     return np.asarray(np.rint(values), np.int32)
 
 
-def _gain(codes: npt.NDArray[np.float64], target: Color) -> I32:
+def _gain(codes: F64, target: Color) -> I32:
     """Codes of grain per unit of field as a table of at most an eighth of the range, which keeps products in int32."""
     depth, bits = target.depth, fraction_bits(target.depth) + gain_shift(target.depth)
     return np.minimum(_fixed(codes * (1 << bits)), np.int32((1 << depth + bits) // (8 * FIELD_STD) - 1))
