@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from grainkit.effects.skin_texture.atlas import VELLUS_TEXEL, bake
+from grainkit.effects.skin_texture.atlas import bake
+from grainkit.effects.skin_texture.atlas_relief import VELLUS_TEXEL
 from grainkit.errors import OutputError
 from grainkit.io.delivery import StillDelivery
 from grainkit.io.sequence import SequenceSink

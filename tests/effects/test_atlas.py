@@ -9,17 +9,8 @@ from grainkit.analysis.face import mean_face
 from grainkit.analysis.lattice import Lattice
 from grainkit.analysis.uv import face_uv, made_normal_map, normal_map
 from grainkit.effects.skin_texture import sample as sampler
-from grainkit.effects.skin_texture.atlas import (
-    CAVITY,
-    EXTENT,
-    HEIGHT,
-    PLAIN_FROM,
-    bake,
-    cache_folder,
-    load_atlas,
-    texel_for,
-    zone_maps,
-)
+from grainkit.effects.skin_texture.atlas import CAVITY, HEIGHT, bake, cache_folder, load_atlas, texel_for
+from grainkit.effects.skin_texture.atlas_map import EXTENT, PLAIN_FROM, face_map
 from tests.skin import atlas, found
 
 
@@ -74,9 +65,9 @@ def test_no_lattice_stands_out_of_the_relief():
 
 
 def test_zones_add_up_to_one():
-    zones, angle, _ = zone_maps()
-    assert zones.sum(-1) == pytest.approx(np.ones(zones.shape[:2]), abs=1e-4)
-    assert np.isfinite(angle).all()
+    face = face_map()
+    assert face.zones.sum(-1) == pytest.approx(np.ones(face.angle.shape), abs=1e-4)
+    assert np.isfinite(face.angle).all()
 
 
 def test_a_damaged_cache_is_baked_again(tmp_path, monkeypatch):

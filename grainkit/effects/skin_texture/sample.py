@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.analysis.lattice import Lattice
-from grainkit.effects.skin_texture.atlas import PLAIN_FROM, TINT_TEXEL, Atlas
+from grainkit.effects.skin_texture.atlas import Atlas
+from grainkit.effects.skin_texture.atlas_canvas import TINT_TEXEL
+from grainkit.effects.skin_texture.atlas_map import PLAIN_FROM
 from grainkit.effects.skin_texture.blocks import BLOCK
 from grainkit.machine.uncounted import uncounted
 
