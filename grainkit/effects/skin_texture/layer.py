@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -98,9 +98,11 @@ class SkinStatistics:
     soft: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """What to add: luma above black is multiplied by 1 + gain, chroma (normalised) grows by cb and cr. All (h, w)."""
+class Layer(NamedTuple):
+    """What to add: luma above black is multiplied by 1 + gain, chroma (normalised) grows by cb and cr. All (h, w).
+
+    Compiled functions take named tuples as they are.
+    """
 
     gain: F32
     cb: F32
@@ -108,7 +110,7 @@ class Layer:
 
     def scaled(self, share: float) -> Layer:
         """So much of it."""
-        return Layer(*(plane * np.float32(share) for plane in (self.gain, self.cb, self.cr)))
+        return Layer(*(plane * np.float32(share) for plane in self))
 
 
 def target(px_per_mm: float) -> npt.NDArray[np.float64]:
@@ -190,7 +192,7 @@ def _shaded(
 
 
 @_jit
-def _shade(height: Any, level: Any, cavity: Any, along_x: Any, along_y: Any, hollow: Any, pores: Any, out: Any) -> None:
+def _shade(height: F32, level: F32, cavity: F32, along_x: F32, along_y: F32, hollow: F32, pores: F32, out: F32) -> None:
     rows, columns = height.shape
     line, room = np.empty(along_x.shape[1], np.float32), np.empty((4, columns), np.float32)
     half = np.float32(0.5)
@@ -211,9 +213,9 @@ def _shade(height: Any, level: Any, cavity: Any, along_x: Any, along_y: Any, hol
 def _weights(statistics: SkinStatistics, parameters: SkinTexture) -> tuple[float, float, float]:
     """What each part is multiplied by: brought to unit deviation; grazing light favours relief, frontal hollows."""
     directional = parameters.relief * float(np.clip(0.4 + 0.9 * statistics.light.grazing, 0.4, 1.1))
-    asked = (directional, parameters.cavity, parameters.pores)
-    found = (statistics.relief, statistics.cavity, statistics.pores)
-    return tuple(a / f for a, f in zip(asked, found, strict=True))  # type: ignore[return-value]
+    return (
+        directional / statistics.relief, parameters.cavity / statistics.cavity, parameters.pores / statistics.pores,
+    )  # fmt: skip
 
 
 def measure(
@@ -354,15 +356,13 @@ def skin_layer(
             melanin, blood,
         ]
     ).astype(np.float32)  # fmt: skip
-    gain, cb, cr = (np.empty(shape, np.float32) for _ in range(3))
+    layer = Layer(*(np.empty(shape, np.float32) for _ in range(3)))
     sums = np.empty((3, *energy.shape[:2]), np.float32)
-    _compose(
-        total, steps[0], steps[1], skin.luma, skin.matte, fields, limits, np.float32(parameters.sparkle),
-        np.array(skin.weights, np.float32), gain, cb, cr, sums,
-    )  # fmt: skip
+    tone = _Tone(limits, np.float32(parameters.sparkle), np.array(skin.weights, np.float32))
+    _compose(_Bands(total, *steps), skin.luma, skin.matte, fields, tone, layer, sums)
     low = [lit.sure.share(p * np.float32(1 / BLOCK**2), KEEP_MM * s / BLOCK) for p in sums]
-    _keep_low(gain, cb, cr, skin.matte, np.stack(low))
-    return Layer(gain, cb, cr)
+    _keep_low(layer, skin.matte, np.stack(low))
+    return layer
 
 
 def _gains(
@@ -395,7 +395,7 @@ def _gains(
 
 @_jit
 def _fill(
-    energy: Any, near: Any, zone: Any, share: Any, wanted: Any, noise: Any, response: Any, gains: Any, lack: Any
+    energy: F32, near: F32, zone: F32, share: F32, wanted: F32, noise: F32, response: F32, gains: F32, lack: F32
 ) -> None:
     """Gains of 0 and more whose bands come nearest to what is missing (least squares by coordinate descent).
 
@@ -445,16 +445,33 @@ def _shine(light_rgb: F32, lit: _Lit, statistics: SkinStatistics) -> F32:
     return blur((paler * brighter).astype(np.float32), s)
 
 
+class _Bands(NamedTuple):
+    """Shaded relief, (h, w), and blurs of it that its bands are differences of. total: as it is."""
+
+    total: F32
+    first: F32
+    second: F32
+
+
+class _Tone(NamedTuple):
+    """How a change is brought to a picture. limits: largest change to darker and to lighter, ln Y. sparkle: how much
+    more shine gets. weights: (Kr, Kg, Kb) of luma."""
+
+    limits: F32
+    sparkle: np.float32
+    weights: F32
+
+
 @_jit
-def _compose(
-    total: Any, first: Any, second: Any, luma: Any, matte: Any, fields: Any, limits: Any, sparkle: Any, weights: Any,
-    gain: Any, cb: Any, cr: Any, sums: Any,
-) -> None:  # fmt: skip
+def _compose(bands: _Bands, luma: F32, matte: F32, fields: F32, tone: _Tone, layer: Layer, sums: F32) -> None:
     """Luma gain and chroma change of the texture on this picture, and their sums per square of sure skin.
 
     fields: per square, three gains, the wide bands, shine, R/G/B over luma, slope of the encoding (0 in black),
     melanin, blood.
     """
+    total, first, second = bands
+    limits, sparkle, weights = tone
+    gain, cb, cr = layer
     rows, columns = total.shape
     zero, one, half = np.float32(0.0), np.float32(1.0), np.float32(0.5)
     line, room = np.empty(fields.shape[2], np.float32), np.empty((fields.shape[0], columns), np.float32)
@@ -504,8 +521,9 @@ def _compose(
 
 
 @_jit
-def _keep_low(gain: Any, cb: Any, cr: Any, matte: Any, low: Any) -> None:
+def _keep_low(layer: Layer, matte: F32, low: F32) -> None:
     """Takes the low frequencies out again, where there is skin."""
+    gain, cb, cr = layer
     columns = gain.shape[1]
     line, room = np.empty(low.shape[2], np.float32), np.empty((3, columns), np.float32)
     for y in range(gain.shape[0]):

@@ -247,7 +247,7 @@ class _View:
     def laid(self, layer: Layer) -> tuple[Region, Layer]:
         """A layer (of luma) in px of the frame, and where."""
         (top, left), (height, width) = self.cut, self.size
-        planes = [p[: height - top, : width - left] for p in (layer.gain, layer.cb, layer.cr)]
+        planes = [plane[: height - top, : width - left] for plane in layer]
         rows, columns = planes[0].shape
         region = self.region
         if self.scale == 1:
