@@ -46,12 +46,12 @@ def profiled(frames: list[Frame]) -> tuple[float, dict[str, float]]:
     """CPU ms of the first frame, and of each part per frame that follows."""
     stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
     began = time.process_time()
-    stage.term(frames[0])
+    stage.textured(frames[0])
     first = 1000 * (time.process_time() - began)
     profile = cProfile.Profile(time.process_time)
     profile.enable()
     for frame in frames[1:]:
-        stage.term(frame)
+        stage.textured(frame)
     profile.disable()
     spent: dict[tuple[str, str], float] = {}
     for (path, _, name), told in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
@@ -72,7 +72,7 @@ def main() -> None:
         frames = list(islice(iter(source), options.frames))
     print(f"{frames[0].width}x{frames[0].height}, {len(frames)} frames; {machine()}")
     # Once beforehand: compiling and baking are not what is asked.
-    TextureStage(SkinTexture(strength=1.0), 1, moving=True).term(frames[0])
+    TextureStage(SkinTexture(strength=1.0), 1, moving=True).textured(frames[0])
     rounds = [profiled(frames) for _ in range(options.rounds)]
     rows = [("first frame", Spread.of([first for first, _ in rounds]))]
     rows += [(part, Spread.of([told[part] for _, told in rounds])) for part in PARTS]

@@ -228,7 +228,7 @@ def finished(still: F32, frames: int) -> str:
     stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
     values = []
     for t in range(frames):
-        term = stage.term(Frame(planes_from_rgb(motion.frame(t), FLOAT), FLOAT, t))
+        term = stage.textured(Frame(planes_from_rgb(motion.frame(t), FLOAT), FLOAT, t)).term
         layer = np.zeros((SIDE, SIDE), np.float32)
         if term is not None:
             rows_, columns_ = term.luma.shape

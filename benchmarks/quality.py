@@ -227,10 +227,10 @@ def clip_cost(path: Path, frames: int = 12) -> float:
         pictures = list(islice(iter(source), frames))
     stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
     for frame in pictures[:2]:
-        stage.term(frame)
+        stage.textured(frame)
     began = time.process_time()
     for frame in pictures[2:]:
-        stage.term(frame)
+        stage.textured(frame)
     return (time.process_time() - began) * 1000 / max(len(pictures) - 2, 1)
 
 

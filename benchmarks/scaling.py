@@ -159,8 +159,8 @@ def faces(rounds: int) -> dict[int, list[tuple[float, float]]]:
     for round_ in range(rounds + 1):
         for heads, shot in shots.items():
             stage = TextureStage(SkinTexture(strength=1.0), 7, moving=True)
-            first = cpu_ms(lambda _, stage=stage, shot=shot: stage.term(shot[0]), 1)  # type: ignore[misc]
-            rest = cpu_ms(lambda i, stage=stage, shot=shot: stage.term(shot[1 + i]), SHOT - 1)  # type: ignore[misc]
+            first = cpu_ms(lambda _, stage=stage, shot=shot: stage.textured(shot[0]), 1)  # type: ignore[misc]
+            rest = cpu_ms(lambda i, stage=stage, shot=shot: stage.textured(shot[1 + i]), SHOT - 1)  # type: ignore[misc]
             if round_:
                 found[heads].append((first, rest))
     rows = []

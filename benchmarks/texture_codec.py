@@ -65,11 +65,12 @@ def treated(frames: Sequence[Frame], plan: Plan, backend: Backend, amount: float
         recipe = override(plan.recipe, [f"cinema_grain.strength={min(amount * grain.strength, 24)}"])  # type: ignore[attr-defined]
         plan, amount = replace(plan, recipe=recipe), 1.0
     tables = plan_tables(plan)
-    for frame, term in analysed(frames, plan):
+    for each in analysed(frames, plan):
+        term = each.term
         if term is not None and amount != 1.0:
             planes = (np.clip(np.rint(amount * p), -MOST, MOST).astype(np.int16) for p in (term.luma, term.cb, term.cr))
             term = replace(term, **dict(zip(("luma", "cb", "cr"), planes, strict=True)))
-        yield finish_frame(frame, plan, tables, backend, term)
+        yield finish_frame(each.frame, plan, tables, backend, term)
 
 
 def codes(plain: Sequence[Frame], made: Sequence[Frame], found: Found) -> float:

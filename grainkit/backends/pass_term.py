@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from grainkit.analysis.light import Light
 
 I16 = npt.NDArray[np.int16]
 
@@ -26,7 +24,6 @@ class TextureTerm:
     luma: (h, w); luma above black is multiplied by 1 + luma / LUMA_ONE.
     cb, cr: chroma sites under the same rectangle; normalised chroma grows by cb / CHROMA_ONE.
     Zero leaves a sample's bits as they are.
-    light: what the largest face is shaded by, for reports.
     """
 
     top: int
@@ -34,7 +31,6 @@ class TextureTerm:
     luma: I16
     cb: I16
     cr: I16
-    light: Light | None = field(default=None, kw_only=True)
 
 
 def combined(first: TextureTerm, other: TextureTerm, subsampling: tuple[int, int]) -> TextureTerm:
@@ -51,4 +47,4 @@ def combined(first: TextureTerm, other: TextureTerm, subsampling: tuple[int, int
             place = total[y : y + own.shape[0], x : x + own.shape[1]]
             both = place.astype(np.int32) + own[: place.shape[0], : place.shape[1]]
             place[:] = np.clip(both, -MOST, MOST)
-    return replace(first, top=top, left=left, luma=sums[0], cb=sums[1], cr=sums[2], light=first.light or other.light)
+    return replace(first, top=top, left=left, luma=sums[0], cb=sums[1], cr=sums[2])

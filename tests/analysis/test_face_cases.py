@@ -43,7 +43,7 @@ def changed(rgb: np.ndarray) -> np.ndarray:
 
 def terms(pictures) -> list:
     stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
-    return [stage.term(Frame(limited_420(p), Color(), index=i)) for i, p in enumerate(pictures)]
+    return [stage.textured(Frame(limited_420(p), Color(), index=i)).term for i, p in enumerate(pictures)]
 
 
 @pytest.mark.parametrize("size", [(16, 16), (1, 64), (64, 1), (1, 1), (2, 300), (40, 40)], ids=str)

@@ -49,12 +49,12 @@ def skin(frames) -> np.ndarray:
 
 def terms(frames, **kwargs):
     stage = TextureStage(SkinTexture(strength=1.0), kwargs.pop("seed", 1), moving=True)
-    return [stage.term(f) for f in frames]
+    return [stage.textured(f).term for f in frames]
 
 
 def test_faces_that_others_ask_for_too_are_textured_alike(frames):
     alone, shared = (
-        TextureStage(SkinTexture(strength=1.0), 1, moving=False, still=still).term(frames[0])
+        TextureStage(SkinTexture(strength=1.0), 1, moving=False, still=still).textured(frames[0]).term
         for still in (None, StillFaces(frames[0]))
     )
     assert np.count_nonzero(alone.luma) > 1000
@@ -235,7 +235,7 @@ def test_a_clip_follows_its_mattes(frames, skin):
     left[:, 170:] = 0
     mattes = [whole, whole, left]
     stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
-    first, second, third = (stage.term(replace(f, matte=m)) for f, m in zip(frames[:3], mattes, strict=True))
+    first, second, third = (stage.textured(replace(f, matte=m)).term for f, m in zip(frames[:3], mattes, strict=True))
     assert all((t.luma[:, 180 - t.left :] != 0).any() for t in (first, second))
     assert (third.luma != 0).any()
     assert not third.luma[:, 180 - third.left :].any()
@@ -247,7 +247,7 @@ def test_a_matte_that_is_white_beside_skin_takes_nothing_from_it(frames, skin):
     def seen(matte):
         stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
         for frame in frames:
-            term = stage.term(replace(frame, matte=matte))
+            term = stage.textured(replace(frame, matte=matte)).term
         layer = np.zeros(skin.shape, np.float32)
         layer[term.top :, term.left :][: term.luma.shape[0], : term.luma.shape[1]] = term.luma
         return layer[inside].std()
@@ -258,7 +258,9 @@ def test_a_matte_that_is_white_beside_skin_takes_nothing_from_it(frames, skin):
 def test_what_a_matte_hides_for_a_while_comes_back_with_the_same_pores(frames, skin):
     def last(*levels):
         stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
-        return [stage.term(replace(f, matte=skin * level)) for f, level in zip(frames[:4], levels, strict=True)][-1]
+        return [
+            stage.textured(replace(f, matte=skin * level)).term for f, level in zip(frames[:4], levels, strict=True)
+        ][-1]
 
     # Four frames: on the next one texture is looked at anew, and what was hidden has seen less of it.
     whole, hidden = last(1, 1, 1, 1), last(1, 0, 0, 1)

@@ -38,8 +38,8 @@ def term_of(samples, moving=False):
     color = replace(SRGB_STILL, depth=32)  # of planes as the pass gets them
     frame = Frame(PlanesOfRgb(samples, color), color, rgb=samples)
     stage = TextureStage(SkinTexture(strength=1.0), 3, moving=moving)
-    ((_, term),) = stage.stream([frame])
-    return term
+    (made,) = stage.stream([frame])
+    return made.term
 
 
 @pytest.mark.parametrize("moving", [False, True])

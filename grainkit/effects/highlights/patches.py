@@ -53,7 +53,7 @@ def with_patches(frame: Frame, gain: F32, shoulder: Shoulder, term: TextureTerm 
     own[0][marked] = _fixed(np.divide(wanted, luma, out=np.ones_like(luma), where=luma > 0) - 1, LUMA_ONE)
     for into, plane in zip(own[1:], chroma, strict=False):
         into[marked] = _fixed(share * (plane + into[marked] / CHROMA_ONE) - plane, CHROMA_ONE)
-    return TextureTerm(top, left, *own, light=None if term is None else term.light)
+    return TextureTerm(top, left, *own)
 
 
 def _fixed(values: F64, one: int) -> npt.NDArray[np.int16]:

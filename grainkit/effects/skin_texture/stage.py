@@ -293,13 +293,13 @@ class TextureStage:
         """Each frame with its term, none where there is no skin to texture."""
         with self._networks.ahead() if self._still is None else nullcontext():
             for one in frames:
-                term = self.term(one.frame)
-                yield one.with_term(term, self._parameters.name, None if term is None else term.light)
+                own = self.textured(one.frame)
+                yield one.with_term(own.term, self._parameters.name, own.light)
 
-    def term(self, frame: Frame) -> TextureTerm | None:
-        """The term of the next frame."""
+    def textured(self, frame: Frame) -> Analysed:
+        """The next frame with its term."""
         if min(frame.width, frame.height) < 32:
-            return None
+            return Analysed(frame)
         share = 1.0
         if self._moving:
             shot = self._shots.see(frame)
@@ -307,7 +307,7 @@ class TextureStage:
             if shot.starts:
                 self._start_shot()
             if share == 0:
-                return None
+                return Analysed(frame)
         faces = self._faces(frame)
         layers, lights = [], []
         for face in faces:
@@ -318,7 +318,7 @@ class TextureStage:
                 layers.append((place, layer if share == 1 else layer.scaled(share)))
                 lights.append(self._known[face.track].statistics.light)
         self._frames += 1
-        return replace(_term(layers, frame), light=lights[0]) if layers else None
+        return Analysed(frame, _term(layers, frame), lights[0]) if layers else Analysed(frame)
 
     def _faces(self, frame: Frame) -> list[Face]:
         """Faces that have room for texture, largest first, in px of the frame."""
