@@ -19,32 +19,32 @@ from pathlib import Path
 
 import grainkit as gk
 from benchmarks._measure import Spread, keep, machine, table
+from grainkit.effects.skin_texture.clip_skin import ClipSkin
 from grainkit.effects.skin_texture.parameters import SkinTexture
-from grainkit.effects.skin_texture.stage import TextureStage
 from grainkit.picture.frame import Frame
 
 #: What is told: its name, and the functions (file, name) whose time it is, with all that they call.
 PARTS = {
-    "all of it": (("stage.py", "term"),),
+    "all of it": (("clip_skin.py", "textured"),),
     "cuts and dissolves": (("shots.py", "see"),),
     "networks: faces and their mesh": (("faces.py", "track"),),
     "networks: people": (("networks.py", "person"),),
     "following the face": (("anchor.py", "follow"),),
     "- of it flow": (("flow.py", "match"),),
     "- of it covers": (("cover.py", "unlike"), ("cover.py", "expected"), ("cover.py", "covered"), ("cover.py", "then")),
-    "coordinates and normals": (("stage.py", "_places"),),
-    "skin: where it may be": (("stage.py", "_likely"),),
-    "skin: along edges": (("stage.py", "matte"),),
-    "its own texture": (("stage.py", "_texture_there"),),
+    "coordinates and normals": (("clip_skin.py", "_places"),),
+    "skin: where it may be": (("clip_skin.py", "_likely"),),
+    "skin: along edges": (("skin_view.py", "matte"),),
+    "its own texture": (("clip_skin.py", "energy"),),
     "reading the atlas": (("sample.py", "sample"),),
     "the layer": (("layer.py", "skin_layer"),),
-    "in fixed point": (("stage.py", "_term"),),
+    "in fixed point": (("merged.py", "merged"),),
 }
 
 
 def profiled(frames: list[Frame]) -> tuple[float, dict[str, float]]:
     """CPU ms of the first frame, and of each part per frame that follows."""
-    stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+    stage = ClipSkin(SkinTexture(strength=1.0), 1)
     began = time.process_time()
     stage.textured(frames[0])
     first = 1000 * (time.process_time() - began)
@@ -72,7 +72,7 @@ def main() -> None:
         frames = list(islice(iter(source), options.frames))
     print(f"{frames[0].width}x{frames[0].height}, {len(frames)} frames; {machine()}")
     # Once beforehand: compiling and baking are not what is asked.
-    TextureStage(SkinTexture(strength=1.0), 1, moving=True).textured(frames[0])
+    ClipSkin(SkinTexture(strength=1.0), 1).textured(frames[0])
     rounds = [profiled(frames) for _ in range(options.rounds)]
     rows = [("first frame", Spread.of([first for first, _ in rounds]))]
     rows += [(part, Spread.of([told[part] for _, told in rounds])) for part in PARTS]

@@ -42,10 +42,10 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import luma_of, reduced_size, rgb_of
 from grainkit.backends.pass_term import LUMA_ONE
 from grainkit.effects.skin_texture.atlas import HEIGHT, Atlas, load_atlas, texel_for
+from grainkit.effects.skin_texture.clip_skin import ClipSkin
 from grainkit.effects.skin_texture.layer import bands_of
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.effects.skin_texture.sample import sample
-from grainkit.effects.skin_texture.stage import TextureStage
 from grainkit.picture.color import SRGB_STILL
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import planes_from_rgb
@@ -225,7 +225,7 @@ def finished(still: F32, frames: int) -> str:
     rows, columns = np.nonzero(core)
     chosen = np.random.default_rng(0).permutation(len(rows))[:PLACES]
     x, y = columns[chosen, None].astype(np.float32), rows[chosen, None].astype(np.float32)
-    stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+    stage = ClipSkin(SkinTexture(strength=1.0), 1)
     values = []
     for t in range(frames):
         term = stage.textured(Frame(planes_from_rgb(motion.frame(t), FLOAT), FLOAT, t)).term

@@ -38,11 +38,11 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.uv import uv_and_normals
 from grainkit.effects.skin_texture.atlas import load_atlas, texel_for
 from grainkit.effects.skin_texture.blocks import BLOCK, masked_blur, means, padded
+from grainkit.effects.skin_texture.clip_skin import ClipSkin
 from grainkit.effects.skin_texture.energy import bands_of, deviation, energy_of, linear, local_energy, luminance
 from grainkit.effects.skin_texture.layer import KEEP_MM, Skin, SkinStatistics, ageing, measure, skin_layer, target
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.effects.skin_texture.sample import Material, sample
-from grainkit.effects.skin_texture.stage import TextureStage
 from samples.compare import side_by_side
 from samples.draw import portrait
 
@@ -225,7 +225,7 @@ def clip_cost(path: Path, frames: int = 12) -> float:
     """CPU milliseconds of the analysis per frame, after the first two."""
     with gk.open_source(path) as source:
         pictures = list(islice(iter(source), frames))
-    stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+    stage = ClipSkin(SkinTexture(strength=1.0), 1)
     for frame in pictures[:2]:
         stage.textured(frame)
     began = time.process_time()

@@ -32,8 +32,9 @@ from grainkit.backends.cpu import CpuBackend
 from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.pass_tables import pass_tables
+from grainkit.effects.skin_texture.clip_skin import ClipSkin
 from grainkit.effects.skin_texture.parameters import SkinTexture
-from grainkit.effects.skin_texture.stage import TextureStage
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from samples.draw import limited_420, portrait
@@ -158,7 +159,7 @@ def faces(rounds: int) -> dict[int, list[tuple[float, float]]]:
     found: dict[int, list[tuple[float, float]]] = {heads: [] for heads in FACES}
     for round_ in range(rounds + 1):
         for heads, shot in shots.items():
-            stage = TextureStage(SkinTexture(strength=1.0), 7, moving=True)
+            stage = ClipSkin(SkinTexture(strength=1.0), 7)
             first = cpu_ms(lambda _, stage=stage, shot=shot: stage.textured(shot[0]), 1)  # type: ignore[misc]
             rest = cpu_ms(lambda i, stage=stage, shot=shot: stage.textured(shot[1 + i]), SHOT - 1)  # type: ignore[misc]
             if round_:

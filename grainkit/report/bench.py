@@ -117,7 +117,7 @@ def _pass_rows(backend: Backend, size: tuple[int, int], depth: int, frames: int)
 
 
 def _other_rows(size: tuple[int, int], frames: int) -> Iterator[Row]:
-    from grainkit.effects.skin_texture.stage import TextureStage
+    from grainkit.effects.skin_texture.clip_skin import ClipSkin
     from grainkit.io.video import VideoSink
 
     color = Color()
@@ -145,7 +145,7 @@ def _other_rows(size: tuple[int, int], frames: int) -> Iterator[Row]:
         yield _row("decode", size, 8, _times(decode, frames))
 
     def analyse() -> None:
-        for _ in TextureStage(SkinTexture(strength=1.0), 7, moving=True).stream(map(Analysed, given)):
+        for _ in ClipSkin(SkinTexture(strength=1.0), 7).stream(iter(given)):
             pass
 
     yield _row("analyse, no face", size, 8, _times(analyse, frames, rounds=2))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import grainkit as gk
+from grainkit.effects.skin_texture.clip_skin import ClipSkin
 from grainkit.effects.skin_texture.parameters import SkinTexture
-from grainkit.effects.skin_texture.stage import TextureStage
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from samples.draw import codes, limited_420, portrait
@@ -42,7 +42,7 @@ def changed(rgb: np.ndarray) -> np.ndarray:
 
 
 def terms(pictures) -> list:
-    stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+    stage = ClipSkin(SkinTexture(strength=1.0), 1)
     return [stage.textured(Frame(limited_420(p), Color(), index=i)).term for i, p in enumerate(pictures)]
 
 

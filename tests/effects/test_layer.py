@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from grainkit.effects.skin_texture import clip_skin
 from grainkit.effects.skin_texture.blocks import masked_blur, means
 from grainkit.effects.skin_texture.energy import bands_of, deviation, linear, luminance
 from grainkit.effects.skin_texture.layer import _band_statistics, _fill, measure, target
 from grainkit.effects.skin_texture.sample import sample
-from grainkit.effects.skin_texture.stage import VIDEO_BIAS, VIDEO_SOFT
 from tests.skin import FEATURES, PLAIN, atlas, found
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -71,8 +71,8 @@ def test_on_clips_texture_that_moves_by_half_a_px_stays_itself(made, cheek):
         there = cv2.warpAffine(there, back, there.shape[::-1], flags=cv2.INTER_LANCZOS4)
         return float((here - there)[inner].std() / np.sqrt(2) / here[inner].std())
 
-    assert change(VIDEO_BIAS, VIDEO_SOFT) < 0.15
-    assert change(VIDEO_BIAS, VIDEO_SOFT) < 0.6 * change(VIDEO_BIAS, 0.0)
+    assert change(clip_skin.BIAS, clip_skin.SOFT) < 0.15
+    assert change(clip_skin.BIAS, clip_skin.SOFT) < 0.6 * change(clip_skin.BIAS, 0.0)
 
 
 def test_bands_run_into_one_another_as_the_response_says():

@@ -15,9 +15,10 @@ from skimage.data import coffee
 import grainkit as gk
 from grainkit.analysis.faces import StillFaces
 from grainkit.analysis.lattice import Lattice
+from grainkit.effects.skin_texture.clip_skin import ClipSkin
 from grainkit.effects.skin_texture.own_skin import OwnSkin
 from grainkit.effects.skin_texture.parameters import SkinTexture
-from grainkit.effects.skin_texture.stage import TextureStage
+from grainkit.effects.skin_texture.still_skin import StillSkin
 from grainkit.errors import InputError
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
@@ -48,13 +49,13 @@ def skin(frames) -> np.ndarray:
 
 
 def terms(frames, **kwargs):
-    stage = TextureStage(SkinTexture(strength=1.0), kwargs.pop("seed", 1), moving=True)
+    stage = ClipSkin(SkinTexture(strength=1.0), kwargs.pop("seed", 1))
     return [stage.textured(f).term for f in frames]
 
 
 def test_faces_that_others_ask_for_too_are_textured_alike(frames):
     alone, shared = (
-        TextureStage(SkinTexture(strength=1.0), 1, moving=False, still=still).textured(frames[0]).term
+        StillSkin(SkinTexture(strength=1.0), 1, still).textured(frames[0]).term
         for still in (None, StillFaces(frames[0]))
     )
     assert np.count_nonzero(alone.luma) > 1000
@@ -234,7 +235,7 @@ def test_a_clip_follows_its_mattes(frames, skin):
     whole, left = skin, skin.copy()
     left[:, 170:] = 0
     mattes = [whole, whole, left]
-    stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+    stage = ClipSkin(SkinTexture(strength=1.0), 1)
     first, second, third = (stage.textured(replace(f, matte=m)).term for f, m in zip(frames[:3], mattes, strict=True))
     assert all((t.luma[:, 180 - t.left :] != 0).any() for t in (first, second))
     assert (third.luma != 0).any()
@@ -245,7 +246,7 @@ def test_a_matte_that_is_white_beside_skin_takes_nothing_from_it(frames, skin):
     inside = cv2.erode(skin, np.ones((15, 15), np.uint8)) > 0
 
     def seen(matte):
-        stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+        stage = ClipSkin(SkinTexture(strength=1.0), 1)
         for frame in frames:
             term = stage.textured(replace(frame, matte=matte)).term
         layer = np.zeros(skin.shape, np.float32)
@@ -257,7 +258,7 @@ def test_a_matte_that_is_white_beside_skin_takes_nothing_from_it(frames, skin):
 
 def test_what_a_matte_hides_for_a_while_comes_back_with_the_same_pores(frames, skin):
     def last(*levels):
-        stage = TextureStage(SkinTexture(strength=1.0), 1, moving=True)
+        stage = ClipSkin(SkinTexture(strength=1.0), 1)
         return [
             stage.textured(replace(f, matte=skin * level)).term for f, level in zip(frames[:4], levels, strict=True)
         ][-1]
