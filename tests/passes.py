@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grainkit.backends.cpu import CpuBackend
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
@@ -37,7 +37,7 @@ def neutral(luma: Plane, color: Color) -> tuple[Plane, ...]:
 def run(
     planes: tuple[Plane, ...], color: Color, grain: CinemaGrain = NO_GRAIN, guard: HighlightGuard = NO_GUARD, *,
     target: Color | None = None, index: int = 0, seed: int = 7, workers: int = 2, rate: Fraction | None = None,
-    dpi: float = 0.0, side: tuple[int, int] | None = None, texture: TextureTerm | None = None,
+    dpi: float = 0.0, side: tuple[int, int] | None = None, texture: PassTerm | None = None,
 ) -> tuple[Plane, ...]:  # fmt: skip
     """The planes after the pass. side: (width, height) that grain is sized for, the picture's own by default."""
     height, width = planes[0].shape

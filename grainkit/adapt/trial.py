@@ -19,7 +19,7 @@ from grainkit.adapt.highlight_patches import Patches, found_patches
 from grainkit.analysis.faces import StillFaces
 from grainkit.analysis.picture import luma_of
 from grainkit.backends.base import Backend
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.codec.jpeg import luma_table
 from grainkit.codec.measures import EVERY, Measures, Moment, measure
 from grainkit.codec.predict import (
@@ -182,7 +182,7 @@ class StillTrial:
             guard.patches,
         )  # fmt: skip
 
-    def _sent(self, effects: Effects, term: TextureTerm | None, gain: npt.NDArray[np.float32] | None) -> Sent:
+    def _sent(self, effects: Effects, term: PassTerm | None, gain: npt.NDArray[np.float32] | None) -> Sent:
         plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
         relief = term if effects["skin_texture"].strength else None
         done = finish_still(self._sample, plan, self._backend, relief, gain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
@@ -58,14 +58,14 @@ class Backend(Protocol):
         """As grainkit.picture.resample's. The planes may stay on the machine: the analysis reads parts of them by
         `weighed` and slices, and `begin` takes them as they are."""
 
-    def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
+    def finish(self, frame: Frame, tables: PassTables, texture: PassTerm | None = None) -> Frame:
         """The frame with every effect applied, in the colours the tables name; the input is not written to.
 
         texture: skin relief for this frame, in the geometry of its planes; None where there is none.
         """
 
     def begin(
-        self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None, rgb: RgbSamples | None = None
+        self, frame: Frame, tables: PassTables, texture: PassTerm | None = None, rgb: RgbSamples | None = None
     ) -> Pending:
         """`finish`, in the background where the backend can.
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.backends.base import Done, Pending, with_rgb
-from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, TextureTerm
+from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, PassTerm
 from grainkit.backends.tables import (
     FLOAT_GAIN_STEPS,
     PassTables,
@@ -731,7 +731,7 @@ class _Rooms(threading.local):
 _NO_WORDS = np.empty(0, np.uint32)
 _NO_PAIRS = np.empty((0, 0), np.uint16), _NO_WORDS, _NO_WORDS
 #: Where there is no relief: a rectangle of nothing.
-NO_TEXTURE = TextureTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
+NO_TEXTURE = PassTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
 
 
 class CpuBackend:
@@ -760,12 +760,12 @@ class CpuBackend:
         return conform(frame, geometry, working)
 
     def begin(
-        self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None, rgb: RgbSamples | None = None
+        self, frame: Frame, tables: PassTables, texture: PassTerm | None = None, rgb: RgbSamples | None = None
     ) -> Pending:
         """`finish`, at once: all cores are at work on the one frame anyway."""
         return Done(with_rgb(self.finish(frame, tables, texture), frame, tables.source, rgb))
 
-    def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
+    def finish(self, frame: Frame, tables: PassTables, texture: PassTerm | None = None) -> Frame:
         """One pass over the planes. Frames keep their planes, untouched, where nothing would change."""
         if tables.is_identity and texture is None:
             return frame.with_planes(frame.planes, tables.target)
@@ -783,7 +783,7 @@ class CpuBackend:
         return frame.with_planes(out, tables.target)
 
     def _luma(
-        self, planes: tuple[Plane, ...], tables: PassTables, texture: TextureTerm, frame: Any, first: int, count: int,
+        self, planes: tuple[Plane, ...], tables: PassTables, texture: PassTerm, frame: Any, first: int, count: int,
         out: tuple[Plane, ...],
     ) -> None:  # fmt: skip
         source, target = tables.source, tables.target
@@ -809,7 +809,7 @@ class CpuBackend:
         )  # fmt: skip
 
     def _chroma(
-        self, planes: tuple[Plane, ...], tables: PassTables, texture: TextureTerm, frame: Any, first: int, count: int,
+        self, planes: tuple[Plane, ...], tables: PassTables, texture: PassTerm, frame: Any, first: int, count: int,
         out: tuple[Plane, ...],
     ) -> None:  # fmt: skip
         source, target = tables.source, tables.target

@@ -21,7 +21,7 @@ from grainkit.backends.base import Done, Pending, with_rgb
 from grainkit.backends.card_planes import CardPlane, Weigher
 from grainkit.backends.card_planes import pitch as _pitch
 from grainkit.backends.kernel_source import Parameter, flatten, parameters
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables, PlaneNoise, chroma_limits, fraction_bits
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
 from grainkit.machine.caches import find_for_cupy
@@ -300,12 +300,12 @@ class CudaBackend:
         """A context in which the card's errors become ours."""
         return _card_errors(self._cupy)
 
-    def finish(self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None) -> Frame:
+    def finish(self, frame: Frame, tables: PassTables, texture: PassTerm | None = None) -> Frame:
         """One pass over the planes; planes that are on the card are finished there and stay there."""
         return self.begin(frame, tables, texture).result()
 
     def begin(
-        self, frame: Frame, tables: PassTables, texture: TextureTerm | None = None, rgb: RgbSamples | None = None
+        self, frame: Frame, tables: PassTables, texture: PassTerm | None = None, rgb: RgbSamples | None = None
     ) -> Pending:
         """Send a frame on its way; its result() waits for it. What `conform` left on the card is finished there."""
         with self.card():
@@ -487,7 +487,7 @@ class CudaBackend:
         return lane
 
     def _begin_conformed(
-        self, frame: Frame, lane: _Lane, tables: PassTables, texture: TextureTerm | None, rgb: RgbSamples | None
+        self, frame: Frame, lane: _Lane, tables: PassTables, texture: PassTerm | None, rgb: RgbSamples | None
     ) -> Pending:
         """The pass over planes that `conform` left on the card, and their R'G'B'; what is delivered comes down."""
         held: Sequence[Any] = frame.planes
@@ -525,7 +525,7 @@ class CudaBackend:
         return lane.pending
 
     def _begin_on_host(
-        self, frame: Frame, tables: PassTables, texture: TextureTerm | None, rgb: RgbSamples | None = None
+        self, frame: Frame, tables: PassTables, texture: PassTerm | None, rgb: RgbSamples | None = None
     ) -> Pending:
         job = self._ready(tables, len(frame.planes))
         shapes = tuple((int(p.shape[0]), int(p.shape[1])) for p in frame.planes)
@@ -550,7 +550,7 @@ class CudaBackend:
         return slot.pending
 
     def _finish_on_card(
-        self, frame: Frame, tables: PassTables, texture: TextureTerm | None, rgb: RgbSamples | None = None
+        self, frame: Frame, tables: PassTables, texture: PassTerm | None, rgb: RgbSamples | None = None
     ) -> Frame:
         """Planes already on the card, wherever their rows begin; the result is CuPy arrays, ready to be read."""
         planes = [self._taken(p) for p in frame.planes]
@@ -563,9 +563,7 @@ class CudaBackend:
         samples = self.rgb_from_planes(tuple(done.planes), tables.source, rgb.dtype, **told)  # type: ignore[arg-type]
         return replace(done, rgb=samples)
 
-    def _passed_on_card(
-        self, frame: Frame, planes: list[Any], tables: PassTables, texture: TextureTerm | None
-    ) -> Frame:
+    def _passed_on_card(self, frame: Frame, planes: list[Any], tables: PassTables, texture: PassTerm | None) -> Frame:
         cupy = self._cupy
         job = self._ready(tables, len(planes))
         stream = cupy.cuda.get_current_stream()
@@ -944,7 +942,7 @@ def _version(number: int) -> str:
 
 
 def _reliefs(
-    texture: TextureTerm | None, shapes: tuple[tuple[int, int], ...], subsampling: tuple[int, int]
+    texture: PassTerm | None, shapes: tuple[tuple[int, int], ...], subsampling: tuple[int, int]
 ) -> tuple[_Relief, ...]:
     """Each plane's texture; what reaches past the plane is left out."""
     if texture is None:

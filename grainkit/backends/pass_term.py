@@ -17,7 +17,7 @@ MOST = 32000
 
 
 @dataclass(frozen=True, eq=False)
-class TextureTerm:
+class PassTerm:
     """Relief, or grain, to add to one frame.
 
     top, left: where the rectangle begins, in luma px; whole multiples of the chroma subsampling.
@@ -33,7 +33,7 @@ class TextureTerm:
     cr: I16
 
 
-def combined(first: TextureTerm, other: TextureTerm, subsampling: tuple[int, int]) -> TextureTerm:
+def combined(first: PassTerm, other: PassTerm, subsampling: tuple[int, int]) -> PassTerm:
     """Both terms as one, over the rectangle that holds both. subsampling: (across, down) of chroma."""
     across, down = subsampling
     top, left = min(first.top, other.top), min(first.left, other.left)

@@ -24,7 +24,7 @@ from grainkit.picture.grain_key import grain_seed
 if TYPE_CHECKING:
     from grainkit.analysis.faces import StillFaces
     from grainkit.analysis.light import Light
-    from grainkit.backends.pass_term import TextureTerm as PassTerm
+    from grainkit.backends.pass_term import PassTerm
 
 
 class Moment(Enum):

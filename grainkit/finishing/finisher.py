@@ -18,7 +18,7 @@ from grainkit.arguments import GivenSettings, as_assignments, as_index
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
 from grainkit.backends.cuda import CudaBackend, on_card
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables
 from grainkit.effects.base import Analysed, Stage, pass_tables
 from grainkit.effects.highlights.parameters import HighlightGuard
@@ -181,7 +181,7 @@ def _refuse_patches(plan: Plan) -> None:
 
 
 def finish_still(
-    frame: Frame, plan: Plan, backend: Backend, texture: TextureTerm | None = None, gain: F32 | None = None
+    frame: Frame, plan: Plan, backend: Backend, texture: PassTerm | None = None, gain: F32 | None = None
 ) -> Frame:
     """One still with every effect applied, in two passes where it is enlarged or sharpened.
 
@@ -264,7 +264,7 @@ def _cuda(backend: Backend | None) -> CudaBackend:
 
 
 def finish_frame(
-    frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: TextureTerm | None = None
+    frame: Frame, plan: Plan, tables: PassTables, backend: Backend, texture: PassTerm | None = None
 ) -> Frame:
     """One conformed frame with every effect applied, as R'G'B' where that is delivered."""
     return backend.begin(replace(frame, matte=None), tables, texture, _samples(plan)).result()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grainkit.backends.base import Backend
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
@@ -109,10 +109,10 @@ def _picture(color: Color) -> Frame:
     return Frame(tuple(planes), replace(color), index=5)
 
 
-def _relief(color: Color) -> TextureTerm:
+def _relief(color: Color) -> PassTerm:
     rng = np.random.default_rng(2)
     across, down = color.subsampling
     height, width = SIZE[1] // 2, SIZE[0] // 2
     chroma = (-(-height // down), -(-width // across))
     luma, cb, cr = (rng.integers(-3000, 3000, shape).astype(np.int16) for shape in ((height, width), chroma, chroma))
-    return TextureTerm(40, 60, luma, cb, cr)
+    return PassTerm(40, 60, luma, cb, cr)

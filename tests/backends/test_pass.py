@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from grainkit.backends import open_backend
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.errors import BackendUnavailable
@@ -113,10 +113,10 @@ def test_a_backend_asked_for_by_name_never_falls_back():
     backend.close()
 
 
-def relief(height: int, width: int, color: Color, top: int, left: int, value: int) -> TextureTerm:
+def relief(height: int, width: int, color: Color, top: int, left: int, value: int) -> PassTerm:
     across, down = color.subsampling
     chroma = (-(-height // down), -(-width // across))
-    return TextureTerm(
+    return PassTerm(
         top, left, np.full((height, width), value, np.int16), *(np.full(chroma, c, np.int16) for c in (value, -value))
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from grainkit.backends.base import Backend
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables
 from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
@@ -45,7 +45,7 @@ class Job:
         planes = awkward(self.source, self.size)
         return Frame(planes[:1] if self.grey else planes, self.source, index=self.index)
 
-    def texture(self) -> TextureTerm | None:
+    def texture(self) -> PassTerm | None:
         if self.relief is None:
             return None
         top, left, height, width = self.relief
@@ -53,7 +53,7 @@ class Job:
         rng = np.random.default_rng(5)
         chroma = (-(-height // down), -(-width // across))
         terms = [rng.integers(-6000, 6000, shape).astype(np.int16) for shape in ((height, width), chroma, chroma)]
-        return TextureTerm(top, left, *terms)
+        return PassTerm(top, left, *terms)
 
     def finish(self, backend: Backend) -> tuple[Plane, ...]:
         return backend.finish(self.frame(), self.tables(), self.texture()).planes

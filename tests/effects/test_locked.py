@@ -13,7 +13,7 @@ import yaml
 import grainkit as gk
 from grainkit.adapt.trial import ClipTrial
 from grainkit.backends import open_backend
-from grainkit.backends.pass_term import LUMA_ONE, TextureTerm, combined
+from grainkit.backends.pass_term import LUMA_ONE, PassTerm, combined
 from grainkit.effects.grain.locked import BACKDROP, LockedStage
 from grainkit.effects.grain.locked_tile import SIDE, STD, grain_tile
 from grainkit.effects.grain.parameters import CinemaGrain
@@ -129,8 +129,8 @@ def test_awkward_floats_are_taken():
 
 
 def test_terms_add_up():
-    whole = TextureTerm(0, 0, *(np.full(s, 100, np.int16) for s in ((9, 11), (5, 6), (5, 6))))
-    part = TextureTerm(4, 6, np.full((5, 5), 7, np.int16), *(np.full((3, 3), 5, np.int16) for _ in range(2)))
+    whole = PassTerm(0, 0, *(np.full(s, 100, np.int16) for s in ((9, 11), (5, 6), (5, 6))))
+    part = PassTerm(4, 6, np.full((5, 5), 7, np.int16), *(np.full((3, 3), 5, np.int16) for _ in range(2)))
     both = combined(whole, part)
     assert both.luma[3, 6] == both.luma[4, 5] == 100
     assert (both.luma[4:, 6:] == 107).all()

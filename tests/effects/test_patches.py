@@ -12,7 +12,7 @@ from PIL import Image
 import grainkit as gk
 from grainkit.adapt.highlight_patches import found_patches
 from grainkit.backends.cpu import CpuBackend
-from grainkit.backends.pass_term import TextureTerm
+from grainkit.backends.pass_term import PassTerm
 from grainkit.codec.jpeg import decoded, encoded
 from grainkit.codec.proxies import Sent, in_jpeg_matrix
 from grainkit.effects.base import Context, pass_tables
@@ -71,7 +71,7 @@ def test_the_term_scales_the_finished_picture_and_keeps_the_texture(cpu, guard, 
     term = None
     if relief:
         luma, cb, cr = (rng.integers(-90, 90, (60, 70)).astype(np.int16) for _ in range(3))
-        term = TextureTerm(20, 100, luma, cb, cr)
+        term = PassTerm(20, 100, luma, cb, cr)
     tables = tables_of(frame, guard)
     plain = cpu.finish(frame, tables, term)
     patched = cpu.finish(frame, tables, with_patches(frame, gain, tables.shoulder, term))
@@ -84,7 +84,7 @@ def test_a_gain_of_one_asks_for_nothing():
     frame = frame_of(burnt())
     ones = np.ones((240, 320), np.float32)
     assert with_patches(frame, ones, HighlightGuard().shoulder, None) is None
-    term = TextureTerm(0, 0, *(np.ones((4, 4), np.int16) for _ in range(3)))
+    term = PassTerm(0, 0, *(np.ones((4, 4), np.int16) for _ in range(3)))
     assert with_patches(frame, ones, HighlightGuard().shoulder, term) is term
 
 

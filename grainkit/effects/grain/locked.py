@@ -17,7 +17,7 @@ from grainkit.analysis.advection import Advection
 from grainkit.analysis.cuts import CutDetector
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import rgb_of
-from grainkit.backends.pass_term import LUMA_ONE, TextureTerm
+from grainkit.backends.pass_term import LUMA_ONE, PassTerm
 from grainkit.effects.base import Analysed
 from grainkit.effects.grain.locked_tile import SIDE, SIGMA, STD, grain_tile
 from grainkit.effects.grain.parameters import CinemaGrain
@@ -74,7 +74,7 @@ class LockedStage:
         for one in frames:
             yield one.with_term(self.term(one.frame), self._grain.name)
 
-    def term(self, frame: Frame) -> TextureTerm:
+    def term(self, frame: Frame) -> PassTerm:
         """The term of the next frame: the whole of it."""
         if self._cuts.is_cut(frame) or self._way is None:
             self._start_shot(frame)
@@ -91,7 +91,7 @@ class LockedStage:
         across, down = frame.color.subsampling
         cb, cr = (np.zeros((-(-frame.height // down), -(-frame.width // across)), np.int16) for _ in range(2))
         self._frames += 1
-        return TextureTerm(0, 0, luma, cb, cr)
+        return PassTerm(0, 0, luma, cb, cr)
 
     def _start_shot(self, frame: Frame) -> None:
         self._way = Advection.start(frame)

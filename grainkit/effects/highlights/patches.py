@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, TextureTerm
+from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, PassTerm
 from grainkit.backends.shoulder import Shoulder
 from grainkit.picture.frame import Frame
 
@@ -24,7 +24,7 @@ F64 = npt.NDArray[np.float64]
 _STEPS = np.linspace(0.0, 1.0, 4097)
 
 
-def with_patches(frame: Frame, gain: F32, shoulder: Shoulder, term: TextureTerm | None) -> TextureTerm | None:
+def with_patches(frame: Frame, gain: F32, shoulder: Shoulder, term: PassTerm | None) -> PassTerm | None:
     """The term that gives what `term` does and then scales the finished picture by `gain`.
 
     frame: float planes at 4:4:4, or luma alone, as the pass gets them. gain: (h, w) 0..1; 1 changes nothing.
@@ -53,7 +53,7 @@ def with_patches(frame: Frame, gain: F32, shoulder: Shoulder, term: TextureTerm 
     own[0][marked] = _fixed(np.divide(wanted, luma, out=np.ones_like(luma), where=luma > 0) - 1, LUMA_ONE)
     for into, plane in zip(own[1:], chroma, strict=False):
         into[marked] = _fixed(share * (plane + into[marked] / CHROMA_ONE) - plane, CHROMA_ONE)
-    return TextureTerm(top, left, *own)
+    return PassTerm(top, left, *own)
 
 
 def _fixed(values: F64, one: int) -> npt.NDArray[np.int16]:

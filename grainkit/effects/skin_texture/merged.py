@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, TextureTerm
+from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, PassTerm
 from grainkit.effects.skin_texture.layer import Layer
 from grainkit.effects.skin_texture.skin_view import Region
 from grainkit.machine.compiled import njit
@@ -18,7 +18,7 @@ F32 = npt.NDArray[np.float32]
 I16 = npt.NDArray[np.int16]
 
 
-def merged(layers: Sequence[tuple[Region, Layer]], frame: Frame) -> TextureTerm:
+def merged(layers: Sequence[tuple[Region, Layer]], frame: Frame) -> PassTerm:
     """The layers of all faces over one rectangle; where two overlap, the stronger stands."""
     top, left = min(r.top for r, _ in layers), min(r.left for r, _ in layers)
     bottom, right = max(r.top + r.height for r, _ in layers), max(r.left + r.width for r, _ in layers)
@@ -30,7 +30,7 @@ def merged(layers: Sequence[tuple[Region, Layer]], frame: Frame) -> TextureTerm:
         _lay(layer.gain, np.float32(LUMA_ONE), luma[y:, x:])
         for plane, to in ((layer.cb, cb), (layer.cr, cr)):
             _lay(_halved(plane, across, down), np.float32(CHROMA_ONE), to[y // down :, x // across :])
-    return TextureTerm(top, left, luma, cb, cr)
+    return PassTerm(top, left, luma, cb, cr)
 
 
 def _halved(plane: F32, across: int, down: int) -> F32:
