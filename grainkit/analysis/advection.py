@@ -10,7 +10,6 @@ ever stretched for long, and what comes into view takes the grain that its neigh
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -132,7 +131,7 @@ def _motion(now: tuple[Picture, ...], before: tuple[Picture, ...]) -> F32:
 
 
 @_jit
-def _moved(coordinates: Any, whole: Any, motion: Any, step: Any, out: Any) -> None:
+def _moved(coordinates: F64, whole: Mask, motion: F32, step: F64, out: F64) -> None:
     """out(x) = coordinates(x + motion)."""
     rows, columns = whole.shape
     for y in range(out.shape[0]):
@@ -152,7 +151,7 @@ def _moved(coordinates: Any, whole: Any, motion: Any, step: Any, out: Any) -> No
 
 
 @_jit
-def _holds(whole: Any, y: Any, x: Any) -> Any:
+def _holds(whole: Mask, y: int, x: int) -> bool:
     """Whether any cell around a point is whole."""
     for j in range(max(y - 1, 0), min(y + 1, whole.shape[0])):
         for i in range(max(x - 1, 0), min(x + 1, whole.shape[1])):
@@ -162,7 +161,7 @@ def _holds(whole: Any, y: Any, x: Any) -> Any:
 
 
 @_jit
-def _heal(coordinates: Any, whole: Any, step: Any, out: Any) -> None:
+def _heal(coordinates: F64, whole: Mask, step: F64, out: F64) -> None:
     """Points with no whole cell around them go on rigidly from a neighbour that has one."""
     rows, columns = out.shape[0], out.shape[1]
     near = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -179,7 +178,7 @@ def _heal(coordinates: Any, whole: Any, step: Any, out: Any) -> None:
 
 
 @_jit
-def _agree(coordinates: Any, step: Any, most: Any, out: Any) -> None:
+def _agree(coordinates: F64, step: F64, most: float, out: Mask) -> None:
     """Whether the four sides and both diagonals of each cell are stretched by `most` at most, and not folded."""
     corners = ((0, 0, 0, 1), (1, 0, 1, 1), (0, 0, 1, 0), (0, 1, 1, 1), (0, 0, 1, 1), (0, 1, 1, 0))
     for j in range(out.shape[0]):

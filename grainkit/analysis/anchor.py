@@ -8,7 +8,6 @@ and a first guess of motion, and nothing else: their jitter would slide the text
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +61,7 @@ _jit = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_jit
-def _composed(way: Any, down: Any, across: Any, step: Any, out: Any) -> None:
+def _composed(way: F32, down: int, across: int, step: F32, out: F32) -> None:
     """out(x) = step(x) + way(x + step(x)): two motions one after the other.
 
     step, out: (rows, columns, 2) px per cell. Cell (0, 0) of theirs is cell (down, across) of way's.
@@ -77,7 +76,7 @@ def _composed(way: Any, down: Any, across: Any, step: Any, out: Any) -> None:
 
 
 @_jit
-def _looked_up(field: Any, down: Any, across: Any, way: Any, out: Any) -> None:
+def _looked_up(field: F32, down: int, across: int, way: F32, out: F32) -> None:
     """out(x) = field(x + way(x)), all of them FINE px apart; point (0, 0) of way's is (down, across) of the field's."""
     per = np.float32(1.0 / FINE)
     for y in range(out.shape[0]):

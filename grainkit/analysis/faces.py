@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from grainkit.analysis.face import Face
-from grainkit.analysis.networks import Box, FaceNetworks, box_of
+from grainkit.analysis.networks import Box, FaceNetworks, Samples, box_of
 from grainkit.analysis.picture import reduced_size, rgb_of
 from grainkit.picture.frame import Frame
 
@@ -57,9 +56,7 @@ class FaceTracker:
         """Faces of the last frame, in px of the frame."""
         return self._faces
 
-    def track(
-        self, picture: npt.NDArray[Any], scale: float = 1.0, left: float = 0.0, top: float = 0.0
-    ) -> tuple[Face, ...]:
+    def track(self, picture: Samples, scale: float = 1.0, left: float = 0.0, top: float = 0.0) -> tuple[Face, ...]:
         """Faces of the next frame, ordered by track, in px of the frame.
 
         picture: (h, w, 3), uint8 or float32 R'G'B': the frame, cut at (left, top) px and reduced by `scale`. Where it
@@ -80,7 +77,7 @@ class FaceTracker:
         self._faces = tuple(_back(face, scale, left, top) for face in sorted(kept, key=lambda face: face.track))
         return self._faces
 
-    def _newcomers(self, picture: npt.NDArray[Any], known: list[Face], scale: float, *, thorough: bool) -> list[Face]:
+    def _newcomers(self, picture: Samples, known: list[Face], scale: float, *, thorough: bool) -> list[Face]:
         self._lost = [(face, since) for face, since in self._lost if self._seen - since <= REMEMBERED * self._every]
         new: list[Face] = []
         for box in self._networks.detect(picture, thorough=thorough):
@@ -106,7 +103,7 @@ def _back(face: Face, scale: float, left: float, top: float) -> Face:
     return face.scaled(1 / scale).scaled(1.0, -left, -top)
 
 
-def find_faces(networks: FaceNetworks, picture: npt.NDArray[Any]) -> tuple[Face, ...]:
+def find_faces(networks: FaceNetworks, picture: Samples) -> tuple[Face, ...]:
     """Faces of a single picture, largest first in number, small ones looked for too."""
     return FaceTracker(networks).track(picture)
 

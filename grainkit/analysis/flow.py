@@ -10,7 +10,6 @@ gathered less information than noise. Edges so steer the motion across them and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -50,7 +49,7 @@ class Picture:
 
 
 @_jit
-def _gather(values: Any, from_top: Any, from_left: Any, field: Any, out: Any, inside: Any) -> None:
+def _gather(values: F32, from_top: int, from_left: int, field: F32, out: F32, inside: F32) -> None:
     """out(x) = values(x + field(x)), bilinear as the field is between cell middles; inside: whether it lay within."""
     # Places, what to read and reading are loops of their own, with unsigned indices: all but the last is vectorised.
     zero, one, two = np.float32(0.0), np.float32(1.0), np.float32(2.0)
@@ -96,7 +95,7 @@ def _gather(values: Any, from_top: Any, from_left: Any, field: Any, out: Any, in
 
 
 @_jit
-def _gather_information(now: Any, then: Any, inside: Any, limit: Any, out: Any) -> None:
+def _gather_information(now: F32, then: F32, inside: F32, limit: np.float32, out: F32) -> None:
     """Per cell (xx, xy, yy, x e, y e, w, w e e): information that its px have on how far `then` is to move."""
     zero, one, quarter = np.float32(0.0), np.float32(1.0), np.float32(0.25)
     height, width = now.shape
@@ -132,7 +131,7 @@ def _gather_information(now: Any, then: Any, inside: Any, limit: Any, out: Any) 
 
 
 @_jit
-def _about(information: Any, motion: Any, weight: Any) -> Any:
+def _about(information: F32, motion: F32, weight: F32) -> float:
     """Weighs information on what is left of a motion, and turns it into such on all of it: b + H v.
 
     Returns the variance of what the pictures differ by.
@@ -151,7 +150,9 @@ def _about(information: Any, motion: Any, weight: Any) -> Any:
 
 
 @_jit
-def _solve(information: Any, count: Any, noise: Any, least: Any, share: Any, affine: Any, rest: Any) -> None:
+def _solve(
+    information: F32, count: np.float32, noise: np.float32, least: np.float32, share: np.float32, affine: F32, rest: F32
+) -> None:
     """rest += (count H + hold)^-1 count b for every cell.
 
     hold: noise over the square of how far it may go: `least` px and a share of what is found beyond the affine motion.
@@ -170,7 +171,7 @@ def _solve(information: Any, count: Any, noise: Any, least: Any, share: Any, aff
 
 
 @_jit
-def _left_over(information: Any, motion: Any, out: Any) -> None:
+def _left_over(information: F32, motion: F32, out: F32) -> None:
     """Information on what a motion leaves: H, b - H v."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
@@ -246,7 +247,7 @@ def match(now: Picture, then: Picture, start: F32, weight: F32, px_per_mm: float
 
 
 @_jit
-def _likeness(now: Any, moved: Any, inside: Any, weight: Any) -> Any:
+def _likeness(now: F32, moved: F32, inside: F32, weight: F32) -> float:
     both, own, other = 0.0, 1e-9, 1e-9
     for y in range(now.shape[0]):
         a, b, c = np.float32(0.0), np.float32(0.0), np.float32(0.0)
@@ -259,7 +260,8 @@ def _likeness(now: Any, moved: Any, inside: Any, weight: Any) -> Any:
         both += float(a)
         own += float(b)
         other += float(c)
-    return both / np.sqrt(own * other)
+    likeness: float = both / np.sqrt(own * other)
+    return likeness
 
 
 def _affine(information: F32, x: F32, y: F32) -> F32:
@@ -276,7 +278,7 @@ def _affine(information: F32, x: F32, y: F32) -> F32:
 
 
 @_jit
-def _normal_equations(information: Any, x: Any, y: Any, system: Any, right: Any) -> None:
+def _normal_equations(information: F32, x: F32, y: F32, system: F64, right: F64) -> None:
     for j in range(information.shape[0]):
         row = np.zeros((5, 6))
         for i in range(information.shape[1]):

@@ -7,7 +7,6 @@ ripple would lay texture out on a lattice of the points' spacing. Beyond the lat
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +55,7 @@ class Lattice:
 
 
 @_jit
-def _taps(place: Any, count: Any) -> Any:
+def _taps(place: np.float32, count: int) -> tuple[int, np.float32, np.float32, np.float32, np.float32]:
     """(i, weights of points i - 1 .. i + 2) at a place along an axis; straight between the last two and beyond them."""
     zero, one, half = np.float32(0.0), np.float32(1.0), np.float32(0.5)
     i = min(max(int(np.floor(place)), 0), count - 2)
@@ -70,7 +69,7 @@ def _taps(place: Any, count: Any) -> Any:
 
 
 @_jit
-def read(values: Any, y: Any, x: Any, out: Any) -> None:
+def read(values: F32, y: np.float32, x: np.float32, out: F32) -> None:
     """Values at the place (y, x), in points of the lattice, into out (n,)."""
     rows, columns = values.shape[0], values.shape[1]
     j, a0, a1, a2, a3 = _taps(y, rows)
@@ -88,7 +87,7 @@ def read(values: Any, y: Any, x: Any, out: Any) -> None:
 
 
 @_jit
-def _enlarge(values: Any, top: Any, left: Any, unit: Any, out: Any) -> None:
+def _enlarge(values: F32, top: np.float32, left: np.float32, unit: np.float32, out: F32) -> None:
     rows, columns, count = values.shape
     height, width = out.shape[0], out.shape[1]
     # Rows of points and of px as they lie in memory; what each sample of a row is made of is the same in all rows.

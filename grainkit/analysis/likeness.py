@@ -6,8 +6,6 @@ what is another picture is not. Plain surfaces do not count, so that one backdro
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +18,12 @@ SIDE, SQUARE, REACH = 96, 12, 10
 _LEAST = 1.0
 
 
-def thumbnail(samples: npt.NDArray[Any]) -> F32:
+def thumbnail(samples: npt.NDArray[np.integer | np.floating]) -> F32:
     """A copy for `unlikeness`: luma (h, w) 0..255, its long side SIDE px.
 
     samples: (H, W, 3) R'G'B' or (H, W) grey; uint8, uint16 of full scale, or float32 with white at 1.
     """
-    top = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
+    top = 1.0 if samples.dtype.kind == "f" else 256.0**samples.dtype.itemsize - 1.0
     height, width = samples.shape[:2]
     scale = SIDE / max(height, width)
     size = max(SQUARE, round(width * scale)), max(SQUARE, round(height * scale))

@@ -7,7 +7,6 @@ size of the picture along the picture's own edges.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -256,7 +255,7 @@ def along_edges(guide: F32, own: Face, likely: F32) -> F32:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _soft(gain: Any, offset: Any, limit: Any, guide: Any, out: Any) -> None:
+def _soft(gain: F32, offset: F32, limit: F32, guide: F32, out: F32) -> None:
     low, per = np.float32(0.2), np.float32(1 / 0.6)
     zero, one = np.float32(0.0), np.float32(1.0)
     for y in range(out.shape[0]):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from threading import Lock, Thread
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +18,8 @@ from grainkit.analysis.face import EYE_CORNERS, POINTS, Face, face_from_points
 from grainkit.errors import GrainkitError
 
 F32 = npt.NDArray[np.float32]
+#: A picture that is looked at, (h, w, 3) R'G'B', display encoded: uint8 0..255 or float32 0..1.
+Samples = npt.NDArray[np.integer | np.floating]
 
 #: A mesh below this is no face.
 MESH_GATE = 0.5
@@ -115,11 +116,11 @@ def merged(boxes: list[Box]) -> list[Box]:
 class FaceNetworks:
     """The networks, loaded when first used. One object per thread: OpenCV's networks keep state while they run.
 
-    Pictures are (h, w, 3) R'G'B', display encoded: uint8 0..255 or float32 0..1. Results are in their px.
+    Results are in px of the picture.
     """
 
     def __init__(self) -> None:
-        self._loaded: dict[str, tuple[Any, Any]] = {}
+        self._loaded: dict[str, tuple[cv2.dnn.Net, Sequence[str]]] = {}
         self._lock = Lock()
 
     @contextmanager
@@ -136,7 +137,7 @@ class FaceNetworks:
         for name in (SHORT.name, FULL.name, BACK.name, MESH, PERSON):
             self._network(name)
 
-    def _network(self, name: str) -> tuple[Any, Any]:
+    def _network(self, name: str) -> tuple[cv2.dnn.Net, Sequence[str]]:
         """A network and the names of its outputs."""
         with self._lock:
             if name not in self._loaded:
@@ -150,7 +151,7 @@ class FaceNetworks:
         net.setInput(blob)
         return list(net.forward(names))
 
-    def detect(self, rgb: npt.NDArray[Any], *, thorough: bool = False) -> list[Box]:
+    def detect(self, rgb: Samples, *, thorough: bool = False) -> list[Box]:
         """Boxes that may be faces, best first; the mesh's score decides (see `mesh`).
 
         The short-range network sees faces from about a tenth of the picture, the full-range one half that.
@@ -171,7 +172,7 @@ class FaceNetworks:
                         ]
         return merged(found)
 
-    def _boxes(self, detector: _Detector, rgb: npt.NDArray[Any]) -> list[Box]:
+    def _boxes(self, detector: _Detector, rgb: Samples) -> list[Box]:
         height, width = rgb.shape[:2]
         scale = detector.side / max(height, width)
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
@@ -195,7 +196,7 @@ class FaceNetworks:
             )
         return merged(out)
 
-    def mesh(self, rgb: npt.NDArray[Any], start: Box | Face, *, passes: int = 2) -> Face | None:
+    def mesh(self, rgb: Samples, start: Box | Face, *, passes: int = 2) -> Face | None:
         """The face at `start` (a detection, or the same face in the frame before), or None where there is none.
 
         passes: each takes its crop from the points of the one before; a detection needs two (profiles), a
@@ -211,7 +212,7 @@ class FaceNetworks:
             box = box_of(face)
         return face
 
-    def _mesh_once(self, rgb: npt.NDArray[Any], box: Box, track: int) -> Face | None:
+    def _mesh_once(self, rgb: Samples, box: Box, track: int) -> Face | None:
         side = 192
         reach = CROP * box.side
         if not (math.isfinite(reach) and 2.0 <= reach <= 8 * max(rgb.shape[:2])):
@@ -243,14 +244,14 @@ class FaceNetworks:
         points[:, 2] = -own[:, 2] * unit
         return face_from_points(points, score, track)
 
-    def person(self, rgb: npt.NDArray[Any]) -> F32:
+    def person(self, rgb: Samples) -> F32:
         """(256, 256) float32 0..1: how likely each part is a person; stretch it over the whole picture."""
         small = _unit(cv2.resize(rgb, (256, 256), interpolation=cv2.INTER_AREA))
         (matte,) = self._run(PERSON, np.ascontiguousarray(small.transpose(2, 0, 1)[None]))
         return np.asarray(matte, np.float32).reshape(256, 256)
 
 
-def _unit(rgb: npt.NDArray[Any]) -> F32:
+def _unit(rgb: Samples) -> F32:
     """float32 0..1."""
     if rgb.dtype == np.uint8:
         return rgb.astype(np.float32) * np.float32(1 / 255)
@@ -259,7 +260,7 @@ def _unit(rgb: npt.NDArray[Any]) -> F32:
     return np.asarray(np.clip(rgb, 0, 1), np.float32)
 
 
-def _reduced(rgb: npt.NDArray[Any], unit: float) -> tuple[npt.NDArray[Any], float]:
+def _reduced(rgb: Samples, unit: float) -> tuple[Samples, float]:
     """The picture brought near the crop's resolution, and its scale: a linear warp alone would alias large faces."""
     if unit < 2:
         return rgb, 1.0

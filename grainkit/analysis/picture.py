@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +87,7 @@ def _terms(weights: tuple[float, float, float]) -> F32:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _rgb(y: Any, cb: Any, cr: Any, scales: Any, terms: Any, out: Any) -> None:
+def _rgb(y: F32, cb: F32, cr: F32, scales: F32, terms: F32, out: F32) -> None:
     """R'G'B' of samples as they are stored. scales: luma's black and unit, chroma's zero and unit."""
     black, of_luma, zero, of_chroma = scales[0], scales[1], scales[2], scales[3]
     for j in range(out.shape[0]):

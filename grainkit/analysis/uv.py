@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ from grainkit.analysis.lattice import Lattice
 from grainkit.machine.compiled import njit
 
 F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
 
 #: Landmarks that look away from the camera by more than this (z of the normal) do not steer the field.
 FACING = 0.08
@@ -112,9 +112,7 @@ def normals_at(uv: F32, rotation: F32) -> F32:
     return np.asarray(found @ rotation.T, np.float32)
 
 
-def _rings(
-    face: Face, points: npt.NDArray[np.float64], uv: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _rings(face: Face, points: F64, uv: F64) -> tuple[F64, F64]:
     """Places outside the outline of `points`, and the atlas coordinates of a board that touches it there."""
     rim = cv2.convexHull(points.astype(np.float32), returnPoints=False).ravel()
     outward = points[rim] - points.mean(0)
@@ -125,14 +123,14 @@ def _rings(
     return np.concatenate(places), np.concatenate(targets)
 
 
-def _roll(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _roll(source: F64, target: F64) -> F64:
     """The rotation (2, 2) that turns the picture's axes into the atlas'."""
     a, b = source - source.mean(0), target - target.mean(0)
     u, _, vt = np.linalg.svd(b.T @ a)
     return np.asarray(u @ np.diag([1.0, np.sign(np.linalg.det(u @ vt)) or 1.0]) @ vt)
 
 
-def _thin_plate(points: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _thin_plate(points: F64, values: F64) -> F64:
     """Weights of a smoothing thin-plate spline through `values` at `points` (Duchon)."""
     count = len(points)
     affine = np.column_stack([np.ones(count), points])
@@ -140,17 +138,15 @@ def _thin_plate(points: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
     system = np.zeros((count + 3, count + 3))
     system[:count, :count] = _bend(square) + STIFFNESS * np.eye(count)
     system[:count, count:], system[count:, :count] = affine, affine.T
-    found: npt.NDArray[np.float64] = np.linalg.solve(system, np.concatenate([values, np.zeros((3, values.shape[1]))]))
+    found: F64 = np.linalg.solve(system, np.concatenate([values, np.zeros((3, values.shape[1]))]))
     return found
 
 
-def _bend(square: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _bend(square: F64) -> F64:
     return np.asarray(0.5 * square * np.log(np.maximum(square, 1e-18)))
 
 
-def _evaluate(
-    grid: npt.NDArray[np.float64], points: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _evaluate(grid: F64, points: F64, weights: F64) -> F64:
     """(n, k) values of a spline at places (n, 2): weights (points + 3, k) from `_thin_plate`."""
     out = np.empty((len(grid), weights.shape[1]))
     _sum_up(grid, points, weights, out)
@@ -158,7 +154,7 @@ def _evaluate(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_up(grid: Any, points: Any, weights: Any, out: Any) -> None:
+def _sum_up(grid: F64, points: F64, weights: F64, out: F64) -> None:
     count = points.shape[0]
     for i in range(grid.shape[0]):
         x, y = grid[i, 0], grid[i, 1]

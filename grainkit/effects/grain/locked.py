@@ -7,7 +7,6 @@ encoder pays for it once. Its memory belongs to a shot: at a cut it starts afres
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,11 +21,15 @@ from grainkit.effects.base import Analysed
 from grainkit.effects.grain.locked_tile import SIDE, SIGMA, STD, grain_tile
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.machine.compiled import njit
-from grainkit.picture.color import luma_codes
-from grainkit.picture.frame import Frame
+from grainkit.picture.color import Color, luma_codes
+from grainkit.picture.frame import Frame, Plane
 from grainkit.picture.noise import SIGMA_MIN, pcg4d, stream_key
 
 F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+U32 = npt.NDArray[np.uint32]
 
 #: (height, width) of what people are found in; the network's own.
 PERSON_SIZE = (256, 256)
@@ -63,7 +66,7 @@ class LockedStage:
         self._grain, self._seed, self._sigma = grain, seed, max(sigma, SIGMA_MIN)
         self._cuts = CutDetector()
         self._networks = FaceNetworks()
-        self._tables: dict[Any, npt.NDArray[np.int32]] = {}
+        self._tables: dict[Color, I32] = {}
         self._way: Advection | None = None
         self._frames = 0
         self._seen = self._people = np.zeros((2, 2), np.float32)
@@ -115,7 +118,7 @@ class LockedStage:
         backdrop = BACKDROP + (1 - BACKDROP) * self._moving * (1 - float(self._people.max()))
         return np.asarray(backdrop + (1 - backdrop) * self._people, np.float32)
 
-    def _codes(self, frame: Frame) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    def _codes(self, frame: Frame) -> tuple[Plane, I32]:
         """Luma codes, and the gain per unit of tile by code: in LUMA_ONE, with _GAIN_BITS below it."""
         plane = frame.planes[0][:]
         color = frame.color
@@ -134,7 +137,10 @@ class LockedStage:
 
 
 @_jit
-def _run(u: Any, v: Any, share: Any, du: Any, dv: Any, more: Any, start: Any, end: Any, out: Any) -> None:
+def _run(
+    u: np.int32, v: np.int32, share: np.int32, du: np.int32, dv: np.int32, more: np.int32, start: int, end: int,
+    out: I32,
+) -> None:  # fmt: skip
     """Places and shares of px start..end along a straight line: 32 bits with the whole tile once round, and 2^24ths."""
     for i in range(start, end):
         out[0, i] = u
@@ -148,14 +154,14 @@ def _run(u: Any, v: Any, share: Any, du: Any, dv: Any, more: Any, start: Any, en
 
 
 @_jit
-def _fetch(tile: Any, us: Any, vs: Any, out: Any) -> None:
+def _fetch(tile: U32, us: I32, vs: I32, out: U32) -> None:
     # A loop of its own: LLVM cannot vectorise a look-up.
     for i in range(out.shape[0]):
         out[i] = tile[(np.uint32(vs[i]) >> _DOWN) * _SIDE + (np.uint32(us[i]) >> _DOWN)]
 
 
 @_jit
-def _read(words: Any, us: Any, vs: Any, shares: Any, out: Any) -> None:
+def _read(words: U32, us: I32, vs: I32, shares: I32, out: I32) -> None:
     """What lies between the texels of words, times its share: 64ths of a unit of the tile."""
     for i in range(out.shape[0]):
         word = np.int32(words[i])
@@ -168,21 +174,22 @@ def _read(words: Any, us: Any, vs: Any, shares: Any, out: Any) -> None:
 
 
 @_jit
-def _look_up(codes: Any, table: Any, out: Any) -> None:
+def _look_up(codes: Plane, table: I32, out: I32) -> None:
     for i in range(out.shape[0]):
         out[i] = table[codes[i]]
 
 
 @_jit
-def _scale(values: Any, gains: Any, out: Any) -> None:
+def _scale(values: I32, gains: I32, out: I16) -> None:
     for i in range(out.shape[0]):
         out[i] = np.int16(np.int32(gains[i] * values[i]) >> _DROP)
 
 
 @_jit
 def _lay(
-    codes: Any, table: Any, tile: Any, places: Any, whole: Any, amount: Any, first: Any, step: Any, px: Any, out: Any
-) -> None:
+    codes: Plane, table: I32, tile: U32, places: npt.NDArray[np.int64], whole: npt.NDArray[np.bool_], amount: F32,
+    first: F64, step: F64, px: float, out: I16,
+) -> None:  # fmt: skip
     """Gains of all px. places: int64 places in the tile of the lattice's points; px: how far a px of the frame goes."""
     height, width = out.shape
     rows, columns = whole.shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ from grainkit.machine.compiled import njit
 from grainkit.picture.noise import gaussian_taps, pcg4d, stream_key, white
 
 U32 = npt.NDArray[np.uint32]
+I32 = npt.NDArray[np.int32]
 
 #: Side of the tile, texels, a power of two.
 SIDE = 2048
@@ -50,7 +50,7 @@ def grain_tile(seed: int) -> U32:
 
 
 @_jit
-def _draw(key: Any, out: Any) -> None:
+def _draw(key: np.uint32, out: I32) -> None:
     for y in range(out.shape[0]):
         for x in range(0, out.shape[1], 4):
             words = pcg4d(np.uint32(x), np.uint32(y), np.uint32(0), key)
@@ -58,12 +58,12 @@ def _draw(key: Any, out: Any) -> None:
                 out[y, x + n] = white(np.uint8(words[n]))
 
 
-def _filtered(drawn: npt.NDArray[np.int32], taps: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+def _filtered(drawn: I32, taps: I32) -> npt.NDArray[np.float64]:
     return np.asarray(_along_rows(_along_rows(drawn, taps).T.copy(), taps).T, np.float64)
 
 
 @_jit
-def _along_rows(plane: Any, taps: Any) -> Any:
+def _along_rows(plane: I32, taps: I32) -> I32:
     height, width = plane.shape
     reach = taps.shape[0] - 1
     out = np.zeros_like(plane)

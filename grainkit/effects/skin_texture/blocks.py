@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +16,12 @@ BLOCK = 4
 _jit = njit(cache=True, nogil=True, error_model="numpy")
 
 
-def padded(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def padded(plane: F32) -> F32:
     """The plane with its last row and column repeated until its sides are whole multiples of BLOCK."""
     down, right = (-n % BLOCK for n in plane.shape[:2])
     if not down and not right:
         return plane
-    return np.asarray(cv2.copyMakeBorder(plane, 0, down, 0, right, cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.copyMakeBorder(plane, 0, down, 0, right, cv2.BORDER_REPLICATE), np.float32)
 
 
 def means(plane: F32) -> F32:
@@ -78,7 +76,7 @@ def masked_blur(plane: F32, mask: F32, sigma: float) -> F32:
 
 
 @_jit
-def expand(small: Any, y: Any, line: Any, out: Any) -> None:
+def expand(small: F32, y: int, line: F32, out: F32) -> None:
     """Row y of a plane out of the means of its squares, straight between their middles. line: room for one."""
     half, per = np.float32((BLOCK - 1) / 2), np.float32(1 / BLOCK)
     rows, columns = small.shape

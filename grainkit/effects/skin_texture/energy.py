@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import cv2
 import numpy as np
@@ -90,7 +89,7 @@ def brightness_of(luma: F32) -> F32:
 
 
 @_jit
-def _look_up(luma: Any, table: Any, out: Any) -> None:
+def _look_up(luma: F32, table: F32, out: F32) -> None:
     last = np.float32(table.shape[0] - 1)
     for y in range(luma.shape[0]):
         for x in range(luma.shape[1]):
@@ -123,7 +122,7 @@ def energy_of(luma: F32, matte: F32) -> Energy:
 
 
 @_jit
-def _continue(plane: Any, matte: Any, level: Any) -> None:
+def _continue(plane: F32, matte: F32, level: F32) -> None:
     line, beyond = np.empty(level.shape[1], np.float32), np.empty(plane.shape[1], np.float32)
     for y in range(plane.shape[0]):
         expand(level, y, line, beyond)
@@ -132,7 +131,7 @@ def _continue(plane: Any, matte: Any, level: Any) -> None:
 
 
 @_jit
-def _square(fine: Any, first: Any, second: Any, third: Any, fourth: Any, matte: Any, squares: Any, count: Any) -> None:
+def _square(fine: F32, first: F32, second: F32, third: F32, fourth: F32, matte: F32, squares: F32, count: F32) -> None:
     columns = fine.shape[1]
     line, c, d = np.empty(third.shape[1], np.float32), np.empty(columns, np.float32), np.empty(columns, np.float32)
     room = np.empty((BANDS + 1, columns), np.float32)
@@ -200,7 +199,7 @@ class EnergyMap:
 
 
 @_jit
-def _gather(squares: Any, count: Any, uv: Any, to_squares: Any, to_count: Any) -> None:
+def _gather(squares: F32, count: F32, uv: F32, to_squares: F32, to_count: F32) -> None:
     left, top, per = np.float32(REACH_MM[0]), np.float32(REACH_MM[1]), np.float32(1 / CELL_MM)
     for y in range(count.shape[0]):
         for x in range(count.shape[1]):

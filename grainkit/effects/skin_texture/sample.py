@@ -7,7 +7,6 @@ moves by parts of a pixel (ALGORITHMS.md 3); this one is float throughout.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from grainkit.effects.skin_texture.blocks import BLOCK
 from grainkit.machine.uncounted import uncounted
 
 F32 = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 #: Most reads along the long axis of a foreshortened place.
 MOST_PROBES = 4
@@ -34,7 +34,7 @@ _jit = uncounted()
 
 
 @_jit
-def _folded(x: Any, last: Any, low: Any) -> Any:
+def _folded(x: np.float32, last: np.float32, low: np.float32) -> np.float32:
     """x mirrored back into low..last from beyond last, and into 0..last from below 0: no edge, nothing stretched."""
     if x < np.float32(0.0):
         x = -x
@@ -47,7 +47,7 @@ def _folded(x: Any, last: Any, low: Any) -> Any:
 
 
 @_jit
-def _probe(level: Any, x: Any, y: Any) -> Any:
+def _probe(level: F32, x: np.float32, y: np.float32) -> tuple[np.float32, np.float32]:
     """The bilinear sample of both planes of a level at (x, y) texels."""
     # Unsigned: an index that might count from the end would be asked whether it does.
     i, j = min(np.uintp(x), np.uintp(level.shape[1] - 2)), min(np.uintp(y), np.uintp(level.shape[0] - 2))
@@ -61,7 +61,7 @@ def _probe(level: Any, x: Any, y: Any) -> Any:
 
 
 @_jit
-def _details(uv: Any, texel: Any, bias: Any, last: Any, out: Any) -> None:
+def _details(uv: F32, texel: np.float32, bias: np.float32, last: np.float32, out: F32) -> None:
     """Per square of coordinates (level of detail, probes, u and v from one end of the long axis of a px to the other).
 
     uv: coordinates STEP px apart.
@@ -94,7 +94,7 @@ def _details(uv: Any, texel: Any, bias: Any, last: Any, out: Any) -> None:
 
 
 @_jit
-def _levels_of(detail: Any, count: Any) -> Any:
+def _levels_of(detail: np.float32, count: int) -> tuple[int, np.float32]:
     """Which level of detail is read, and the share of the next coarser one."""
     base = min(int(detail), count - 2)
     part = (detail - np.float32(base) - np.float32(CLOSE)) * np.float32(1 / (1 - 2 * CLOSE))
@@ -103,8 +103,9 @@ def _levels_of(detail: Any, count: Any) -> Any:
 
 @_jit
 def _sample(
-    levels: Any, left: Any, top: Any, texel: Any, plain: Any, uv: Any, details: Any, wanted: Any, out: Any
-) -> None:
+    levels: tuple[F32, ...], left: np.float32, top: np.float32, texel: np.float32, plain: np.float32, uv: F32,
+    details: F32, wanted: Mask, out: F32,
+) -> None:  # fmt: skip
     height, width = wanted.shape
     half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
     right, bottom = np.float32(levels[0].shape[1] - 2) * texel, np.float32(levels[0].shape[0] - 2) * texel
@@ -150,7 +151,10 @@ def _sample(
 
 
 @_jit
-def _tint(levels: Any, left: Any, top: Any, texel: Any, plain: Any, uv: Any, details: Any, out: Any) -> None:
+def _tint(
+    levels: tuple[F32, ...], left: np.float32, top: np.float32, texel: np.float32, plain: np.float32, uv: F32,
+    details: F32, out: F32,
+) -> None:  # fmt: skip
     """Both pigments at the middle of each square, as wide as a square is."""
     half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
     right, bottom = np.float32(levels[0].shape[1] - 2) * texel, np.float32(levels[0].shape[0] - 2) * texel
@@ -176,7 +180,7 @@ class Material:
     tints: F32
 
 
-def sample(atlas: Atlas, uv: Lattice, wanted: npt.NDArray[np.bool_], bias: float, scale: float = 1.0) -> Material:
+def sample(atlas: Atlas, uv: Lattice, wanted: Mask, bias: float, scale: float = 1.0) -> Material:
     """The atlas at coordinates uv (over the picture, in mm); relief only where it is wanted (h, w).
 
     bias: added to the level of detail; below 0 crisper (stills), above 0 calmer (video).
