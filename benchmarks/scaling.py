@@ -32,7 +32,6 @@ from grainkit.backends.cpu import CpuBackend
 from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
-from grainkit.effects.pass_tables import pass_tables
 from grainkit.effects.skin_texture.clip_skin import ClipSkin
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.picture.color import Color

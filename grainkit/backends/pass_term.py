@@ -47,4 +47,4 @@ def combined(first: PassTerm, other: PassTerm, subsampling: tuple[int, int]) -> 
             place = total[y : y + own.shape[0], x : x + own.shape[1]]
             both = place.astype(np.int32) + own[: place.shape[0], : place.shape[1]]
             place[:] = np.clip(both, -MOST, MOST)
-    return replace(first, top=top, left=left, luma=sums[0], cb=sums[1], cr=sums[2])
+    return PassTerm(top, left, *sums)

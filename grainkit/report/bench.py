@@ -24,7 +24,7 @@ import numpy as np
 from grainkit.backends.base import Backend
 from grainkit.backends.cuda import CudaBackend
 from grainkit.backends.tables import PassTables
-from grainkit.effects.base import Analysed, Context, pass_tables
+from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.effects.skin_texture.parameters import SkinTexture
@@ -145,7 +145,7 @@ def _other_rows(size: tuple[int, int], frames: int) -> Iterator[Row]:
         yield _row("decode", size, 8, _times(decode, frames))
 
     def analyse() -> None:
-        for _ in ClipSkin(SkinTexture(strength=1.0), 7).stream(iter(given)):
+        for _ in ClipSkin(SkinTexture(strength=1.0), 7).stream(map(Analysed, given)):
             pass
 
     yield _row("analyse, no face", size, 8, _times(analyse, frames, rounds=2))

@@ -11,11 +11,11 @@ import yaml
 from PIL import Image
 
 import grainkit as gk
+from grainkit.effects.base import Analysed
 from grainkit.effects.print_sharpening.parameters import Sharpening
 from grainkit.effects.print_sharpening.stage import sharpened
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.effects.skin_texture.stage import skin_stage
-from grainkit.io.delivery import Sharpening
 from grainkit.picture.color import SRGB_STILL, Color
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import PlanesOfRgb
@@ -38,7 +38,7 @@ def grey():
 def term_of(samples, moving=False):
     color = replace(SRGB_STILL, depth=32)  # of planes as the pass gets them
     frame = Frame(PlanesOfRgb(samples, color), color, rgb=samples)
-    (made,) = skin_stage(SkinTexture(strength=1.0), 3, "clip" if moving else "still").stream([frame])
+    (made,) = skin_stage(SkinTexture(strength=1.0), 3, moves=moving).stream([Analysed(frame)])
     return made.term
 
 

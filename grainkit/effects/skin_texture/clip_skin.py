@@ -23,7 +23,7 @@ from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import reduced_size, rgb_of
 from grainkit.analysis.shots import ShotDetector
 from grainkit.analysis.uv import normals_at
-from grainkit.effects.skin_texture.analysed import Analysed
+from grainkit.effects.base import Analysed
 from grainkit.effects.skin_texture.atlas import Atlas
 from grainkit.effects.skin_texture.atlases import Atlases
 from grainkit.effects.skin_texture.blocks import BLOCK
@@ -155,11 +155,12 @@ class ClipSkin:
         self._person: F32 | None = None
         self._stood: dict[int, Face] = {}
 
-    def stream(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
+    def stream(self, frames: Iterable[Analysed]) -> Iterator[Analysed]:
         """Each frame with its term, None where there is no skin to texture."""
         with self._networks.ahead():
-            for frame in frames:
-                yield self.textured(frame)
+            for one in frames:
+                own = self.textured(one.frame)
+                yield one.with_term(own.term, self._parameters.name, own.light)
 
     def textured(self, frame: Frame) -> Analysed:
         """The next frame with its term."""
@@ -180,7 +181,7 @@ class ClipSkin:
                 layers.append((place, layer if shot.share == 1 else layer.scaled(shot.share)))
                 lights.append(self._known[face.track].statistics.light)
         self._frames += 1
-        return Analysed(frame, merged(layers, frame), lights[0]) if layers else Analysed(frame)
+        return Analysed(frame, merged(layers, frame), light=lights[0]) if layers else Analysed(frame)
 
     def _faces(self, frame: Frame) -> list[Face]:
         """Faces that have room for texture, largest first, in px of the frame."""

@@ -59,6 +59,6 @@ class SkinTexture(Effect):
 
     def stage(self, context: Context, faces: StillFaces | None = None) -> Stage:
         """Relief where skin is plastic, frame by frame."""
-        from grainkit.effects.skin_texture.stage import TextureStage
+        from grainkit.effects.skin_texture.stage import skin_stage
 
-        return TextureStage(self, context.seed, moving=context.moves, still=faces)
+        return skin_stage(self, context.seed, moves=context.moves, faces=faces)

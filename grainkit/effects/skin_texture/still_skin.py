@@ -13,7 +13,7 @@ from grainkit.analysis.faces import StillFaces
 from grainkit.analysis.light import Light
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import rgb_of
-from grainkit.effects.skin_texture.analysed import Analysed
+from grainkit.effects.base import Analysed
 from grainkit.effects.skin_texture.atlases import Atlases
 from grainkit.effects.skin_texture.energy import energy_of, local_energy
 from grainkit.effects.skin_texture.first_look import first_look
@@ -48,11 +48,12 @@ class StillSkin:
         self._networks = FaceNetworks()
         self._atlases = Atlases(parameters.age)
 
-    def stream(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
+    def stream(self, frames: Iterable[Analysed]) -> Iterator[Analysed]:
         """Each still with its term, None where there is no skin to texture."""
         with self._networks.ahead() if self._faces is None else nullcontext():
-            for frame in frames:
-                yield self.textured(frame)
+            for one in frames:
+                own = self.textured(one.frame)
+                yield one.with_term(own.term, self._parameters.name, own.light)
 
     def textured(self, frame: Frame) -> Analysed:
         """A still with its term."""
@@ -70,7 +71,7 @@ class StillSkin:
                 layer, light = made
                 layers.append(layer)
                 lights.append(light)
-        return Analysed(frame, merged(layers, frame), lights[0]) if layers else Analysed(frame)
+        return Analysed(frame, merged(layers, frame), light=lights[0]) if layers else Analysed(frame)
 
     def _layer(
         self, view: View, face: Face, faces: Sequence[Face], person: F32 | None, own: OwnSkin
