@@ -24,7 +24,7 @@ import numpy as np
 from grainkit.backends.base import Backend
 from grainkit.backends.cuda import CudaBackend
 from grainkit.backends.tables import PassTables
-from grainkit.effects.base import Context, pass_tables
+from grainkit.effects.base import Analysed, Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.effects.skin_texture.parameters import SkinTexture

@@ -131,7 +131,7 @@ def test_awkward_floats_are_taken():
 def test_terms_add_up():
     whole = PassTerm(0, 0, *(np.full(s, 100, np.int16) for s in ((9, 11), (5, 6), (5, 6))))
     part = PassTerm(4, 6, np.full((5, 5), 7, np.int16), *(np.full((3, 3), 5, np.int16) for _ in range(2)))
-    both = combined(whole, part)
+    both = combined(whole, part, (2, 2))
     assert both.luma[3, 6] == both.luma[4, 5] == 100
     assert (both.luma[4:, 6:] == 107).all()
     assert (both.cb[2:, 3:] == 105).all()
