@@ -29,7 +29,7 @@ from grainkit.codec.proxies import clip_through
 from grainkit.codec.regions import highlights
 from grainkit.codec.viewer import as_platform, as_seen, brightest, platform_geometry
 from grainkit.finishing.finisher import conformed, finish_frame, plan_tables
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.planning import make_plan
 from grainkit.picture.color import Range, luma_codes
 from grainkit.picture.frame import Frame
 from grainkit.recipe.recipe import load_recipe, override

@@ -42,7 +42,8 @@ from grainkit.effects.grain.av1.stream import GrainStream, grain_seed
 from grainkit.effects.grain.av1.table import read_table, table_text
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.errors import GrainkitError, UserError
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.plan import FilePlan
+from grainkit.finishing.planning import make_plan
 from grainkit.io import exif as exif_block
 from grainkit.io import png
 from grainkit.io.decode_still import MAX_DPI, decode_still
@@ -191,7 +192,7 @@ def _sidecar(data: bytes, good: fuzz.Seeds) -> None:
     """An earlier output's: taken for a recipe, and looked at by --resume."""
     picture = good.room / "in/a.png"
     plan = make_plan(_info(good), _preset("social"), good.room / "out/case.png")
-    assert plan.output is not None
+    assert isinstance(plan, FilePlan)
     path = sidecar_path(plan.output)
     path.write_bytes(data)
     done_already(plan, lambda count: [picture] * min(count, 3), [], "0" * 32, False)

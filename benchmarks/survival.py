@@ -45,7 +45,8 @@ from grainkit.codec.measures import CLIPPED
 from grainkit.codec.viewer import as_seen, unclamped_rgb
 from grainkit.codec.windows import WINDOW, choose_windows, gathered
 from grainkit.finishing.finisher import conformed, finish_frame, plan_tables
-from grainkit.finishing.plan import Plan, make_plan
+from grainkit.finishing.plan import Plan, StillPlan
+from grainkit.finishing.planning import make_plan
 from grainkit.picture.color import luma_codes
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import rgb_from_planes
@@ -153,6 +154,7 @@ def still_rows(case: Case, path: Path, backend: Backend) -> Rows:
     with gk.open_source(path) as source:
         (frame,) = source
         plan = make_plan(source.info, case.recipe, Path("out.jpg"))
+    assert isinstance(plan, StillPlan)
     trial = StillTrial(plan, frame, case.proxies + case.unseen, backend, keep=True)
     found = adapt(case.recipe, "still", trial.among(case.proxies))
     deviation = as_visible(conformed(frame, plan), plan, backend)

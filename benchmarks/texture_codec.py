@@ -35,7 +35,8 @@ from grainkit.codec.proxies import clip_through
 from grainkit.codec.regions import LEAST, Finder, Found, texture
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.finishing.finisher import analysed, finish_frame, plan_tables
-from grainkit.finishing.plan import Plan, own_format_plan
+from grainkit.finishing.plan import Plan
+from grainkit.finishing.planning import own_format_plan
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import rgb_from_planes
 from grainkit.recipe.recipe import load_recipe, override

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 import grainkit as gk
 from grainkit.backends.cpu import CpuBackend
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.planning import make_plan
 from grainkit.io.base import SourceInfo
 from grainkit.picture.color import SRGB_STILL, Color
 from grainkit.picture.frame import Frame

@@ -17,7 +17,7 @@ from grainkit.backends.base import Backend
 from grainkit.effects.base import Analysed
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.finishing.plan import Plan
+from grainkit.finishing.plan import ClipPlan, PipePlan, Plan, StillPlan
 from grainkit.io import open_source
 from grainkit.io.base import Source, SourceInfo
 from grainkit.io.mattes import Mattes
@@ -94,7 +94,7 @@ def _refusal(
 ) -> InputError | OutputError | RecipeError | None:
     if info.kind == "pipe":
         return InputError("--adapt reads its input twice, and standard input can be read once; name a file")
-    if plan.kind == "pipe":
+    if isinstance(plan, PipePlan):
         return OutputError("--adapt works on what is delivered to a platform, not on Y4M; name a file with -o")
     if not proxies:
         return RecipeError(
@@ -113,10 +113,10 @@ def cost(plan: Plan, proxies: tuple[Proxy, ...], rounds: int) -> str:
     from grainkit.codec.windows import WINDOW, WINDOWS
 
     width, height = plan.geometry.size
-    is_still = plan.kind == "still"
+    is_still, is_clip = isinstance(plan, StillPlan), isinstance(plan, ClipPlan)
     frames = 1 if is_still else WINDOW * WINDOWS
     # A clip goes through the delivery's own encode first.
-    seconds = float(_LOOKING) + (rounds + 1) * (frames * width * height / 1e6 * _SECONDS["x264"] if plan.clip else 0)
+    seconds = float(_LOOKING) + (rounds + 1) * (frames * width * height / 1e6 * _SECONDS["x264"] if is_clip else 0)
     for proxy in proxies:
         box = platform_geometry(width, height, proxy, turn=plan.recipe.delivery.turn).size
         megapixels = frames * box[0] * box[1] / 1e6
@@ -144,7 +144,7 @@ def adapted(
     if plan.carries_grain:
         # Metadata goes past every codec that stands in for a player.
         fixed = {*fixed, "cinema_grain.strength", "cinema_grain.size"}
-    if plan.kind == "still":
+    if isinstance(plan, StillPlan):
         from grainkit.adapt.trial import StillTrial
 
         still = StillTrial(plan, _only(source, reading), proxies, backend)
@@ -175,7 +175,7 @@ def refuse_patches(plan: Plan, info: SourceInfo) -> None:
     if not _asks_for_patches(plan):
         return
     said = "highlight_guard.patches is for stills that a platform makes a JPEG of"
-    if plan.kind != "still":
+    if not isinstance(plan, StillPlan):
         raise RecipeError(f"{said}, and {info.name} becomes a {plan.kind}; use 0, or set it under `still:` in a recipe")
     if not proxies_of(plan.recipe, "still"):
         raise RecipeError(f"{said}, and preset {plan.recipe.name} names no platform; use 0, or a social preset")
@@ -184,7 +184,7 @@ def refuse_patches(plan: Plan, info: SourceInfo) -> None:
 def patched(reading: Reading, plan: Plan, backend: Backend, source: Source) -> tuple[Patches | None, Analysed | None]:
     """The highlight patches that the plan's recipe asks for, found on its input (None where it asks for none), and
     what of it need not be done again. source: the input as it is open already."""
-    if not _asks_for_patches(plan):
+    if not isinstance(plan, StillPlan) or not _asks_for_patches(plan):
         return None, None
     from grainkit.adapt.trial import StillTrial
 

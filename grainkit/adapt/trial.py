@@ -45,7 +45,7 @@ from grainkit.finishing.finisher import (
     plan_tables,
     stages_of,
 )
-from grainkit.finishing.plan import Plan
+from grainkit.finishing.plan import ClipPlan, Plan, StillPlan
 from grainkit.finishing.two_sizes import split
 from grainkit.picture.background import composited
 from grainkit.picture.frame import Frame
@@ -121,9 +121,8 @@ class StillTrial:
     """A whole still. plan: how it is delivered; frame: as its source gave it; keep: see Outcome."""
 
     def __init__(
-        self, plan: Plan, frame: Frame, proxies: tuple[Proxy, ...], backend: Backend, *, keep: bool = False
+        self, plan: StillPlan, frame: Frame, proxies: tuple[Proxy, ...], backend: Backend, *, keep: bool = False
     ) -> None:
-        assert plan.still is not None
         self._keep = keep
         self.proxies = proxies
         self._plan, self._backend, self._delivery = plan, backend, plan.still
@@ -231,6 +230,7 @@ class ClipTrial:
         self._keep = keep
         self.proxies = proxies
         self._plan, self._backend, self._threads, self._rate = plan, backend, threads, plan.rate
+        self._delivery = plan.clip if isinstance(plan, ClipPlan) else None
         self._samples = [_sampled(window, plan) for window in windows]
         width, height = plan.geometry.size
         turn = plan.recipe.delivery.turn
@@ -333,7 +333,7 @@ class ClipTrial:
 
     def _uploaded(self, windows: _Windows) -> dict[Geometry, _Windows]:
         """Finished windows as each platform's encoder gets them: out of the delivered file."""
-        return self._at_platform(delivered(self._plan.clip, windows, self._rate, self._threads))
+        return self._at_platform(delivered(self._delivery, windows, self._rate, self._threads))
 
     def _at_platform(self, windows: _Windows) -> dict[Geometry, _Windows]:
         return {

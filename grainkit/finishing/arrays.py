@@ -7,11 +7,11 @@ straight alpha, or (batch, height, width, 1, 3 or 4); uint8, uint16 or float32, 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from grainkit.errors import InputError
 from grainkit.params import shown
@@ -69,7 +69,7 @@ def refuse_other_things(given: object) -> None:
         raise InputError(f"finish_array takes {_TAKEN}; {shown(given)} is of type {type(given).__name__}")
 
 
-def pictures_of(array: Any) -> list[Picture]:
+def pictures_of(array: RGB) -> list[Picture]:
     """The pictures in a NumPy array; nothing of it is ever written to.
 
     Raises InputError for another shape, type or range, with what it is likely to be.
@@ -82,7 +82,7 @@ def pictures_of(array: Any) -> list[Picture]:
     return [_picture(one) for one in batch]
 
 
-def picture_on_card(array: Any) -> Picture:
+def picture_on_card(array: RGB) -> Picture:
     """The one picture in an array on a card; its samples are not looked at, which would have it wait.
 
     InputError for anything but (height, width, 3) uint8, uint16 or float32.
@@ -97,7 +97,7 @@ def picture_on_card(array: Any) -> Picture:
     return Picture(array)
 
 
-def mattes_of(matte: Any, pictures: Sequence[Picture]) -> list[Any]:
+def mattes_of(matte: object, pictures: Sequence[Picture]) -> Sequence[npt.NDArray[np.float32] | None]:
     """The matte of each picture: None, or (h, w) float32 0..1.
 
     matte: as it was given: None, an (h, w) for all, or (batch, h, w). InputError where it is anything else.
@@ -121,32 +121,31 @@ def mattes_of(matte: Any, pictures: Sequence[Picture]) -> list[Any]:
 
 def joined(array: RGB, done: Sequence[RGB]) -> RGB:
     """Finished samples in the shape and type of the array they came from, its alpha with them."""
-    out: Any = array.copy()
-    for whole, samples in zip(out if array.ndim == 4 else [out], done, strict=True):
+    out: RGB = array.copy()
+    pictures: Iterable[RGB] = out if out.ndim == 4 else [out]
+    for whole, samples in zip(pictures, done, strict=True):
         if whole.ndim == 2:
             whole[...] = samples
         elif whole.shape[2] == 1:
             whole[..., 0] = samples
         else:
             whole[..., :3] = samples
-    made: RGB = out
-    return made
+    return out
 
 
-def _picture(one: Any) -> Picture:
+def _picture(one: RGB) -> Picture:
     """One (h, w, channels) picture, its samples where they are wherever that will do."""
     colours = one[..., 0] if one.shape[2] == 1 else one[..., :3]
     return Picture(_plain(colours), _plain(one[..., 3]) if one.shape[2] == 4 else None)
 
 
-def _plain(samples: Any) -> Any:
+def _plain(samples: RGB) -> RGB:
     """In the machine's byte order and without gaps; a copy only where it is not so already."""
-    if not samples.dtype.isnative:
-        samples = samples.astype(samples.dtype.newbyteorder("="))
-    return samples if samples.flags.c_contiguous else samples.copy(order="C")
+    native: npt.DTypeLike = samples.dtype.newbyteorder("=")
+    return np.asanyarray(samples, native, order="C")
 
 
-def _check_type(array: Any) -> None:
+def _check_type(array: RGB) -> None:
     kind, size = array.dtype.kind, array.dtype.itemsize
     if (kind, size) in (("u", 1), ("u", 2), ("f", 4)):
         return
@@ -160,7 +159,7 @@ def _check_type(array: Any) -> None:
     raise InputError(f"finish_array takes {_TAKEN}, not {array.dtype} {tuple(array.shape)}; {remedy}")
 
 
-def _check_shape(array: Any) -> None:
+def _check_shape(array: RGB) -> None:
     shape = tuple(int(n) for n in array.shape)
     said = f"finish_array takes {_TAKEN}, not {array.dtype} {shape}"
     if 0 in shape:
@@ -176,7 +175,7 @@ def _check_shape(array: Any) -> None:
     raise InputError(f"{said}; pass pictures one by one, or a batch (batch, height, width, 3)")
 
 
-def _check_range(array: Any) -> None:
+def _check_range(array: RGB) -> None:
     """InputError where float samples lie outside what a display-encoded picture holds. NaN spreads to both ends."""
     low, high = float(array.min()), float(array.max())
     if low >= -OVERSHOOT and high <= 1 + OVERSHOOT:

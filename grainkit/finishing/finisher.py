@@ -25,7 +25,8 @@ from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.effects.highlights.patches import with_patches
 from grainkit.errors import InputError, RecipeError
 from grainkit.finishing.arrays import Picture, joined, mattes_of, picture_on_card, pictures_of, refuse_other_things
-from grainkit.finishing.plan import Plan, own_format_plan
+from grainkit.finishing.plan import Plan
+from grainkit.finishing.planning import own_format_plan
 from grainkit.finishing.regrain import regrained, wants_regrain
 from grainkit.finishing.two_sizes import split
 from grainkit.io.base import Source, SourceInfo
@@ -93,7 +94,7 @@ class Finisher:
         if info.kind == "still" and plan.pixels is None:
             plan, frames = _of_own_grain(plan, frames, self.backend)
         # A clip's alpha keeps the source's scale.
-        alpha_of = None if plan.clip is None else info.color
+        alpha_of = info.color if plan.keeps_alpha_scale else None
         for frame in self._finished(frames, plan, first, since):
             yield padded(frame, plan.canvas, alpha_of)
 
@@ -234,7 +235,7 @@ def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame
         backend = _cuda(backend)
     ready = (conform if backend is None else backend.conform)(frame, plan.geometry, plan.working)
     # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
-    if ready.alpha is None or plan.clip is not None or not plan.rgb_depth:
+    if ready.alpha is None or plan.keeps_alpha_scale or not plan.rgb_depth:
         return ready
     return replace(ready, alpha=rescale(ready.alpha, alpha_top(ready.alpha, frame.color), plan.rgb_depth))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from grainkit.effects.grain.missing import missing_grain
 from grainkit.effects.grain.parameters import CinemaGrain
@@ -12,6 +12,8 @@ from grainkit.finishing.plan import Plan
 if TYPE_CHECKING:
     from grainkit.analysis.grain import MeasuredGrain
 
+P = TypeVar("P", bound=Plan)
+
 
 def wants_regrain(plan: Plan) -> bool:
     """Whether the picture must be measured before grain is laid on it."""
@@ -19,7 +21,7 @@ def wants_regrain(plan: Plan) -> bool:
     return grain.regrain and grain.strength > 0.0
 
 
-def regrained(plan: Plan, found: MeasuredGrain | None) -> tuple[Plan, dict[str, float | list[list[float]]]]:
+def regrained(plan: P, found: MeasuredGrain | None) -> tuple[P, dict[str, float | list[list[float]]]]:
     """The plan with only the grain that is missing, and what was measured, for the sidecar.
 
     found: what conformed frames have; None where that could not be told, and the whole grain is laid.

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from grainkit.effects.base import Moment
-from grainkit.finishing.plan import Plan
+from grainkit.finishing.plan import PicturesPlan, Plan
 from grainkit.picture.resample import Geometry
 
 
 def split(plan: Plan) -> tuple[Plan, Plan | None]:
     """What is done before, and after, a still is enlarged and sharpened; (plan, None) where one pass does all."""
-    if plan.still is None or (plan.geometry.scale <= 1.0 and plan.sharpening is None):
+    if not isinstance(plan, PicturesPlan) or (plan.geometry.scale <= 1.0 and plan.sharpening is None):
         return plan, None
     if plan.geometry.scale > 1.0:
         first, then = Geometry.same(*plan.geometry.source), plan.geometry

@@ -28,13 +28,14 @@ from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finishing.finisher import Finisher, conformed
-from grainkit.finishing.plan import Plan, make_plan
+from grainkit.finishing.plan import ClipPlan, DeliveryPlan, FilePlan, Opening, PipePlan, Plan, SequencePlan, StillPlan
+from grainkit.finishing.planning import make_plan
 from grainkit.finishing.regrain import regrained, wants_regrain
 from grainkit.finishing.touched import SHARPENING, at_work
 from grainkit.io import open_source
 from grainkit.io.base import Sink, Source, SourceInfo, no_such_frames
 from grainkit.io.mattes import Mattes, matte_files, mattes_for
-from grainkit.io.metadata import outgoing_source_type, xmp_packet
+from grainkit.io.metadata import outgoing_source_type
 from grainkit.io.pending import Pending, output_errors
 from grainkit.job import sidecar
 from grainkit.job.frame_lengths import FrameLengths
@@ -43,7 +44,6 @@ from grainkit.job.outputs import (
     identity_of,
     input_files,
     new_folder,
-    output_files,
     refuse_clobber,
     refuse_meanwhile,
     refuse_sidecar,
@@ -253,19 +253,21 @@ def finish(
         identity = _Identity(plan, tuple(inputs), mattes, grain_table, (*options, f"{adapt}", f"{pilot}"), opened.name)
         word = ""
         if resume:
-            if plan.output is None or not inputs:
+            if not isinstance(plan, FilePlan) or not inputs:
                 raise OutputError("--resume goes on with files, not with what comes or goes by a pipe; leave it out")
             job = identity.job
             files = partial(_files, plan, info, frames[0])
-            done = done_already(plan, files, [each.output for each in plans[1:] if each.output], job, overwrite)
+            done = done_already(
+                plan, files, [each.output for each in plans[1:] if isinstance(each, FilePlan)], job, overwrite
+            )
             if done is not None:
                 return _skipped(input, plan, plans[1:], done, source_profile, started)
-            word = job[:16] if plan.kind == "sequence" else ""
+            word = job[:16] if isinstance(plan, SequencePlan) else ""
         for each in plans:
             clear_up(each, word)
         _refuse_outputs(plans, inputs, matte, overwrite, resume=resume)
         if grain_table_out is not None:
-            taken = [*inputs, *(each.output for each in plans if each.output is not None)]
+            taken = [*inputs, *(each.output for each in plans if isinstance(each, FilePlan))]
             _refuse_table(Path(grain_table_out), plan, taken, overwrite)
         refuse_patches(plan, info)
         adapt = _adapts(adapt, plan)
@@ -285,14 +287,15 @@ def finish(
             patches = found.patches
         else:
             patches, ready = patched(reading, plan, opened, source)
-        stack.enter_context(new_folder(plan.new_folder))
+        if isinstance(plan, FilePlan):
+            stack.enter_context(new_folder(plan.new_folder))
 
         gain = None if patches is None else patches.gain
         if gain is None and opened.name != "cpu":
             # A card brings stills to size itself, now as when the sidecar's recipe is replayed.
             ready = None
         kept = 0
-        if word and plan.output is not None:
+        if word and isinstance(plan, SequencePlan):
             from grainkit.io.sequence import frames_kept
 
             # The last of them is made once more: something must be, and a clip's number of frames is not known.
@@ -326,7 +329,7 @@ def finish(
             written.append(_write(plans[1], again, mattes, declared, opened, (0, None), None, None, None))
             stack.callback(written[1].sink.abort)
         report = Report(
-            input=str(input), output=str(plan.output or "-"), sidecar="", pilot=str(plans[1].output) if pilot else "",
+            input=str(input), output=plan.name, sidecar="", pilot=plans[1].name if pilot else "",
             preset=asked.name, kind=plan.kind, backend=opened.name, seed=asked.seed, frames=written[0].frames,
             seconds=0.0, width=plan.size[0], height=plan.size[1], pixel_format=plan.pixel_format,
             sha256="", digital_source_type=written[0].source_type, source_profile=source_profile,
@@ -339,7 +342,7 @@ def finish(
             ),
             chosen_because=getattr(opened, "chosen_because", ""), kept=kept,
         )  # fmt: skip
-        if plan.output is None:
+        if not isinstance(plan, FilePlan):
             with doing("writing standard output"), output_errors("standard output"):
                 written[0].sink.commit()
         else:
@@ -379,7 +382,7 @@ def _refuse_series(
 class _Identity:
     """What tells a job from every other, worked out when it is asked for: it reads the whole input."""
 
-    plan: Plan
+    plan: DeliveryPlan
     inputs: tuple[Path, ...]
     mattes: Mattes | None
     grain_table: str | Path | None
@@ -400,20 +403,20 @@ class _Identity:
         return job_of(self.plan, self.digests, self.backend, self.options)
 
 
-def _files(plan: Plan, info: SourceInfo, first: int, count: int) -> list[Path]:
+def _files(plan: DeliveryPlan, info: SourceInfo, first: int, count: int) -> list[Path]:
     """The output's files where it has so many frames from `first` on."""
-    return output_files(plan, range(info.first_number + first, info.first_number + first + count))
+    return plan.output_files(range(info.first_number + first, info.first_number + first + count))
 
 
 def _skipped(
-    input: str | Path, plan: Plan, others: Iterable[Plan], told: dict[str, Any], profile: str, started: float,
+    input: str | Path, plan: FilePlan, others: Iterable[DeliveryPlan], told: dict[str, Any], profile: str,
+    started: float,
 ) -> Report:  # fmt: skip
     """The report of a job whose output was there, from its sidecar."""
-    assert plan.output is not None
     made = told["output"]
     return Report(
         input=str(input), output=str(plan.output), sidecar=str(sidecar.sidecar_path(plan.output)),
-        pilot="".join(str(each.output) for each in others), preset=plan.recipe.name, kind=plan.kind,
+        pilot="".join(each.name for each in others), preset=plan.recipe.name, kind=plan.kind,
         backend=str(told.get("backend", "")), seed=plan.recipe.seed, frames=made["frames"],
         seconds=time.monotonic() - started, width=plan.size[0], height=plan.size[1],
         pixel_format=plan.pixel_format, sha256=made["sha256"],
@@ -463,13 +466,13 @@ def dry_run(
         proxies = wanted(asked, plan, info, _adapts(adapt, plan))
     recipe_values = to_mapping(plan.recipe)
     delivered: dict[str, Any] = {
-        "name": str(plan.output or "-"), "kind": plan.kind, "size": list(plan.size),
+        "name": plan.name, "kind": plan.kind, "size": list(plan.size),
         "pixel_format": plan.pixel_format,
     }  # fmt: skip
-    if plan.clip is not None:
+    if isinstance(plan, ClipPlan):
         delivered |= {"container": plan.clip.container, "codec": plan.clip.codec, "options": dict(plan.clip.options)}
     if pilot:
-        delivered["pilot"] = str(plans[1].output)
+        delivered["pilot"] = plans[1].name
     return {
         "input": {
             "name": info.name, "kind": info.kind, "size": [info.width, info.height], "frames": info.frames,
@@ -546,7 +549,7 @@ def _adapts(asked: bool | None, plan: Plan) -> bool | None:
     return False
 
 
-def _lacking(plan: Plan, info: SourceInfo, reading: Reading) -> tuple[Plan, dict[str, Any]]:
+def _lacking(plan: DeliveryPlan, info: SourceInfo, reading: Reading) -> tuple[DeliveryPlan, dict[str, Any]]:
     """The plan with only the grain that the input lacks where that is asked for, and what was measured.
 
     It is told from the first frames, whatever part is finished: any part gets the same grain.
@@ -594,9 +597,9 @@ def _opened(backend: str | Backend, device_memory: int | None) -> Iterator[Backe
         opened.close()
 
 
-def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: Plan) -> Plan:
+def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: DeliveryPlan) -> DeliveryPlan:
     """The clean picture at the source's own size, 16 bit, without grain: OUTPUT.pilot.png (or .tif)."""
-    if plan.kind != "still" or plan.output is None or plan.still is None:
+    if not isinstance(plan, StillPlan):
         what = f"{info.name} is a {info.kind}" if info.kind != "still" else "this one goes to standard output"
         raise InputError(f"a pilot is a file beside a finished still, but {what}; leave --pilot out")
     container, ending, compression = (
@@ -612,6 +615,7 @@ def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: Plan) -> Plan:
         ],
     )  # fmt: skip
     pilot = make_plan(info, clean, plan.output.with_suffix(f".pilot{ending}"))
+    assert isinstance(pilot, StillPlan)
     return replace(pilot, new_folder=plan.new_folder)
 
 
@@ -636,7 +640,7 @@ class _Written:
 
 
 def _write(
-    plan: Plan, source: Source, mattes: Mattes | None, declared: str, backend: Backend,
+    plan: DeliveryPlan, source: Source, mattes: Mattes | None, declared: str, backend: Backend,
     wanted: tuple[int, int | None], progress: Progress | None, stdout: BinaryIO | None, carried: CarriedGrain | None,
     gain: npt.NDArray[np.float32] | None = None, *, info: SourceInfo | None = None, since: int | None = None,
     kept: str = "", ready: Analysed | None = None,
@@ -652,7 +656,7 @@ def _write(
     working: tuple[str, ...] = ()
     source_type = ""
     patience = PIPE_PATIENCE if info.kind == "pipe" else None
-    place = str(plan.output or "standard output")
+    place = plan.name if isinstance(plan, FilePlan) else "standard output"
     sink: Sink | None = None
     began, count, first, seen = time.monotonic(), 0, 0, 0
     lengths = FrameLengths()
@@ -681,7 +685,7 @@ def _write(
                     if sink is None:
                         first = frame.index
                         # A still is finished by now; in a clip skin may be found later.
-                        working = at_work(plan, finisher.gave if plan.kind == "still" else finisher.may_give)
+                        working = at_work(plan, finisher.may_give if plan.moves else finisher.gave)
                         source_type = outgoing_source_type(
                             info.digital_source_type, declared, touched=bool(working) or plan.carries_grain
                         )
@@ -704,9 +708,9 @@ def _write(
         finally:
             decoded.stop()
     first += info.first_number
-    files = tuple(output_files(plan, range(first, first + count)))
+    files = tuple(plan.output_files(range(first, first + count)))
     said = () if carried is None else carried.notes
-    notes = (*getattr(sink, "notes", ()), *said, *lengths.notes(plan.kind), *_lost(plan, info))
+    notes = (*getattr(sink, "notes", ()), *said, *lengths.notes(plan.without_times), *plan.lost(info))
     return _Written(sink, count, files, finisher.light, notes, source_type, working, finisher.gave)
 
 
@@ -733,59 +737,11 @@ def _pending_table(path: Path, carried: CarriedGrain) -> Pending:
 
 
 def _open_sink(
-    plan: Plan, info: SourceInfo, source_type: str, summary: str, first: Frame, end: int | None,
+    plan: DeliveryPlan, info: SourceInfo, source_type: str, summary: str, first: Frame, end: int | None,
     stdout: BinaryIO | None, carried: CarriedGrain | None, kept: str,
 ) -> Sink:  # fmt: skip
-    """The sink that the plan names. Its module is imported only now, so that a still never loads FFmpeg."""
-    width, height = plan.size
-    if plan.kind == "pipe":
-        from grainkit.io.y4m import Y4MSink
-
-        stream = stdout or sys.stdout.buffer
-        rate = plan.rate or Fraction(25)
-        return Y4MSink(stream, plan.target, width, height, rate, plan.sample_aspect, info.field_order)
-    assert plan.output is not None
-    xmp = xmp_packet(
-        digital_source_type=source_type, software="grainkit",
-        summary=summary, existing=info.still.xmp,
-    )  # fmt: skip
-    if plan.clip is not None:
-        from grainkit.io.video import VideoSink
-
-        start = first.seconds or 0.0
-        stop = None if end is None or plan.rate is None else start + float((end - first.index) / plan.rate)
-        return VideoSink(
-            plan.output, delivery=plan.clip, color=plan.target, width=width, height=height,
-            source=replace(info, sample_aspect=plan.sample_aspect), start_seconds=start if first.index else 0.0,
-            end_seconds=stop, rate=plan.rate, xmp=xmp,
-            rewriter=None if carried is None else carried.stream(first.index),
-        )  # fmt: skip
-    assert plan.still is not None
-    if plan.kind == "sequence":
-        from grainkit.io.sequence import SequenceSink
-
-        return SequenceSink(
-            plan.output, delivery=plan.still, dpi=plan.dpi, metadata=info.still, xmp=xmp,
-            first_number=info.first_number, kept=kept,
-        )  # fmt: skip
-    from grainkit.io.stills import StillSink
-
-    return StillSink(plan.output, delivery=plan.still, dpi=plan.dpi, metadata=info.still, xmp=xmp)
-
-
-def _lost(plan: Plan, info: SourceInfo) -> tuple[str, ...]:
-    """What of the source's metadata the delivery cannot hold."""
-    lost: tuple[str, ...] = ()
-    if info.kind != plan.kind:
-        from grainkit.io.container_tags import left_behind
-
-        lost = tuple(left_behind(info, plan.kind))
-    if plan.still is None:
-        return (*lost, "its ICC profile has no place in a clip: left out") if info.still.icc else lost
-    from grainkit.io.stills import lost_metadata
-
-    grey = info.pixel_format.startswith(("gray", "ya"))
-    return (*lost, *lost_metadata(plan.still, info.still, plan.target, grey=grey))
+    """The sink that the plan names."""
+    return plan.open_sink(Opening(info, source_type, summary, first, end, stdout, carried, kept))
 
 
 def _matted(frames: Iterable[Frame], mattes: Mattes | None, plan: Plan) -> Iterable[Frame]:
@@ -834,7 +790,7 @@ def _unused(
 
 def _usual_rate(info: SourceInfo, plan: Plan, rate: Fraction | None) -> tuple[str, ...]:
     """How fast numbered stills are shown in a clip, where nobody said it."""
-    if rate is not None or info.kind != "sequence" or plan.kind not in ("clip", "pipe"):
+    if rate is not None or info.kind != "sequence" or not isinstance(plan, (ClipPlan, PipePlan)):
         return ()
     return (f"shown at {float(info.rate or 24):g} frames per second; --rate says otherwise",)
 
@@ -885,7 +841,7 @@ def _options(
 
 
 def _told(
-    report: Report, plan: Plan, recipe: Recipe, info: SourceInfo, identity: _Identity, mattes: Mattes | None,
+    report: Report, plan: DeliveryPlan, recipe: Recipe, info: SourceInfo, identity: _Identity, mattes: Mattes | None,
     written: _Written, found: Adapted | None, options: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What the sidecar says, but for the output's digest."""
@@ -923,7 +879,7 @@ def _told(
 
 
 def _refuse_outputs(
-    plans: list[Plan], inputs: list[Path], matte: str | Path | None, overwrite: bool, *, resume: bool = False
+    plans: list[DeliveryPlan], inputs: list[Path], matte: str | Path | None, overwrite: bool, *, resume: bool = False
 ) -> None:
     """OutputError where what is to be made, the sidecar of the first plan too, may not take its place."""
     mattes = [] if matte is None else matte_files(matte)
@@ -932,12 +888,11 @@ def _refuse_outputs(
     refuse_sidecar(plans[0], inputs, overwrite, mattes=mattes)
 
 
-def _deliver(report: Report, plan: Plan, written: list[_Written], told: dict[str, Any], replaces: bool) -> Report:
+def _deliver(report: Report, plan: FilePlan, written: list[_Written], told: dict[str, Any], replaces: bool) -> Report:
     """Put all files in place, the sidecar with the output's digest last; on failure take back what was.
 
     replaces: whether what is in its place by now may be replaced.
     """
-    assert plan.output is not None
     path = sidecar.sidecar_path(plan.output)
     folder = None if path.parent.is_dir() else path.parent
     note = Pending(path, waits_in=folder and folder.absolute().parent)

@@ -6,8 +6,6 @@ from fractions import Fraction
 
 from grainkit.picture.frame import Frame
 
-#: What holds frames without their times, by the plan's kind.
-_WITHOUT_TIMES = {"pipe": "Y4M", "sequence": "a sequence"}
 #: Clocks of milliseconds round equal frames by up to two ticks; a tenth is what nobody sees.
 _TICKS, _SHARE = 2, Fraction(1, 10)
 
@@ -28,10 +26,10 @@ class FrameLengths:
             self._shortest = min(self._shortest or at - before, at - before)
             self._longest = max(self._longest, at - before)
 
-    def notes(self, kind: str) -> tuple[str, ...]:
-        """kind: of the plan: still, sequence, clip or pipe."""
+    def notes(self, holder: str) -> tuple[str, ...]:
+        """Say whether times are lost. holder: what holds the frames without them, in words; '' where they are kept."""
         spread = self._longest - self._shortest
-        if kind not in _WITHOUT_TIMES or spread <= max(_TICKS * self._tick, _SHARE * self._shortest):
+        if not holder or spread <= max(_TICKS * self._tick, _SHARE * self._shortest):
             return ()
         low, high = (round(1000 * float(each)) for each in (self._shortest, self._longest))
-        return (f"its frames last from {low} to {high} ms, but {_WITHOUT_TIMES[kind]} shows all equally long",)
+        return (f"its frames last from {low} to {high} ms, but {holder} shows all equally long",)

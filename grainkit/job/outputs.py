@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from grainkit.errors import OutputError
-from grainkit.finishing.plan import Plan
+from grainkit.finishing.plan import DeliveryPlan, FilePlan, SequencePlan
 from grainkit.io.base import SourceInfo
 from grainkit.io.mattes import known
 from grainkit.io.names import refuse_name
@@ -28,38 +28,25 @@ def input_files(info: SourceInfo) -> list[Path]:
     return [info.path]
 
 
-def output_files(plan: Plan, numbers: Iterable[int]) -> list[Path]:
-    """The files that a plan makes; `numbers` are those of a sequence's files."""
-    if plan.output is None:
-        return []
-    if plan.kind == "sequence":
-        from grainkit.io.sequence import parse_pattern
-
-        pattern = parse_pattern(plan.output)
-        assert pattern is not None
-        return [pattern.path(number) for number in numbers]
-    return [plan.output]
-
-
-def clear_up(plan: Plan, spared: str = "") -> None:
+def clear_up(plan: DeliveryPlan, spared: str = "") -> None:
     """Remove what killed runs left under construction where this plan writes. spared: what it goes on with itself."""
-    if plan.output is None:
+    if not isinstance(plan, FilePlan):
         return
-    folder = plan.output.parent.absolute()
-    sweep(folder, folder if plan.kind == "sequence" else plan.output, spared)
-    if plan.kind == "sequence" or plan.new_folder is not None:
+    folder, fills_folder = plan.output.parent.absolute(), isinstance(plan, SequencePlan)
+    sweep(folder, folder if fills_folder else plan.output, spared)
+    if fills_folder or plan.new_folder is not None:
         # What is for a folder that is not there yet waits beside its place.
         sweep(folder.parent, folder, spared)
 
 
-def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:
+def refuse_clobber(plan: DeliveryPlan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:
     """OutputError where the plan writes over an input, a matte, an output without leave, or into no folder."""
-    output = plan.output
-    if output is None:
+    if not isinstance(plan, FilePlan):
         return
+    output = plan.output
     refuse_name(output)
     with output_errors(output):
-        there = _present(plan)
+        there = plan.present()
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             sidecar_path(output).lstat()  # too long a name is better known before the work is done
     for what, kept in (("input", known(inputs)), ("matte", known(mattes))):
@@ -70,17 +57,16 @@ def refuse_clobber(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, matte
                 )
     if there and not overwrite:
         raise OutputError(f"{there[0]} exists already; pass --overwrite to replace it, or choose another name with -o")
-    is_new = plan.new_folder is not None or (plan.kind == "sequence" and not output.parent.exists())
-    folder = output.parent.absolute().parent if is_new else output.parent
+    folder = output.parent.absolute().parent if plan.lacks_folder else output.parent
     if not folder.is_dir():
         raise OutputError(
             f"cannot write {output}: the folder {folder} does not exist; create it or choose another with -o"
         )
 
 
-def refuse_sidecar(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:
+def refuse_sidecar(plan: DeliveryPlan, inputs: Iterable[Path], overwrite: bool, *, mattes: Iterable[Path] = ()) -> None:
     """OutputError where the plan's sidecar would take the place of an input, a matte or a file not of ours."""
-    if plan.output is None:
+    if not isinstance(plan, FilePlan):
         return
     path = sidecar_path(plan.output)
     if not os.path.lexists(path):
@@ -98,9 +84,9 @@ def refuse_sidecar(plan: Plan, inputs: Iterable[Path], overwrite: bool, *, matte
         )
 
 
-def refuse_meanwhile(plan: Plan, overwrite: bool) -> None:
+def refuse_meanwhile(plan: FilePlan, overwrite: bool) -> None:
     """OutputError where another run has put the plan's output in place since it was looked for."""
-    there = [] if overwrite else _present(plan)
+    there = [] if overwrite else plan.present()
     if there:
         raise OutputError(
             f"{there[0]} was made by something else meanwhile; pass --overwrite to replace it, or choose another name "
@@ -112,21 +98,6 @@ def identity_of(file: Path) -> tuple[int, int, int]:
     """What tells a file at its place from another one that is put there."""
     found = file.stat()
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _present(plan: Plan) -> list[Path]:
-    """Files of the output's name or pattern that exist."""
-    output = plan.output
-    assert output is not None
-    if plan.kind == "sequence":
-        from grainkit.io.sequence import parse_pattern
-
-        pattern = parse_pattern(output)
-        assert pattern is not None
-        return [pattern.path(n) for n in pattern.numbers()] if output.parent.is_dir() else []
-    if output.is_dir():
-        raise OutputError(f"cannot write {output}: it is a folder; name a file in it with -o")
-    return [output] if output.exists() else []
 
 
 @contextmanager

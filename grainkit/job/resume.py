@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from grainkit.errors import InputError, OutputError
-from grainkit.finishing.plan import Plan
+from grainkit.finishing.plan import DeliveryPlan, FilePlan
 from grainkit.io.pending import unfinished
 from grainkit.job.sidecar import sha256_files, sidecar_path, versions
 from grainkit.recipe.recipe import read_sidecar, to_mapping
@@ -19,7 +19,7 @@ from grainkit.recipe.recipe import read_sidecar, to_mapping
 _MOST_FRAMES = 10_000_000
 
 
-def job_of(plan: Plan, digests: Mapping[str, str], backend: str, options: Iterable[str]) -> str:
+def job_of(plan: DeliveryPlan, digests: Mapping[str, str], backend: str, options: Iterable[str]) -> str:
     """32 hex digits of all that decides an output: recipe, inputs, how they are read and written, versions, backend.
 
     plan: as it was before it was adapted to anything that the inputs hold. digests: SHA-256 of what is read, by role.
@@ -38,7 +38,7 @@ def job_of(plan: Plan, digests: Mapping[str, str], backend: str, options: Iterab
 
 
 def done_already(
-    plan: Plan, files_of: Callable[[int], Iterable[Path]], others: Iterable[Path], job: str, overwrite: bool
+    plan: FilePlan, files_of: Callable[[int], Iterable[Path]], others: Iterable[Path], job: str, overwrite: bool
 ) -> dict[str, Any] | None:
     """What the sidecar of an output says, where the output is whole and of this very job; else None.
 
@@ -46,7 +46,6 @@ def done_already(
     Raises OutputError where, without leave to overwrite, files are in the way that no sidecar tells to be grainkit's:
     they may be anybody's.
     """
-    assert plan.output is not None
     told = read_sidecar(sidecar_path(plan.output))
     made = told["output"] if told is not None and isinstance(told.get("output"), dict) else {}
     count = made.get("frames")

@@ -117,7 +117,7 @@ class _Asked:
     @property
     def because(self) -> str:
         """What the user gave that only a sequence has; '' for nothing."""
-        from grainkit.finishing.plan import CLIP_ENDINGS
+        from grainkit.finishing.place import CLIP_ENDINGS
         from grainkit.io.sequence import parse_pattern
 
         def is_pattern(name: str) -> bool:

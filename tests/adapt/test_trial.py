@@ -10,7 +10,7 @@ import pytest
 import grainkit as gk
 from grainkit.adapt.trial import ClipTrial
 from grainkit.backends import open_backend
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.planning import make_plan
 from grainkit.recipe.recipe import load_recipe, override
 from grainkit.recipe.targets import Proxy
 

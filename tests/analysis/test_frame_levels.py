@@ -12,7 +12,7 @@ from grainkit.analysis.faces import StillFaces
 from grainkit.analysis.matte import skin_colour, skin_matte
 from grainkit.analysis.picture import chroma_cells, luma_of, luma_shrunk, rgb_of
 from grainkit.finishing.finisher import conformed
-from grainkit.finishing.plan import own_format_plan
+from grainkit.finishing.planning import own_format_plan
 from grainkit.picture.color import Color, Range
 from tests.drawn import clip, still
 

@@ -15,7 +15,7 @@ from grainkit.analysis.picture import luma_of, luma_shrunk, rgb_of
 from grainkit.backends.card_planes import SHARED, CardPlane, tiling
 from grainkit.backends.cuda import CudaBackend
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.planning import make_plan
 from grainkit.picture.color import SRGB_STILL, Color, Siting
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import Geometry

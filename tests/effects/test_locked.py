@@ -17,7 +17,7 @@ from grainkit.backends.pass_term import LUMA_ONE, PassTerm, combined
 from grainkit.effects.grain.locked import BACKDROP, LockedStage
 from grainkit.effects.grain.locked_tile import SIDE, STD, grain_tile
 from grainkit.effects.grain.parameters import CinemaGrain
-from grainkit.finishing.plan import own_format_plan
+from grainkit.finishing.planning import own_format_plan
 from grainkit.io.base import SourceInfo
 from grainkit.picture.color import Color, Range
 from grainkit.picture.frame import Frame

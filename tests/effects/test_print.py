@@ -22,7 +22,8 @@ from grainkit.effects.skin_texture.blocks import padded
 from grainkit.effects.skin_texture.energy import energy_of
 from grainkit.effects.skin_texture.layer import target
 from grainkit.errors import RecipeError
-from grainkit.finishing.plan import Plan, make_plan
+from grainkit.finishing.plan import Plan
+from grainkit.finishing.planning import make_plan
 from grainkit.io.base import SourceInfo
 from grainkit.picture.color import SRGB_STILL
 from grainkit.picture.frame import Frame

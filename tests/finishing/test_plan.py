@@ -1,5 +1,8 @@
 """What a recipe means for a source: size, crop, format, name and place."""
 
+import io
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,12 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.finishing.plan import CLIP_ENDINGS, STILL_ENDINGS, make_plan
+from grainkit.finishing.place import CLIP_ENDINGS, STILL_ENDINGS
+from grainkit.finishing.plan import ClipPlan, FilePlan, Opening, PipePlan, SequencePlan, StillPlan
+from grainkit.finishing.planning import make_plan, own_format_plan
 from grainkit.io.base import SourceInfo
 from grainkit.io.box import fitted
 from grainkit.io.delivery import Delivery
+from grainkit.io.sequence import SequenceSink
+from grainkit.io.stills import StillSink
+from grainkit.io.video import VideoSink
+from grainkit.io.y4m import Y4MSink
 from grainkit.picture.color import SRGB_STILL, Color, Matrix, Range, Siting, Transfer
+from grainkit.picture.frame import Frame
 from grainkit.recipe.recipe import load_recipe, override
+from tests import drawn
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +168,72 @@ def test_any_picture_in_any_box(width, height, box_width, box_height, fit, turn,
         assert geometry.size[0] * square / geometry.size[1] == pytest.approx(shape, rel=0.06)
 
 
+# Kinds
+
+KINDS = [
+    (still(), "o.png", StillPlan, "still", StillSink),
+    (clip(), "f_%03d.png", SequencePlan, "sequence", SequenceSink),
+    (clip(path=None), "o.mp4", ClipPlan, "clip", VideoSink),
+    (clip(), "-", PipePlan, "pipe", Y4MSink),
+    (still(), "-", PipePlan, "pipe", Y4MSink),
+]
+
+
+@pytest.mark.parametrize(("info", "output", "plan", "kind", "sink"), KINDS)
+def test_a_kind_of_output_is_a_type_that_opens_its_own_sink(info, output, plan, kind, sink):
+    made = make_plan(info, load_recipe("video" if kind != "still" else "social"), output)
+    assert (type(made), made.kind, made.context.kind, made.name) == (plan, kind, kind, output)
+    assert made.moves is (kind != "still")
+    first = Frame((), made.target)
+    opened = made.open_sink(Opening(info, "", "finished", first, stdout=io.BytesIO()))
+    opened.abort()
+    assert isinstance(opened, sink)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("info", "output", "files"),
+    [
+        (still(), "o.png", ["o.png"]), (clip(), "o.mp4", ["o.mp4"]), (clip(), "-", []),
+        (clip(), "to/f_%03d.png", ["to/f_007.png", "to/f_008.png"]),
+    ],
+)  # fmt: skip
+def test_a_plan_names_the_files_that_it_makes_and_those_that_are_there(info, output, files):
+    made = make_plan(info, load_recipe("video/sequence" if files[1:] else "social"), output)
+    assert made.output_files(range(7, 9)) == [Path(file) for file in files]
+    if isinstance(made, FilePlan):
+        assert made.lacks_folder is (len(files) > 1)
+        assert made.present() == []
+        Path(files[-1]).parent.mkdir(exist_ok=True)
+        Path(files[-1]).touch()
+        assert not made.lacks_folder
+        assert made.present() == [Path(files[-1])]
+
+
+def test_a_still_is_planned_and_opened_without_ffmpeg(tmp_path):
+    drawn.still(tmp_path / "a.png")
+    code = (
+        "import sys, grainkit as gk\n"
+        "from grainkit.finishing.plan import Opening\n"
+        "from grainkit.finishing.planning import make_plan\n"
+        "source = gk.open_source('a.png')\n"
+        "plan = make_plan(source.info, gk.load_recipe('social'), 'o.png')\n"
+        "plan.open_sink(Opening(source.info, '', '', next(iter(source)))).abort()\n"
+        "print(plan.lost(source.info), 'av' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "[] False"
+
+
+@pytest.mark.parametrize(("kind", "said"), [("still", "a still"), ("clip", "frames"), ("sequence", "a sequence")])
+def test_frames_that_go_back_to_who_gave_them_are_of_the_sources_kind(kind, said):
+    info = replace(still(), kind=kind)
+    plan = own_format_plan(info, load_recipe("video"))
+    assert (plan.kind, plan.moves, plan.size) == (kind, kind != "still", (1280, 720))
+    with pytest.raises(RecipeError, match=f"and this is {said}; use"):
+        own_format_plan(info, override(load_recipe("video"), ["cinema_grain.carrier=metadata"]))
+
+
 # Names and places
 
 
@@ -193,7 +270,7 @@ def test_a_pipe_has_nothing_to_write_beside():
     pipe = replace(clip(path=None), kind="pipe")
     with pytest.raises(OutputError, match="name the output with -o"):
         make_plan(pipe, load_recipe("video"), None)
-    assert make_plan(pipe, load_recipe("video"), "-").output is None
+    assert not isinstance(make_plan(pipe, load_recipe("video"), "-"), FilePlan)
 
 
 # Formats
@@ -219,7 +296,8 @@ def test_what_was_delivered_replays_without_its_ending():
     for source, output in ((still(), "out.tif"), (clip(), "out.webm"), (clip(), "f_%d.exr")):
         plan = make_plan(source, recipe, output)
         again = make_plan(source, plan.as_delivered(recipe), None)
-        assert (again.kind, again.still, again.clip) == (plan.kind, plan.still, plan.clip)
+        assert type(again) is type(plan)
+        assert again.delivered_in(recipe.delivery) == plan.delivered_in(recipe.delivery)
         assert again.output.suffix == plan.output.suffix
 
 

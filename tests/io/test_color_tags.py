@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from grainkit.errors import InputError
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.planning import make_plan
 from grainkit.hosts.cli.command import main
 from grainkit.io import pixel_formats
 from grainkit.io.base import SourceInfo

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from grainkit.errors import InputError, OutputError
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.planning import make_plan
 from grainkit.hosts.cli.command import main
 from grainkit.io.base import SourceInfo
 from grainkit.io.delivery import ClipDelivery

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.planning import make_plan
 from grainkit.io.base import SourceInfo
 from grainkit.io.delivery import ClipDelivery
 from grainkit.io.hdr10 import Hdr10, encoder_parameters, read_hdr10, with_parameters

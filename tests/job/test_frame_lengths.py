@@ -22,14 +22,14 @@ def seen(times, tick=Fraction(1, 1000)):
 
 @pytest.mark.parametrize("times", [[], [0], [0, 33, 67, 100], [0, 42, 83, 125, 167], [None, None], [5, 5, 5]])
 def test_equal_lengths_are_no_news(times):
-    assert seen(times).notes("pipe") == ()
+    assert seen(times).notes("Y4M") == ()
 
 
 def test_unequal_lengths_are_told_where_they_are_lost():
     lengths = seen([0, 42, 84, 667])
-    assert lengths.notes("pipe") == ("its frames last from 42 to 583 ms, but Y4M shows all equally long",)
-    assert lengths.notes("sequence")[0].endswith("a sequence shows all equally long")
-    assert lengths.notes("clip") == ()
+    assert lengths.notes("Y4M") == ("its frames last from 42 to 583 ms, but Y4M shows all equally long",)
+    assert lengths.notes("a sequence")[0].endswith("a sequence shows all equally long")
+    assert lengths.notes("") == ()
 
 
 def test_a_sequence_of_a_clip_says_it(tmp_path):

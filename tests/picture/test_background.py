@@ -14,7 +14,7 @@ from PIL import Image
 
 import grainkit as gk
 from grainkit.errors import RecipeError
-from grainkit.finishing.plan import make_plan
+from grainkit.finishing.planning import make_plan
 from grainkit.io.base import SourceInfo
 from grainkit.job.finish import dry_run
 from grainkit.picture.background import Canvas, background_signal, composited, padded
