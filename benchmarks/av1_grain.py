@@ -26,7 +26,8 @@ from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.pass_tables import plane_filters
 from grainkit.job.finish import finish
 from grainkit.picture.color import Color, Range, luma_codes
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 
 KINDS = {
     "clean": "cinema_grain.strength=0",

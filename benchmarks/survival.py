@@ -49,7 +49,9 @@ from grainkit.finishing.plan import Plan, make_plan
 from grainkit.picture.color import luma_codes
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import rgb_from_planes
-from grainkit.recipe.recipe import Recipe, fingerprint, load_recipe, override, preset_names
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe, preset_names
+from grainkit.recipe.recipe import Recipe, fingerprint
 from grainkit.recipe.targets import Proxy, label
 from samples.draw import draw
 

@@ -38,7 +38,8 @@ from grainkit.finishing.finisher import analysed, finish_frame, plan_tables
 from grainkit.finishing.plan import Plan, own_format_plan
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import rgb_from_planes
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from grainkit.recipe.targets import Proxy, label
 
 #: What each carrier is, as settings over a recipe without effects.

@@ -385,11 +385,11 @@ def _middle(window: Sequence[Frame]) -> Frame:
 
 
 def _without_effects(effects: Effects) -> dict[str, Parameters]:
-    return {name: replace(parameters, strength=0.0) for name, parameters in effects.items()}  # type: ignore[type-var]
+    return {name: replace(parameters, strength=0.0) for name, parameters in effects.items()}
 
 
 def _strength(effects: Effects, name: str) -> float:
-    return float(effects[name].strength)  # type: ignore[attr-defined]
+    return float(effects[name].strength)
 
 
 def _spread(qps: tuple[float, ...]) -> tuple[float, ...]:

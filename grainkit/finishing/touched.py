@@ -21,5 +21,5 @@ def at_work(plan: Plan, *, skin_found: bool = True) -> tuple[str, ...]:
         "cinema_grain": plan.carries_grain,
     }
     effects = plan.recipe.effects
-    working = [n for n in EFFECTS if effects[n].strength and not idle.get(n, False)]  # type: ignore[attr-defined]
+    working = [n for n in EFFECTS if effects[n].strength and not idle.get(n, False)]
     return (*working, *([] if plan.sharpening is None else [SHARPENING]))

@@ -51,7 +51,9 @@ from grainkit.job.outputs import (
 from grainkit.job.replay import declared_source, other_grain, other_input
 from grainkit.job.resume import done_already, job_of
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import SIDECAR_SUFFIX, load_recipe, preset_names
+from grainkit.recipe.recipe import Recipe, to_mapping
 from grainkit.recipe.source_profile import NO_PROFILE, SourceProfile, load_source
 from grainkit.scale.overlap import Overlapped
 from grainkit.unforeseen import doing, noted
@@ -493,7 +495,7 @@ def dry_run(
 def _loading_ahead(recipe: Recipe, adapt: bool | None) -> Iterator[None]:
     """Load what skin texture is made with in a thread, while the block opens its input: decoding needs no Python."""
     kinds = [recipe.for_kind(kind).effects["skin_texture"] for kind in ("still", "clip")]
-    if "grainkit.effects.skin_texture.stage" in sys.modules or not any(each.strength for each in kinds):  # type: ignore[attr-defined]
+    if "grainkit.effects.skin_texture.stage" in sys.modules or not any(each.strength for each in kinds):
         yield
         return
     # OpenCV takes itself out of the list of modules as it is imported: nobody else may import it meanwhile.
@@ -856,11 +858,7 @@ def _angles(light: Light) -> dict[str, float]:
 def _summary(plan: Plan, working: tuple[str, ...]) -> str:
     """What was done to the pixels, in a sentence. working: see `at_work`."""
     effects = plan.recipe.effects
-    done = [
-        f"{name.replace('_', ' ')} {effects[name].strength:g}"  # type: ignore[attr-defined]
-        for name in working
-        if name in effects
-    ]
+    done = [f"{name.replace('_', ' ')} {effects[name].strength:g}" for name in working if name in effects]
     done += ["sharpened for paper"] if SHARPENING in working else []
     done += ["grain as metadata"] if plan.carries_grain else []
     recipe = plan.recipe

@@ -20,7 +20,9 @@ from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.job.finish import dry_run, finish
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import KINDS, load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
+from grainkit.recipe.recipe import KINDS
 from grainkit.recipe.targets import Proxy, Targets
 from tests.drawn import clip, numbered, still, y4m_of
 

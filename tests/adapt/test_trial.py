@@ -11,7 +11,8 @@ import grainkit as gk
 from grainkit.adapt.trial import ClipTrial
 from grainkit.backends import open_backend
 from grainkit.finishing.plan import make_plan
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from grainkit.recipe.targets import Proxy
 
 SMALL = Proxy(codec="vp9", crf=30, width=144, height=256)

@@ -24,7 +24,8 @@ from grainkit.codec.predict import (
 )
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.picture.noise import NoiseFilter
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 
 SIZE = (576, 720)
 ONLY_GRAIN = ("skin_texture.strength=0", "highlight_guard.strength=0")

@@ -13,7 +13,8 @@ from grainkit.effects.grain.film_formats import FILM_FORMATS, GRAIN_UM
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.errors import RecipeError
 from grainkit.picture.color import Color
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from tests.passes import neutral, run
 
 DEEP = Color(depth=16, subsampling=(1, 1))

@@ -21,7 +21,8 @@ from grainkit.finishing.plan import own_format_plan
 from grainkit.io.base import SourceInfo
 from grainkit.picture.color import Color, Range
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from grainkit.recipe.targets import Proxy
 from tests.drawn import numbered, still
 from tests.scenes import HEIGHT, WIDTH, cut, scene

@@ -14,7 +14,8 @@ from grainkit.io.base import SourceInfo
 from grainkit.io.box import fitted
 from grainkit.io.delivery import Delivery
 from grainkit.picture.color import SRGB_STILL, Color, Matrix, Range, Siting, Transfer
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 
 
 @pytest.fixture(autouse=True)

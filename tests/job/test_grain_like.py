@@ -22,7 +22,8 @@ from grainkit.hosts.cli.command import main
 from grainkit.job.grain_like import grain_like
 from grainkit.picture.color import Color, luma_codes
 from grainkit.picture.frame import Frame, Plane
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from tests.passes import neutral, run
 
 WIDTH, HEIGHT = 960, 540

@@ -26,7 +26,7 @@ from grainkit.io.pending import Pending, sweep
 from grainkit.job import series
 from grainkit.job.sidecar import sidecar_path
 from grainkit.machine import system
-from grainkit.recipe.recipe import load_recipe
+from grainkit.recipe.presets import load_recipe
 from grainkit.report import bench
 from grainkit.scale.interrupts import interrupts
 from grainkit.scale.processes import side_by_side

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from grainkit.recipe.recipe import KINDS, load_recipe, parse_recipe, preset_names, to_yaml
+from grainkit.recipe.presets import load_recipe, parse_recipe, preset_names
+from grainkit.recipe.recipe import KINDS, to_yaml
 
 HERE = Path(__file__).parents[1]
 FAMILIES = {

@@ -12,19 +12,11 @@ from hypothesis import strategies as st
 from grainkit.effects import EFFECTS
 from grainkit.errors import RecipeError
 from grainkit.io.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
-from grainkit.recipe.recipe import (
-    KINDS,
-    MAX_SEED,
-    Proxy,
-    Recipe,
-    Targets,
-    fingerprint,
-    load_recipe,
-    override,
-    parse_recipe,
-    to_mapping,
-    to_yaml,
-)
+from grainkit.recipe.catalogue import MAX_SEED
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe, parse_recipe
+from grainkit.recipe.recipe import KINDS, Recipe, fingerprint, to_mapping, to_yaml
+from grainkit.recipe.targets import Proxy, Targets
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LOOSE = settings(

@@ -17,7 +17,8 @@ from grainkit.errors import RecipeError
 from grainkit.hosts.cli import command as cli
 from grainkit.io.metadata import DIGITAL_SOURCE_TYPES, xmp_packet
 from grainkit.job.finish import resolve_recipe
-from grainkit.recipe.recipe import KINDS, load_recipe, preset_names
+from grainkit.recipe.presets import load_recipe, preset_names
+from grainkit.recipe.recipe import KINDS
 from grainkit.recipe.source_profile import SourceProfile, load_source, source_names
 from samples.draw import codes, portrait
 from tests.drawn import still
