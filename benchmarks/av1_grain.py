@@ -93,7 +93,7 @@ def main() -> None:
             print(f"{kind:10}{size:12} bytes  {size / sizes['clean'] - 1:+8.2%}")
 
         color = Color(depth=10, range=Range.LIMITED)
-        grain = override(load_recipe("video/av1"), options.settings).for_kind("clip").effects["cinema_grain"]
+        grain = override(load_recipe("video/av1"), options.settings).for_kind("clip").effect(CinemaGrain)
         assert isinstance(grain, CinemaGrain)
         began = time.process_time()
         fitted = fit_film_grain(grain, color, report.width, report.height)

@@ -162,8 +162,8 @@ def still_rows(case: Case, path: Path, backend: Backend) -> Rows:
     return {
         "clean": trial.untreated(),
         f"white {deviation:.1f}": trial.made(lambda f: with_white_noise(f, plan, deviation, backend)),
-        "ours": trial.tried(plan.recipe.effects).outcomes,
-        "adapt": trial.tried(found.recipe.for_kind("still").effects, found.patches).outcomes,
+        "ours": trial.tried(plan.recipe).outcomes,
+        "adapt": trial.tried(found.recipe.for_kind("still"), found.patches).outcomes,
     }
 
 
@@ -180,8 +180,8 @@ def clip_rows(case: Case, path: Path, backend: Backend, threads: ThreadPoolExecu
     return {
         "clean": trial.untreated(),
         f"white {deviation:.1f}": trial.made(lambda f: with_white_noise(f, plan, deviation, backend)),
-        "ours": trial.tried(plan.recipe.effects).outcomes,
-        "locked" if found.carrier == "locked" else "adapt": trial.tried(found.recipe.for_kind("clip").effects).outcomes,
+        "ours": trial.tried(plan.recipe).outcomes,
+        "locked" if found.carrier == "locked" else "adapt": trial.tried(found.recipe.for_kind("clip")).outcomes,
     }
 
 

@@ -35,6 +35,7 @@ from grainkit.codec.regions import LEAST, Finder, Found, Zone, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.finishing.finisher import (
     Ready,
     brought_up,
@@ -47,16 +48,15 @@ from grainkit.finishing.finisher import (
 )
 from grainkit.finishing.plan import Plan
 from grainkit.finishing.two_sizes import split
-from grainkit.params import Parameters
 from grainkit.picture.background import composited
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import Geometry
+from grainkit.recipe.recipe import Recipe
 from grainkit.recipe.targets import Proxy
 
 if TYPE_CHECKING:
     from grainkit.codec.encoder import Streams
 
-Effects = Mapping[str, Parameters]
 _T = TypeVar("_T", "StillTrial", "ClipTrial")
 _Windows = Sequence[tuple[Frame, ...]]
 
@@ -100,8 +100,8 @@ class Trial(Protocol):
     def untreated(self) -> tuple[Outcome, ...]:
         """Outcomes of the sample without any effect."""
 
-    def tried(self, effects: Effects) -> Tried:
-        """What comes of these effects."""
+    def tried(self, recipe: Recipe) -> Tried:
+        """What comes of this recipe's effects, those of the sample's kind."""
 
     def predicted(self, grain: CinemaGrain) -> float | None:
         """The share of a grain's pattern that the worst proxy is to leave; None where there is no model.
@@ -137,7 +137,7 @@ class StillTrial:
             self._frame = self._sample if after is None else brought_up(self._sample, after)
             seen = as_seen(self._frame)
             self._untreated = in_jpeg_matrix(seen)
-            sent = self._sent(_without_effects(plan.recipe.effects), None, None)
+            sent = self._sent(_without_effects(plan.recipe), None, None)
             self._found = (Finder().found(seen, seen.matte, still if after is None else None),)
             self._tones = _tones([self._untreated], self._found)
             self._plain = self._outcomes(replace(sent, treated=self._untreated), None)
@@ -155,31 +155,29 @@ class StillTrial:
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
 
-    def tried(self, effects: Effects, patches: Patches | None = None) -> Tried:
-        """What comes of these effects. patches: found before, on other proxies, in place of those found here."""
+    def tried(self, recipe: Recipe, patches: Patches | None = None) -> Tried:
+        """What comes of its effects. patches: found before, on other proxies, in place of those found here."""
         if patches is None:
-            patches, sent = self._patched(effects)
+            patches, sent = self._patched(recipe)
         else:
-            sent = self._sent(effects, self._term, patches.gain)
+            sent = self._sent(recipe, self._term, patches.gain)
         return Tried(self._outcomes(sent, [outcome.cost for outcome in self._plain]), patches)
 
-    def patches(self, effects: Effects) -> Patches | None:
-        """The highlight patches that these effects ask for; None where they ask for none."""
-        return self._patched(effects)[0]
+    def patches(self, recipe: Recipe) -> Patches | None:
+        """The highlight patches that this recipe asks for; None where it asks for none."""
+        return self._patched(recipe)[0]
 
-    def _patched(self, effects: Effects) -> tuple[Patches | None, Sent]:
-        guard = effects["highlight_guard"]
-        assert isinstance(guard, HighlightGuard)
-        if not guard.patches:
-            return None, self._sent(effects, self._term, None)
+    def _patched(self, recipe: Recipe) -> tuple[Patches | None, Sent]:
+        rounds = recipe.effect(HighlightGuard).patches
+        if not rounds:
+            return None, self._sent(recipe, self._term, None)
         return found_patches(
-            lambda gain: self._sent(effects, self._term, gain), self._untreated, self._plan.recipe.targets,
-            guard.patches,
-        )  # fmt: skip
+            lambda gain: self._sent(recipe, self._term, gain), self._untreated, self._plan.recipe.targets, rounds
+        )
 
-    def _sent(self, effects: Effects, term: TextureTerm | None, gain: npt.NDArray[np.float32] | None) -> Sent:
-        plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
-        relief = term if _strength(effects, "skin_texture") else None
+    def _sent(self, recipe: Recipe, term: TextureTerm | None, gain: npt.NDArray[np.float32] | None) -> Sent:
+        plan = _with_effects_of(recipe, self._plan)
+        relief = term if recipe.effect(SkinTexture).strength else None
         done = finish_still(self._sample, plan, self._backend, relief, gain)
         return Sent.of(done, self._delivery, self.proxies)
 
@@ -251,7 +249,7 @@ class ClipTrial:
         }
         self._quality: dict[Proxy, int] = {}
         self._qps: dict[Proxy, tuple[float, ...]] = {}
-        bare = replace(plan, recipe=replace(plan.recipe, effects=_without_effects(plan.recipe.effects)))
+        bare = replace(plan, recipe=_without_effects(plan.recipe))
         tables = plan_tables(bare)
         unfinished = [tuple(finish_frame(frame, bare, tables, backend) for frame in window) for window in plain]
         self._plain = self._outcomes(self._untreated, self._uploaded(unfinished), None)
@@ -265,10 +263,10 @@ class ClipTrial:
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
 
-    def tried(self, effects: Effects) -> Tried:
-        plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
+    def tried(self, recipe: Recipe) -> Tried:
+        plan = _with_effects_of(recipe, self._plan)
         tables = plan_tables(plan)
-        textures = bool(_strength(effects, "skin_texture"))
+        textures = recipe.effect(SkinTexture).strength > 0.0
         finished = []
         for window in self._samples:
             bare = ((frame, term if textures else None) for frame, term in window)
@@ -276,7 +274,7 @@ class ClipTrial:
             grained = with_locked_grain(bare, plan)
             finished.append(tuple(finish_frame(frame, plan, tables, self._backend, term) for frame, term in grained))
         outcomes = self._made(finished)
-        self._learn(effects["cinema_grain"], outcomes)
+        self._learn(recipe.effect(CinemaGrain), outcomes)
         return Tried(outcomes)
 
     def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
@@ -309,9 +307,8 @@ class ClipTrial:
         ]
         return float(np.mean(each))
 
-    def _learn(self, grain: Parameters, outcomes: Sequence[Outcome]) -> None:
+    def _learn(self, grain: CinemaGrain, outcomes: Sequence[Outcome]) -> None:
         """The QPs of encoders that tell none, from what they left of animated grain."""
-        assert isinstance(grain, CinemaGrain)
         if grain.carrier != "animated" or grain.strength == 0.0:
             return
         for outcome in outcomes:
@@ -384,12 +381,12 @@ def _middle(window: Sequence[Frame]) -> Frame:
     return window[len(window) // 2]
 
 
-def _without_effects(effects: Effects) -> dict[str, Parameters]:
-    return {name: replace(parameters, strength=0.0) for name, parameters in effects.items()}
+def _without_effects(recipe: Recipe) -> Recipe:
+    return recipe.with_effect(*(replace(parameters, strength=0.0) for parameters in recipe.effects.values()))
 
 
-def _strength(effects: Effects, name: str) -> float:
-    return float(effects[name].strength)
+def _with_effects_of(recipe: Recipe, plan: Plan) -> Plan:
+    return replace(plan, recipe=plan.recipe.with_effect(*recipe.effects.values()))
 
 
 def _spread(qps: tuple[float, ...]) -> tuple[float, ...]:
