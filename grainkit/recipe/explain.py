@@ -129,8 +129,9 @@ def _keys(values: Mapping[str, Plain]) -> Iterator[tuple[str, Plain]]:
     if "seed" in values:
         yield "seed", values["seed"]
     for kind in ("", *KINDS):
-        for effect, parameters in _part(_part(values, kind) if kind else values, "effects").items():
-            for name, value in _part({effect: parameters}, effect).items():
+        effects = _part(_part(values, kind) if kind else values, "effects")
+        for effect in effects:
+            for name, value in _part(effects, effect).items():
                 yield f"{kind}:{effect}.{name}" if kind else f"{effect}.{name}", value
     for group in ("delivery", "targets", "adapt"):
         yield from _below(_part(values, group), group)
