@@ -26,7 +26,8 @@ from grainkit.effects.grain.av1.stream import GrainStream
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.job.finish import finish
 from grainkit.picture.color import Color, Range, luma_codes
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 
 KINDS = {
     "clean": "cinema_grain.strength=0",
@@ -92,8 +93,7 @@ def main() -> None:
             print(f"{kind:10}{size:12} bytes  {size / sizes['clean'] - 1:+8.2%}")
 
         color = Color(depth=10, range=Range.LIMITED)
-        grain = override(load_recipe("video/av1"), options.settings).for_kind("clip").effects["cinema_grain"]
-        assert isinstance(grain, CinemaGrain)
+        grain = override(load_recipe("video/av1"), options.settings).for_kind("clip").effect(CinemaGrain)
         began = time.process_time()
         fitted = fit_film_grain(grain, color, report.width, report.height)
         fitting = time.process_time() - began

@@ -32,7 +32,8 @@ from grainkit.finishing.finisher import conformed, finish_frame, plan_tables
 from grainkit.finishing.planning import make_plan
 from grainkit.picture.color import Range, luma_codes
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from grainkit.recipe.targets import label
 
 F32 = npt.NDArray[np.float32]

@@ -23,7 +23,8 @@ from grainkit.codec.measures import Moment, measure
 from grainkit.codec.regions import Finder
 from grainkit.codec.viewer import as_platform
 from grainkit.picture.resample import Geometry
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from samples.draw import clip, write_clip
 
 #: Options over the proxy's own, by codec; the first of each is the encoder's own choice.

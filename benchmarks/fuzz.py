@@ -54,7 +54,9 @@ from grainkit.io.y4m import Y4MSource
 from grainkit.picture.color import SRGB_STILL
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import planes_from_rgb
-from grainkit.recipe.recipe import load_recipe, override, shipped, to_yaml
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe, shipped
+from grainkit.recipe.recipe import to_yaml
 from samples.waves import draw_waves
 
 #: Seconds that a case may take.

@@ -62,7 +62,9 @@ from grainkit.job.finish import finish
 from grainkit.job.resume import done_already
 from grainkit.job.sidecar import sidecar_path
 from grainkit.picture.color import Color
-from grainkit.recipe.recipe import KINDS, Recipe, fingerprint, load_recipe, override, parse_recipe, to_yaml
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe, parse_recipe
+from grainkit.recipe.recipe import KINDS, Recipe, fingerprint, to_yaml
 from samples.waves import draw_waves
 
 #: Pixels that a picture may have, so that cases stay quick. Bytes that a case has at most.

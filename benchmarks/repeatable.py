@@ -17,7 +17,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.recipe.recipe import load_recipe
+from grainkit.recipe.presets import load_recipe
 
 #: Options over the preset's.
 CASES: dict[str, dict[str, str]] = {"mbtree 1": {"mbtree": "1"}, "mbtree 0": {"mbtree": "0"}}

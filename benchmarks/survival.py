@@ -50,7 +50,9 @@ from grainkit.finishing.planning import make_plan
 from grainkit.picture.color import luma_codes
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import rgb_from_planes
-from grainkit.recipe.recipe import Recipe, fingerprint, load_recipe, override, preset_names
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe, preset_names
+from grainkit.recipe.recipe import Recipe, fingerprint
 from grainkit.recipe.targets import Proxy, label
 from samples.draw import draw
 
@@ -162,8 +164,8 @@ def still_rows(case: Case, path: Path, backend: Backend) -> Rows:
     return {
         "clean": trial.untreated(),
         f"white {deviation:.1f}": trial.made(lambda f: with_white_noise(f, plan, deviation, backend)),
-        "ours": trial.tried(plan.recipe.effects).outcomes,
-        "adapt": trial.tried(found.recipe.for_kind("still").effects, found.patches).outcomes,
+        "ours": trial.tried(plan.recipe).outcomes,
+        "adapt": trial.tried(found.recipe.for_kind("still"), found.patches).outcomes,
     }
 
 
@@ -180,8 +182,8 @@ def clip_rows(case: Case, path: Path, backend: Backend, threads: ThreadPoolExecu
     return {
         "clean": trial.untreated(),
         f"white {deviation:.1f}": trial.made(lambda f: with_white_noise(f, plan, deviation, backend)),
-        "ours": trial.tried(plan.recipe.effects).outcomes,
-        "locked" if found.carrier == "locked" else "adapt": trial.tried(found.recipe.for_kind("clip").effects).outcomes,
+        "ours": trial.tried(plan.recipe).outcomes,
+        "locked" if found.carrier == "locked" else "adapt": trial.tried(found.recipe.for_kind("clip")).outcomes,
     }
 
 

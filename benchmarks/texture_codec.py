@@ -34,12 +34,14 @@ from grainkit.codec.measures import Measures, Moment, measure
 from grainkit.codec.proxies import clip_through
 from grainkit.codec.regions import LEAST, Finder, Found, texture
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
+from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.finishing.finisher import analysed, finish_frame, plan_tables
 from grainkit.finishing.plan import Plan
 from grainkit.finishing.planning import own_format_plan
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import rgb_from_planes
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from grainkit.recipe.targets import Proxy, label
 
 #: What each carrier is, as settings over a recipe without effects.
@@ -61,7 +63,7 @@ STRIP, APART, SIDE = 5, 3, 160
 
 def treated(frames: Sequence[Frame], plan: Plan, backend: Backend, amount: float) -> Iterator[Frame]:
     """Frames with `amount` times what the plan adds."""
-    grain = plan.recipe.effects["cinema_grain"]
+    grain = plan.recipe.effect(CinemaGrain)
     if grain.strength:  # type: ignore[attr-defined]
         recipe = override(plan.recipe, [f"cinema_grain.strength={min(amount * grain.strength, 24)}"])  # type: ignore[attr-defined]
         plan, amount = replace(plan, recipe=recipe), 1.0

@@ -13,7 +13,7 @@ What goes wrong is a `gk.GrainkitError`; what the caller can mend is a `gk.UserE
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from grainkit.errors import (
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from grainkit.io import open_source
     from grainkit.job.finish import Report, finish
     from grainkit.picture.frame import Frame
-    from grainkit.recipe.recipe import Recipe, load_recipe, preset_names
+    from grainkit.recipe.presets import load_recipe, preset_names
+    from grainkit.recipe.recipe import Recipe
 
 __all__ = [
     "BackendUnavailable",
@@ -68,13 +69,13 @@ _HOMES = {
     "UserError": "errors",
     "finish": "job.finish",
     "finish_array": "finishing.finisher",
-    "load_recipe": "recipe.recipe",
+    "load_recipe": "recipe.presets",
     "open_source": "io",
-    "preset_names": "recipe.recipe",
+    "preset_names": "recipe.presets",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'grainkit' has no attribute {name!r}")
     return getattr(import_module(f"grainkit.{_HOMES[name]}"), name)

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from numbers import Integral, Rational, Real
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.params import shown
 
 #: Overrides as they may be given: a mapping (flat or nested) of keys to values, or KEY=VALUE each.
-GivenSettings = Mapping[str, Any] | Iterable[str]
+GivenSettings = Mapping[str, object] | Iterable[str]
 #: Frames per second as they may be given.
 GivenRate = int | float | str | Fraction
 
@@ -53,7 +52,7 @@ def as_assignments(settings: GivenSettings) -> list[str]:
     return given
 
 
-def _flat(settings: Mapping[Any, Any], above: str) -> Iterable[str]:
+def _flat(settings: Mapping[str, object], above: str) -> Iterable[str]:
     for name, value in settings.items():
         if not isinstance(name, str) or not name or "=" in name:
             raise RecipeError(f"settings have the key {shown(name)}; a key is text such as 'cinema_grain.strength'")

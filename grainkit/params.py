@@ -1,14 +1,32 @@
-"""Parameters, declared once: default, range, unit and one sentence, beside the field that holds them."""
+"""Parameters, declared once: default, range, unit and one sentence, beside the field that holds them.
+
+A frozen dataclass of such fields checks what it is given by its declarations: `Parameters` when it is made, any other
+through `updated`, which goes over it with the changes that a mapping names.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar
 
 from grainkit.errors import RecipeError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+#: What one parameter holds.
+Value: TypeAlias = bool | int | float | str
+#: Plain values, which YAML and JSON hold as they are.
+Plain: TypeAlias = "Value | Sequence[Plain] | Mapping[str, Plain] | None"
+
+V = TypeVar("V", bound=Value)
+D = TypeVar("D", bound="DataclassInstance")
+#: What an option of an encoder may be called.
+_OPTION_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True)
@@ -47,14 +65,20 @@ def _number(value: float) -> str:
 
 
 def param(
-    default: Any, help: str, *, low: float = -math.inf, high: float = math.inf, unit: str = "",
+    default: V, help: str, *, low: float = -math.inf, high: float = math.inf, unit: str = "",
     choices: tuple[str, ...] = (), pattern: str = "", form: str = "", source: str = "",
-) -> Any:  # fmt: skip
+) -> V:  # fmt: skip
     """A dataclass field that knows its range, unit and meaning."""
     return field(default=default, metadata={"param": Param(help, unit, low, high, choices, pattern, form, source)})
 
 
-def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+def declaration(field: Field[Value]) -> tuple[Value, Param]:
+    """The default of a field made by `param`, and what was declared of it."""
+    assert field.default is not MISSING
+    return field.default, field.metadata["param"]
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
     """'; did you mean X?' for a near miss, also in other letters or without the folder of a name; else ''."""
     close = get_close_matches(word, known, n=1)
     if not close:
@@ -72,7 +96,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
-def checked(declared: Param, default: Any, value: Any, where: str) -> Any:
+def checked(declared: Param, default: Value, value: object, where: str) -> Value:
     """`value` as the type of `default` (bool, str, int or float) where `declared` allows it.
 
     A number given for text becomes text, a whole float given for an int becomes an int.
@@ -80,26 +104,36 @@ def checked(declared: Param, default: Any, value: Any, where: str) -> Any:
     """
     said = f"{where} = {shown(value)}"
     if isinstance(default, bool):
-        if not isinstance(value, bool):
-            meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
-            word = meant.get(str(value).lower(), str(value).lower())
-            near = f"; did you mean {word}?" if word in ("true", "false") else ""
-            raise RecipeError(f"{said} is not allowed; it is true or false{near}")
-        return value
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return _truth(value, said)
     if isinstance(default, str):
-        if not is_number and not isinstance(value, str):
-            raise RecipeError(f"{said} is not text" + (f"; it is {declared.allowed()}" if declared.choices else ""))
-        if str(value) in declared.choices:
-            return str(value)
-        if declared.choices and not declared.pattern:
-            near = nearest(str(value), declared.choices)
-            raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}{near}")
-        if declared.pattern and not re.fullmatch(declared.pattern, str(value)):
-            near = nearest(str(value), declared.choices)
-            raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}{near}")
-        return str(value)
-    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
+        return _text(declared, value, said)
+    return _amount(declared, default, value, said)
+
+
+def _truth(value: object, said: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
+    word = meant.get(str(value).lower(), str(value).lower())
+    near = f"; did you mean {word}?" if word in ("true", "false") else ""
+    raise RecipeError(f"{said} is not allowed; it is true or false{near}")
+
+
+def _text(declared: Param, value: object, said: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise RecipeError(f"{said} is not text" + (f"; it is {declared.allowed()}" if declared.choices else ""))
+    text = str(value)
+    if text in declared.choices:
+        return text
+    fits = re.fullmatch(declared.pattern, text) if declared.pattern else not declared.choices
+    if not fits:
+        raise RecipeError(f"{said} is not allowed; it is {declared.allowed()}{nearest(text, declared.choices)}")
+    return text
+
+
+def _amount(declared: Param, default: int | float, value: object, said: str) -> int | float:
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_finite:
         comma = isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value)
         near = f"; did you mean {str(value).strip().replace(',', '.')}?" if comma else ""
         raise RecipeError(f"{said} is not a number; allowed: {declared.allowed()}{near}")
@@ -110,24 +144,81 @@ def checked(declared: Param, default: Any, value: Any, where: str) -> Any:
     return type(default)(value)
 
 
-class Parameters:
-    """Base of frozen dataclasses whose fields are `param(...)`s; checks each value when made.
+def require_keys(changes: object, known: Sequence[str], where: str) -> Mapping[str, Plain]:
+    """`changes`, if it is a mapping with no key outside `known`; else RecipeError naming `where`."""
+    if not isinstance(changes, Mapping):
+        given = "empty" if changes is None else f"{shown(changes)}, not a mapping"
+        raise RecipeError(f"{where} is {given}; leave it out or give any of: {', '.join(known)}")
+    for key in changes:
+        if key not in known:
+            raise RecipeError(f"{where} has no key {shown(key)}{nearest(str(key), known)}; it has: {', '.join(known)}")
+    return changes
 
+
+def updated(value: D, changes: object, where: str) -> D:
+    """A declared frozen dataclass with `changes` over it.
+
+    Fields are declared by `param(...)` (a number, text or truth value), by metadata `part` (another
+    such dataclass, which null switches off) or by metadata `strings` (a mapping of text to text,
+    merged key by key, where null takes a key away). Raises RecipeError naming `where`, key, value
+    and what is allowed.
+    """
+    known = {f.name: f for f in fields(value)}
+    given = require_keys(changes, list(known), where)
+    return with_values(value, {key: _changed(value, known[key], new, f"{where}.{key}") for key, new in given.items()})
+
+
+def with_values(value: D, values: Mapping[str, object]) -> D:
+    """A frozen dataclass with these values, by name, in place of its own; `Parameters` check them as when made."""
+    return replace(value, **values)
+
+
+def _changed(value: DataclassInstance, field: Field[Value], new: Plain, where: str) -> object:
+    """What the field of `value` holds once it is given `new`."""
+    old = getattr(value, field.name)
+    if "part" in field.metadata:
+        return None if new is None else updated(field.metadata["part"]() if old is None else old, new, where)
+    if "strings" in field.metadata:
+        return _strings(old, new, where)
+    default, declared = declaration(field)
+    return checked(declared, default, new, where)
+
+
+def _strings(old: Mapping[str, str], new: object, where: str) -> dict[str, str]:
+    if not isinstance(new, Mapping):
+        raise RecipeError(f"{where} = {shown(new)} is not a mapping of names to values, like {{crf: 16}}")
+    merged = dict(old)
+    for key, value in new.items():
+        if not _OPTION_NAME.fullmatch(key):
+            raise RecipeError(f"{where} has the key {shown(key)}; a name is letters, digits and any of . _ -")
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            merged[key] = str(value)
+        else:
+            raise RecipeError(f"{where}.{key} = {shown(value)} is not text or a number (null takes it away)")
+    return merged
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Base of frozen dataclasses whose fields are an effect's `param(...)`s; checks each value when made.
+
+    Each declares its own `strength`, of which 0 leaves every bit alone.
     Raises RecipeError naming the parameter, the value, the range and the unit.
     """
 
     name: ClassVar[str]
 
+    strength: float = param(0.0, "How much of the effect there is; 0 is an exact identity.", low=0.0)
+
     def __post_init__(self) -> None:
-        for f in fields(self):  # type: ignore[arg-type]
-            value = checked(f.metadata["param"], f.default, getattr(self, f.name), f"{self.name}.{f.name}")
+        for f in fields(self):
+            default, declared = declaration(f)
+            value = checked(declared, default, getattr(self, f.name), f"{self.name}.{f.name}")
             object.__setattr__(self, f.name, value)
 
     @classmethod
-    def declared(cls) -> dict[str, tuple[Any, Param]]:
+    def declared(cls) -> dict[str, tuple[Value, Param]]:
         """Parameter name to (default, declaration), in order of declaration."""
-        found = {}
-        for f in fields(cls):  # type: ignore[arg-type]
-            assert f.default is not MISSING
-            found[f.name] = (f.default, f.metadata["param"])
-        return found
+        return {f.name: declaration(f) for f in fields(cls)}

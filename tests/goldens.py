@@ -29,7 +29,7 @@ from grainkit.io.base import SourceInfo
 from grainkit.picture.color import SRGB_STILL, Color
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import PlanesOfRgb
-from grainkit.recipe.recipe import override
+from grainkit.recipe.overrides import override
 from samples.draw import clip, codes, limited_420, portrait
 
 Array = npt.NDArray[Any]

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from grainkit.adapt.shoulder_search import Room
-from grainkit.adapt.trial import Effects
-from grainkit.effects.base import Effect
 from grainkit.effects.grain.parameters import NO_FILM, CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.recipe.recipe import Recipe
 from grainkit.recipe.targets import Adapt
 
 #: Settings of a clip that are nearer than this are the same: of strength and size, and of white.
@@ -30,18 +29,18 @@ class Settings:
     carrier: str = "animated"
 
     @staticmethod
-    def of(effects: Effects) -> Settings:
-        """What these effects have; sizes in mm are left alone and read as they are."""
-        grain, guard = grain_of(effects), guard_of(effects)
+    def of(recipe: Recipe) -> Settings:
+        """What the recipe of one kind has; sizes in mm are left alone and read as they are."""
+        grain, guard = recipe.effect(CinemaGrain), recipe.effect(HighlightGuard)
         return Settings(grain.strength, grain.size, guard.knee, guard.ceiling, guard.patches, grain.carrier)
 
-    def over(self, effects: Effects) -> dict[str, Effect]:
-        """`effects` with these settings."""
-        return {
-            **effects,
-            "highlight_guard": replace(guard_of(effects), knee=self.knee, ceiling=self.ceiling, patches=self.patches),
-            "cinema_grain": replace(grain_of(effects), strength=self.strength, size=self.size, carrier=self.carrier),
-        }
+    def over(self, recipe: Recipe) -> Recipe:
+        """The recipe of one kind with these settings."""
+        grain, guard = recipe.effect(CinemaGrain), recipe.effect(HighlightGuard)
+        return recipe.with_effect(
+            replace(guard, knee=self.knee, ceiling=self.ceiling, patches=self.patches),
+            replace(grain, strength=self.strength, size=self.size, carrier=self.carrier),
+        )
 
     def as_mapping(self) -> dict[str, float | str]:
         """Values by the name they have in a recipe."""
@@ -82,8 +81,8 @@ class Limits:
     can_patch: bool
 
     @staticmethod
-    def of(effects: Effects, bounds: Adapt, fixed: Collection[str], kind: str) -> Limits:
-        grain, guard = grain_of(effects), guard_of(effects)
+    def of(recipe: Recipe, bounds: Adapt, fixed: Collection[str], kind: str) -> Limits:
+        grain, guard = recipe.effect(CinemaGrain), recipe.effect(HighlightGuard)
         holds = grain.strength == 0.0 or "cinema_grain.strength" in fixed
         top = CinemaGrain.declared()["strength"][1].high, CinemaGrain.declared()["size"][1].high
         weaker = max(bounds.weaker, _LEAST)
@@ -120,15 +119,3 @@ class Limits:
 def rounded(value: float) -> float:
     """Four digits are enough for a recipe that is read."""
     return round(value, 4)
-
-
-def grain_of(effects: Effects) -> CinemaGrain:
-    grain = effects["cinema_grain"]
-    assert isinstance(grain, CinemaGrain)
-    return grain
-
-
-def guard_of(effects: Effects) -> HighlightGuard:
-    guard = effects["highlight_guard"]
-    assert isinstance(guard, HighlightGuard)
-    return guard

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from grainkit.adapt.bounds import Limits, Settings
 from grainkit.adapt.highlight_patches import Patches
@@ -25,6 +24,7 @@ from grainkit.adapt.rounds import Round, missed
 from grainkit.adapt.steps import MARGIN, Steps
 from grainkit.adapt.trial import Outcome, Trial
 from grainkit.adapt.words import changes, encodes, missed_words
+from grainkit.params import Plain
 from grainkit.recipe.recipe import Recipe
 from grainkit.recipe.targets import Targets, label
 
@@ -64,7 +64,7 @@ class Adapted:
         misses = "; ".join(missed_words(miss, recipe, proxies) for miss in best.misses)
         return f"adapted to {encodes(recipe, proxies)}: {changed}; {misses or 'every limit is met'}"
 
-    def as_mapping(self) -> dict[str, Any]:
+    def as_mapping(self) -> dict[str, Plain]:
         """All numbers, for the sidecar."""
         return {
             "asked": self.asked.as_mapping(),
@@ -90,17 +90,17 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
 
     kind: still or clip. fixed: parameters that stay as they are, such as 'cinema_grain.strength'.
     """
-    effects = recipe.for_kind(kind).effects
-    asked = Settings.of(effects)
-    limits = Limits.of(effects, recipe.adapt, fixed, kind)
+    own = recipe.for_kind(kind)
+    asked = Settings.of(own)
+    limits = Limits.of(own, recipe.adapt, fixed, kind)
     untreated = trial.untreated()
-    loop = Steps(trial, effects, asked, recipe.targets, untreated)
+    loop = Steps(trial, own, asked, recipe.targets, untreated)
     settings, predicted = loop.first_guess(limits)
     if kind == "still" and limits.can_patch:
         settings = replace(settings, patches=recipe.adapt.rounds)
     rounds: list[Round] = []
     for _ in range(recipe.adapt.rounds):
-        tried = trial.tried(settings.over(effects))
+        tried = trial.tried(settings.over(own))
         if not rounds:
             # Locked grain is meant to be kept, and so is what may be locked unless even that was predicted to go.
             may_lock = "locked" in limits.grain and (predicted is None or settings.carrier == "locked")
@@ -119,16 +119,16 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
         predicted = loop.predicted(settings)
     chosen = min(range(len(rounds)), key=lambda at: (rounds[at].badness, at))
     found = rounds[chosen].settings
-    own = dict(getattr(recipe, kind))
+    told = dict(recipe.settings(kind))
     for name, value in found.as_mapping().items():
         effect, parameter = name.split(".")
         if value != asked.as_mapping()[name]:
-            own[effect] = {**own.get(effect, {}), parameter: value}
+            told[effect] = {**told.get(effect, {}), parameter: value}
     # A sidecar's recipe gives the same bits again, so it says what was found and not that it be looked for.
     if kind == "still":
-        done = replace(recipe, still=own, adapt=replace(recipe.adapt, still=False))
+        done = replace(recipe, still=told, adapt=replace(recipe.adapt, still=False))
     else:
-        done = replace(recipe, clip=own, adapt=replace(recipe.adapt, clip=False))
+        done = replace(recipe, clip=told, adapt=replace(recipe.adapt, clip=False))
     return Adapted(done, asked, untreated, tuple(rounds), chosen)
 
 
@@ -145,9 +145,9 @@ def _are_same(one: Settings, other: Settings, kind: str) -> bool:
     return one.is_like(other) if kind == "clip" else replace(one, patches=other.patches) == other
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
+def _told(outcome: Outcome) -> dict[str, Plain]:
     unit = "bytes" if outcome.proxy.codec == "jpeg" else "kbps"
-    told: dict[str, Any] = {"proxy": label(outcome.proxy), unit: round(outcome.cost)}
+    told: dict[str, Plain] = {"proxy": label(outcome.proxy), unit: round(outcome.cost)}
     if outcome.crf:
         told["crf"] = outcome.crf
     if outcome.growth is not None:

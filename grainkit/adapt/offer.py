@@ -189,7 +189,7 @@ def patched(reading: Reading, plan: Plan, backend: Backend, source: Source) -> t
     from grainkit.adapt.trial import StillTrial
 
     still = StillTrial(plan, _only(source, reading), proxies_of(plan.recipe, "still"), backend)
-    return still.patches(plan.recipe.effects), still.ready
+    return still.patches(plan.recipe), still.ready
 
 
 def _asks_for_patches(plan: Plan) -> bool:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grainkit.adapt.bounds import ALIKE, Limits, Settings, grain_of, guard_of, rounded
+from grainkit.adapt.bounds import ALIKE, Limits, Settings, rounded
 from grainkit.adapt.rounds import Miss, Round
 from grainkit.adapt.shoulder_search import RUN, SHOULDER, Room, fitted
-from grainkit.adapt.trial import Effects, Outcome, Trial
+from grainkit.adapt.trial import Outcome, Trial
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.recipe.recipe import Recipe
 from grainkit.recipe.targets import Targets
 
 #: Survival that the first settings aim at above the target, because the prediction errs by about this much.
@@ -34,17 +37,17 @@ _OVERSHOOT, _BELOW = 0.95, 0.5
 
 @dataclass(frozen=True)
 class Steps:
-    """What the steps of the loop share and do not change."""
+    """What the steps of the loop share and do not change. recipe: of the kind that is adapted."""
 
     trial: Trial
-    effects: Effects
+    recipe: Recipe
     asked: Settings
     targets: Targets
     untreated: tuple[Outcome, ...]
 
     def predicted(self, settings: Settings) -> float | None:
         """The share of the grain's pattern that is to be left with these settings; None where nothing is known."""
-        return self.trial.predicted(grain_of(settings.over(self.effects)))
+        return self.trial.predicted(settings.over(self.recipe).effect(CinemaGrain))
 
     def first_guess(self, limits: Limits) -> tuple[Settings, float | None]:
         """The weakest grain that is predicted to be kept, and a ceiling below what decodes too bright.
@@ -56,7 +59,7 @@ class Steps:
         if predicted is not None:
             settings = self._kept(limits, limits.grain) or settings
             predicted = self.predicted(settings)
-        guard = guard_of(self.effects)
+        guard = self.recipe.effect(HighlightGuard)
         if self.trial.given_up(guard) is None:
             return settings, predicted
         over = max((o.measures.p999 or 0.0) - self.targets.p999 for o in self.untreated)
@@ -95,7 +98,7 @@ class Steps:
 
     def _shouldered(self, settings: Settings, ceiling: float, limits: Limits, share: float) -> Settings:
         """A clip's settings with this ceiling, as far as the light allows. share: of that which may be given up."""
-        guard = replace(guard_of(self.effects), knee=settings.knee, ceiling=settings.ceiling)
+        guard = replace(self.recipe.effect(HighlightGuard), knee=settings.knee, ceiling=settings.ceiling)
         light = _INSIDE * share * self.targets.luma_given_up
         found = fitted(guard, ceiling, limits.room, self.trial.given_up, light)
         return replace(settings, knee=found.knee, ceiling=found.ceiling)
@@ -104,7 +107,7 @@ class Steps:
         """The next settings to try, the same where nothing is missed or nothing may move, and what was learnt."""
         misses = {miss.target: miss for miss in last.misses}
         given = max((o.measures.luma_given_up or 0.0 for o in last.outcomes), default=0.0)
-        before = self.trial.given_up(guard_of(settings.over(self.effects)))
+        before = self.trial.given_up(settings.over(self.recipe).effect(HighlightGuard))
         if before is None:
             settings = _corrected_highlights(settings, misses, limits.room, given, self.targets.luma_given_up)
         else:

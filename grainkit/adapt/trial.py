@@ -33,9 +33,10 @@ from grainkit.codec.predict import (
 from grainkit.codec.proxies import Sent, clip_through, delivered, in_jpeg_matrix
 from grainkit.codec.regions import LEAST, Finder, Found, Zone, smooth_areas
 from grainkit.codec.viewer import as_platform, as_seen, platform_geometry
-from grainkit.effects.base import Analysed, Effect
+from grainkit.effects.base import Analysed
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.finishing.finisher import (
     analysed,
     brought_up,
@@ -50,12 +51,12 @@ from grainkit.finishing.two_sizes import split
 from grainkit.picture.background import composited
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import Geometry
+from grainkit.recipe.recipe import Recipe
 from grainkit.recipe.targets import Proxy
 
 if TYPE_CHECKING:
     from grainkit.codec.encoder import Streams
 
-Effects = Mapping[str, Effect]
 _T = TypeVar("_T", "StillTrial", "ClipTrial")
 _Windows = Sequence[tuple[Frame, ...]]
 
@@ -101,8 +102,8 @@ class Trial(Protocol):
     def untreated(self) -> tuple[Outcome, ...]:
         """Outcomes of the sample without any effect."""
 
-    def tried(self, effects: Effects) -> Tried:
-        """What comes of these effects."""
+    def tried(self, recipe: Recipe) -> Tried:
+        """What comes of this recipe's effects, those of the sample's kind."""
 
     def predicted(self, grain: CinemaGrain) -> float | None:
         """The share of a grain's pattern that the worst proxy is to leave; None where there is no model.
@@ -141,7 +142,7 @@ class StillTrial:
             self._frame = self._sample if after is None else brought_up(self._sample, after)
             seen = as_seen(self._frame)
             self._untreated = in_jpeg_matrix(seen)
-            sent = self._sent(_without_effects(plan.recipe.effects), None, None)
+            sent = self._sent(_without_effects(plan.recipe), None, None)
             self._found = (Finder().found(seen, seen.matte, still if after is None else None),)
             self._tones = _tones([self._untreated], self._found)
             self._plain = self._outcomes(replace(sent, treated=self._untreated), None)
@@ -159,31 +160,29 @@ class StillTrial:
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
 
-    def tried(self, effects: Effects, patches: Patches | None = None) -> Tried:
-        """What comes of these effects. patches: found before, on other proxies, in place of those found here."""
+    def tried(self, recipe: Recipe, patches: Patches | None = None) -> Tried:
+        """What comes of its effects. patches: found before, on other proxies, in place of those found here."""
         if patches is None:
-            patches, sent = self._patched(effects)
+            patches, sent = self._patched(recipe)
         else:
-            sent = self._sent(effects, self._ready.term, patches.gain)
+            sent = self._sent(recipe, self._ready.term, patches.gain)
         return Tried(self._outcomes(sent, [outcome.cost for outcome in self._plain]), patches)
 
-    def patches(self, effects: Effects) -> Patches | None:
-        """The highlight patches that these effects ask for; None where they ask for none."""
-        return self._patched(effects)[0]
+    def patches(self, recipe: Recipe) -> Patches | None:
+        """The highlight patches that this recipe asks for; None where it asks for none."""
+        return self._patched(recipe)[0]
 
-    def _patched(self, effects: Effects) -> tuple[Patches | None, Sent]:
-        guard = effects["highlight_guard"]
-        assert isinstance(guard, HighlightGuard)
-        if not guard.patches:
-            return None, self._sent(effects, self._ready.term, None)
+    def _patched(self, recipe: Recipe) -> tuple[Patches | None, Sent]:
+        rounds = recipe.effect(HighlightGuard).patches
+        if not rounds:
+            return None, self._sent(recipe, self._ready.term, None)
         return found_patches(
-            lambda gain: self._sent(effects, self._ready.term, gain), self._untreated, self._plan.recipe.targets,
-            guard.patches,
-        )  # fmt: skip
+            lambda gain: self._sent(recipe, self._ready.term, gain), self._untreated, self._plan.recipe.targets, rounds
+        )
 
-    def _sent(self, effects: Effects, term: PassTerm | None, gain: npt.NDArray[np.float32] | None) -> Sent:
-        plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
-        relief = term if effects["skin_texture"].strength else None
+    def _sent(self, recipe: Recipe, term: PassTerm | None, gain: npt.NDArray[np.float32] | None) -> Sent:
+        plan = _with_effects_of(recipe, self._plan)
+        relief = term if recipe.effect(SkinTexture).strength else None
         done = finish_still(self._sample, plan, self._backend, relief, gain)
         return Sent.of(done, self._delivery, self.proxies)
 
@@ -256,7 +255,7 @@ class ClipTrial:
         }
         self._quality: dict[Proxy, int] = {}
         self._qps: dict[Proxy, tuple[float, ...]] = {}
-        bare = replace(plan, recipe=replace(plan.recipe, effects=_without_effects(plan.recipe.effects)))
+        bare = replace(plan, recipe=_without_effects(plan.recipe))
         tables = plan_tables(bare)
         unfinished = [tuple(finish_frame(frame, bare, tables, backend) for frame in window) for window in plain]
         self._plain = self._outcomes(self._untreated, self._uploaded(unfinished), None)
@@ -270,10 +269,10 @@ class ClipTrial:
     def untreated(self) -> tuple[Outcome, ...]:
         return self._plain
 
-    def tried(self, effects: Effects) -> Tried:
-        plan = replace(self._plan, recipe=replace(self._plan.recipe, effects=effects))
+    def tried(self, recipe: Recipe) -> Tried:
+        plan = _with_effects_of(recipe, self._plan)
         tables = plan_tables(plan)
-        textures = bool(effects["skin_texture"].strength)
+        textures = recipe.effect(SkinTexture).strength > 0.0
         finished = []
         for window in self._samples:
             bare = (one if textures else Analysed(one.frame) for one in window)
@@ -281,7 +280,7 @@ class ClipTrial:
             grained = analysed(bare, stages_of(plan, ADAPTED).values())
             finished.append(tuple(finish_frame(one.frame, plan, tables, self._backend, one.term) for one in grained))
         outcomes = self._made(finished)
-        self._learn(effects["cinema_grain"], outcomes)
+        self._learn(recipe.effect(CinemaGrain), outcomes)
         return Tried(outcomes)
 
     def made(self, make: Callable[[Frame], Frame]) -> tuple[Outcome, ...]:
@@ -314,9 +313,8 @@ class ClipTrial:
         ]
         return float(np.mean(each))
 
-    def _learn(self, grain: Effect, outcomes: Sequence[Outcome]) -> None:
+    def _learn(self, grain: CinemaGrain, outcomes: Sequence[Outcome]) -> None:
         """The QPs of encoders that tell none, from what they left of animated grain."""
-        assert isinstance(grain, CinemaGrain)
         if grain.carrier != "animated" or grain.strength == 0.0:
             return
         for outcome in outcomes:
@@ -391,8 +389,12 @@ def _middle(window: Sequence[Frame]) -> Frame:
     return window[len(window) // 2]
 
 
-def _without_effects(effects: Effects) -> dict[str, Effect]:
-    return {name: effect.off() for name, effect in effects.items()}
+def _without_effects(recipe: Recipe) -> Recipe:
+    return recipe.with_effect(*(effect.off() for effect in recipe.effects.values()))
+
+
+def _with_effects_of(recipe: Recipe, plan: Plan) -> Plan:
+    return replace(plan, recipe=plan.recipe.with_effect(*recipe.effects.values()))
 
 
 def _spread(qps: tuple[float, ...]) -> tuple[float, ...]:

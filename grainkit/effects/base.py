@@ -108,7 +108,7 @@ class Packets(Protocol):
 
 
 class Effect(Parameters):
-    """Base of the effects. Subclasses are frozen dataclasses of `param(...)`s, `strength` among them.
+    """Base of the effects. Subclasses are frozen dataclasses of `param(...)`s.
 
     Strength 0 is an exact identity: the effect is then not asked for anything.
     """
@@ -117,8 +117,6 @@ class Effect(Parameters):
     #: Whether it puts in detail that was not there, which sidecars call generated; else they call it retouched.
     generates: ClassVar[bool] = False
 
-    strength: float
-
     @property
     def remembers(self) -> bool:
         """Whether what it does to a clip's frame depends on the frames before it."""
@@ -126,7 +124,7 @@ class Effect(Parameters):
 
     def off(self) -> Self:
         """The same, switched off."""
-        return replace(self, strength=0.0)  # type: ignore[type-var]
+        return replace(self, strength=0.0)
 
     def check(self, context: Context) -> tuple[str, ...]:
         """What is to be said of it before it is done, a sentence each. RecipeError where it cannot be done."""
@@ -151,8 +149,8 @@ def registered(*effects: type[Effect]) -> dict[str, type[Effect]]:
         does = [getattr(effect, name) is not getattr(Effect, name) for name in ("fill", "stage", "packets")]
         if not any(does):
             raise TypeError(f"{effect.__name__} overrides none of fill, stage and packets: it would change nothing")
-        if not {"name", "moment", "strength"} <= set(dir(effect)):
-            raise TypeError(f"{effect.__name__} needs a name, a moment and a strength")
+        if not {"name", "moment"} <= set(dir(effect)):
+            raise TypeError(f"{effect.__name__} needs a name and a moment")
     return {effect.name: effect for effect in effects}
 
 

@@ -38,7 +38,9 @@ from grainkit.picture.frame import Frame
 from grainkit.picture.grain_key import pixels_digest
 from grainkit.picture.resample import alpha_top, conform
 from grainkit.picture.rgb import RGB, PlanesOfRgb, RgbSamples
-from grainkit.recipe.recipe import Recipe, load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
+from grainkit.recipe.recipe import Recipe
 from grainkit.recipe.source_profile import NO_PROFILE, load_source
 
 if TYPE_CHECKING:

@@ -52,7 +52,9 @@ from grainkit.job.outputs import (
 from grainkit.job.replay import declared_source, other_grain, other_input
 from grainkit.job.resume import done_already, job_of
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import SIDECAR_SUFFIX, Recipe, load_recipe, override, preset_names, to_mapping
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import SIDECAR_SUFFIX, load_recipe, preset_names
+from grainkit.recipe.recipe import Recipe, to_mapping
 from grainkit.recipe.source_profile import NO_PROFILE, SourceProfile, load_source
 from grainkit.scale.overlap import Overlapped
 from grainkit.unforeseen import doing, noted

@@ -8,7 +8,8 @@ from typing import Any
 
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.finishing.plan import Plan
-from grainkit.recipe.recipe import SIDECAR_SUFFIX, Recipe, read_sidecar
+from grainkit.recipe.presets import SIDECAR_SUFFIX, read_sidecar
+from grainkit.recipe.recipe import Recipe
 from grainkit.recipe.source_profile import NO_PROFILE
 
 

@@ -13,7 +13,8 @@ from grainkit.errors import InputError, OutputError
 from grainkit.finishing.plan import DeliveryPlan, FilePlan
 from grainkit.io.pending import unfinished
 from grainkit.job.sidecar import sha256_files, sidecar_path, versions
-from grainkit.recipe.recipe import read_sidecar, to_mapping
+from grainkit.recipe.presets import read_sidecar
+from grainkit.recipe.recipe import to_mapping
 
 #: No sequence has more files.
 _MOST_FRAMES = 10_000_000
@@ -47,7 +48,8 @@ def done_already(
     they may be anybody's.
     """
     told = read_sidecar(sidecar_path(plan.output))
-    made = told["output"] if told is not None and isinstance(told.get("output"), dict) else {}
+    output = None if told is None else told.get("output")
+    made = output if isinstance(output, dict) else {}
     count = made.get("frames")
     files = list(files_of(count if isinstance(count, int) and 0 < count < _MOST_FRAMES else 1))
     there = [file for file in files if file.exists()]

@@ -18,7 +18,7 @@ from grainkit.io.names import folds_case, names_folder
 from grainkit.io.pending import output_errors
 from grainkit.job.sidecar import is_sidecar, sidecar_path
 from grainkit.machine.system import memory
-from grainkit.recipe.recipe import SIDECAR_SUFFIX
+from grainkit.recipe.presets import SIDECAR_SUFFIX
 from grainkit.scale.cores import cores
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class _Asked:
 
     def judged(self, found: Numbered) -> Verdict:
         from grainkit.job.series_or_sequence import judge
-        from grainkit.recipe.recipe import load_recipe
+        from grainkit.recipe.presets import load_recipe
 
         return judge(found, load_recipe("social") if self.recipe is None else self.recipe(), self.max_pixels)
 

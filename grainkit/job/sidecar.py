@@ -11,6 +11,7 @@ import platform
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -20,7 +21,9 @@ from grainkit import __version__
 from grainkit.effects import EFFECTS
 from grainkit.errors import InputError
 from grainkit.io.pending import Pending, output_errors
-from grainkit.recipe.recipe import FORMAT, SIDECAR_SUFFIX, Recipe, fingerprint, to_mapping, yaml_text
+from grainkit.recipe.presets import SIDECAR_SUFFIX
+from grainkit.recipe.recipe import Recipe, fingerprint, to_mapping
+from grainkit.recipe.yaml_text import FORMAT, yaml_text
 
 #: How the first line of every sidecar begins; see `_summary`.
 _BEGINS = b"# grainkit "
@@ -118,7 +121,7 @@ def job_report(
     job: by which another run knows that it would make the same; see `grainkit.job.resume`.
     options: words of the command beside the recipe that decide the output, such as --frames 10:20.
     """
-    applied = to_mapping(recipe.for_kind(kind))["effects"]
+    applied = {name: asdict(parameters) for name, parameters in recipe.for_kind(kind).effects.items()}
     made_up = [name for name in EFFECTS if name in set(generated)]
     on = [name for name, values in applied.items() if values.get("strength") != 0 and name not in made_up]
     unused = [name for name in on if name in set(idle)]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from difflib import SequenceMatcher, get_close_matches
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from grainkit.effects import EFFECTS
 from grainkit.io.delivery import Delivery
-from grainkit.params import Param
+from grainkit.params import Param, Plain, declaration
 from grainkit.recipe.targets import Adapt, Proxy, Targets
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MAX_SEED = 2**32 - 1
 #: The recipe's one parameter that stands by itself.
@@ -29,7 +32,7 @@ class Entry:
 
     key: str
     declared: Param
-    default: Any
+    default: Plain
 
     @property
     def allowed(self) -> str:
@@ -40,14 +43,20 @@ class Entry:
 @cache
 def catalogue() -> dict[str, Entry]:
     """Every parameter by its full key, in the order of a recipe. Those of `proxies` stand in a list there."""
-    parts = {**EFFECTS, "delivery": Delivery, "proxies": Proxy, "targets": Targets, "adapt": Adapt}
+    parts: dict[str, type[DataclassInstance]] = {
+        **EFFECTS,
+        "delivery": Delivery,
+        "proxies": Proxy,
+        "targets": Targets,
+        "adapt": Adapt,
+    }
     found = [Entry("seed", SEED, 0)]
     for name, kind in parts.items():
         found += _entries(kind, name)
     return {entry.key: entry for entry in found}
 
 
-def _entries(kind: Any, above: str) -> Iterator[Entry]:
+def _entries(kind: type[DataclassInstance], above: str) -> Iterator[Entry]:
     for f in fields(kind):
         key = f"{above}.{f.name}"
         if "part" in f.metadata:
@@ -55,8 +64,8 @@ def _entries(kind: Any, above: str) -> Iterator[Entry]:
         elif "strings" in f.metadata:
             yield Entry(key, Param(f.metadata["strings"], form=_OPTIONS_FORM), {})
         else:
-            assert f.default is not MISSING
-            yield Entry(key, f.metadata["param"], f.default)
+            default, declared = declaration(f)
+            yield Entry(key, declared, default)
 
 
 def nearest_keys(key: str, known: Iterable[str] | None = None) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from grainkit.effects import EFFECTS
 from grainkit.errors import RecipeError
-from grainkit.params import nearest
+from grainkit.params import Plain, nearest
 from grainkit.recipe.catalogue import Entry, catalogue, nearest_keys
-from grainkit.recipe.recipe import KINDS, Layer, Recipe, layers, load_recipe, to_mapping
+from grainkit.recipe.presets import Layer, layers, load_recipe
+from grainkit.recipe.recipe import KINDS, Recipe, to_mapping
 
 #: Columns that text is broken at.
 _WIDTH = 100
@@ -53,12 +53,12 @@ def parameter_text(entries: list[Entry]) -> str:
     return "\n".join(lines).lstrip("\n")
 
 
-def parameter_mapping(entries: list[Entry]) -> dict[str, Any]:
+def parameter_mapping(entries: list[Entry]) -> dict[str, Plain]:
     """The same as plain values, by key."""
     return {entry.key: {**_declared(entry), "default": entry.default} for entry in entries}
 
 
-def _declared(entry: Entry) -> dict[str, Any]:
+def _declared(entry: Entry) -> dict[str, Plain]:
     declared = entry.declared
     is_number = isinstance(entry.default, (int, float)) and not isinstance(entry.default, bool)
     bounds = {"low": declared.low, "high": declared.high} if is_number else {}
@@ -86,7 +86,7 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
-def _value(value: Any) -> str:
+def _value(value: Plain) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -106,7 +106,7 @@ class Explained:
 
     key: str
     kind: str
-    value: Any
+    value: Plain
     origin: str
     entry: Entry | None
 
@@ -124,22 +124,28 @@ def explained(recipe: Recipe, chain: list[Layer]) -> list[Explained]:
     return sorted(found, key=lambda one: order[one.key])
 
 
-def _keys(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _keys(values: Mapping[str, Plain]) -> Iterator[tuple[str, Plain]]:
     """The parameters in a recipe's mapping by full key, those of one kind as `still:KEY`."""
     if "seed" in values:
         yield "seed", values["seed"]
     for kind in ("", *KINDS):
-        block = values.get(kind) or {} if kind else values
-        for effect, parameters in (block.get("effects") or {}).items():
-            for name, value in parameters.items():
+        effects = _part(_part(values, kind) if kind else values, "effects")
+        for effect in effects:
+            for name, value in _part(effects, effect).items():
                 yield f"{kind}:{effect}.{name}" if kind else f"{effect}.{name}", value
     for group in ("delivery", "targets", "adapt"):
-        yield from _below(values.get(group) or {}, group)
+        yield from _below(_part(values, group), group)
     if values.get("proxies"):
         yield "proxies", values["proxies"]
 
 
-def _below(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+def _part(values: Mapping[str, Plain], key: str) -> Mapping[str, Plain]:
+    """The mapping under that key, empty where there is none."""
+    part = values.get(key)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _below(values: Mapping[str, Plain], above: str) -> Iterator[tuple[str, Plain]]:
     for name, value in values.items():
         key = f"{above}.{name}"
         if isinstance(value, Mapping):
@@ -174,18 +180,18 @@ def explain_text(name: str) -> str:
     return "\n".join(lines)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Plain) -> str:
     if isinstance(value, list):
         return "; ".join(_value({k: v for k, v in one.items() if v}) for one in value)
     return _value(value)
 
 
-def explain_mapping(name: str) -> dict[str, Any]:
+def explain_mapping(name: str) -> dict[str, Plain]:
     """The same as plain values."""
     recipe, chain = load_recipe(name), layers(name)
     by_name = {layer.name: layer for layer in chain}
 
-    def told(one: Explained) -> dict[str, Any]:
+    def told(one: Explained) -> dict[str, Plain]:
         layer = by_name.get(one.origin)
         return {
             "key": one.key, **({"kind": one.kind} if one.kind else {}), "value": one.value,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from grainkit.recipe.recipe import load_recipe, preset_names, read_mapping, shipped
+from grainkit.recipe.presets import load_recipe, preset_names, shipped
+from grainkit.recipe.yaml_text import read_mapping
 
 
 def outdated(today: date) -> dict[str, date]:

@@ -6,14 +6,14 @@ preset has off, because of where the picture goes, stays off wherever the pictur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from grainkit.errors import RecipeError
-from grainkit.params import nearest, shown
-from grainkit.recipe.recipe import KINDS, Recipe, Settings, read_mapping, read_settings, shipped
-from grainkit.recipe.updated import require_keys
+from grainkit.params import nearest, require_keys, shown
+from grainkit.recipe.presets import shipped
+from grainkit.recipe.recipe import Recipe, Settings
+from grainkit.recipe.values import read_settings
+from grainkit.recipe.yaml_text import read_mapping
 
 #: The name that stands for no profile.
 NO_PROFILE = "auto"
@@ -35,17 +35,17 @@ class SourceProfile:
 
     def over(self, recipe: Recipe) -> Recipe:
         """The recipe with this profile's values for stills and clips, but for the strength of what it has off."""
-        made: dict[str, Any] = {}
-        for kind in KINDS:
-            own = recipe.for_kind(kind).effects
-            settings = dict(getattr(recipe, kind))
-            for name, values in self.effects.items():
-                is_on = own[name].strength > 0
-                kept = {key: value for key, value in values.items() if is_on or key != "strength"}
-                if kept:
-                    settings[name] = {**settings.get(name, {}), **kept}
-            made[kind] = settings
-        return replace(recipe, **made)
+        return replace(recipe, still=self._over_kind(recipe, "still"), clip=self._over_kind(recipe, "clip"))
+
+    def _over_kind(self, recipe: Recipe, kind: str) -> Settings:
+        own = recipe.for_kind(kind).effects
+        settings = dict(recipe.settings(kind))
+        for name, values in self.effects.items():
+            is_on = own[name].strength > 0
+            kept = {key: value for key, value in values.items() if is_on or key != "strength"}
+            if kept:
+                settings[name] = {**settings.get(name, {}), **kept}
+        return settings
 
 
 def source_names() -> list[str]:
@@ -64,6 +64,6 @@ def load_source(name: str) -> SourceProfile | None:
         known = [NO_PROFILE, *sorted(files)]
         raise RecipeError(f"no source {shown(name)}{nearest(name, known)} (there are: {', '.join(known)})")
     where = f"source {name}"
-    values: Mapping[str, Any] = require_keys(read_mapping(files[name].read_text(encoding="utf-8"), where), _KEYS, where)
+    values = require_keys(read_mapping(files[name].read_text(encoding="utf-8"), where), _KEYS, where)
     effects = read_settings(values["effects"], f"{where}: effects")
-    return SourceProfile(name, values["description"], values["digital_source_type"], effects)
+    return SourceProfile(name, str(values["description"]), str(values["digital_source_type"]), effects)

@@ -16,11 +16,15 @@ from grainkit.adapt.rounds import missed
 from grainkit.adapt.trial import Outcome, Tried
 from grainkit.codec.measures import Measures
 from grainkit.codec.windows import choose_windows, gathered
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.job.finish import dry_run, finish
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import KINDS, load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
+from grainkit.recipe.recipe import KINDS
 from grainkit.recipe.targets import Proxy, Targets
 from tests.drawn import clip, numbered, still, y4m_of
 
@@ -42,8 +46,8 @@ class Pretend:
     def untreated(self):
         return tuple(Outcome(proxy, self._plain, 1000, None) for proxy in self.proxies)
 
-    def tried(self, effects):
-        settings = Settings.of(effects)
+    def tried(self, recipe):
+        settings = Settings.of(recipe)
         self.seen.append(settings)
         return Tried(
             tuple(
@@ -145,7 +149,7 @@ def test_no_more_light_is_given_up_than_may_be(recipe):
     assert best.settings.ceiling == pytest.approx(0.976, abs=0.001)
     assert [miss.target for miss in best.misses] == ["p999"]
     dark = override(recipe, ["highlight_guard.ceiling=0.93", "highlight_guard.knee=0.88"])
-    assert adapt(dark, "still", Pretend(dim)).recipe.for_kind("still").effects["highlight_guard"].ceiling > 0.97
+    assert adapt(dark, "still", Pretend(dim)).recipe.for_kind("still").effect(HighlightGuard).ceiling > 0.97
 
 
 def test_what_is_fixed_or_off_stays(recipe):
@@ -191,8 +195,8 @@ def test_a_clip_whose_animated_grain_would_be_lost_gets_the_least_locked_grain_t
     trial = Pretend(fine, predicted=eaten_unless_locked)
     found = adapt(recipe, "clip", trial)
     assert [(s.carrier, s.strength) for s in trial.seen] == [("locked", pytest.approx(1.3, rel=0.03))]
-    assert found.recipe.for_kind("clip").effects["cinema_grain"].carrier == "locked"
-    assert found.recipe.for_kind("still").effects["cinema_grain"].carrier == "animated"
+    assert found.recipe.for_kind("clip").effect(CinemaGrain).carrier == "locked"
+    assert found.recipe.for_kind("still").effect(CinemaGrain).carrier == "animated"
     assert "grain moving with the picture (locked) instead of new in every frame" in found.note()
     assert found.as_mapping()["rounds"][0]["settings"]["cinema_grain.carrier"] == "locked"
 
@@ -284,7 +288,7 @@ def test_a_clips_first_ceiling_is_as_far_below_white_as_it_decodes_above_and_as_
 
 def test_a_clip_that_does_not_burn_keeps_its_shoulder(recipe):
     found = adapt(recipe, "clip", Pretend(fine, given_up=lambda guard: 0.2))
-    own = recipe.for_kind("clip").effects["highlight_guard"]
+    own = recipe.for_kind("clip").effect(HighlightGuard)
     assert (found.rounds[0].settings.knee, found.rounds[0].settings.ceiling) == (own.knee, own.ceiling)
 
 
@@ -302,7 +306,7 @@ def test_the_best_of_what_was_tried_is_taken_and_only_for_its_kind(recipe):
     found = adapt(recipe, "still", Pretend(worse_each_time))
     assert found.chosen == 0
     assert len(found.rounds) > 1
-    assert found.recipe.for_kind("still").effects["cinema_grain"].strength == found.rounds[0].settings.strength
+    assert found.recipe.for_kind("still").effect(CinemaGrain).strength == found.rounds[0].settings.strength
     assert found.recipe.for_kind("clip").effects == recipe.for_kind("clip").effects
     assert not found.recipe.adapt.still
 
@@ -461,7 +465,7 @@ def test_a_matte_of_ones_own_says_where_skin_is(tmp_path):
 def test_grain_that_is_carried_as_metadata_is_left_alone(tmp_path):
     source = clip(tmp_path / "c.nut", width=192, height=144, frames=6)
     report = finish(source, tmp_path / "o.mp4", preset="video/av1", adapt=True)
-    asked = load_recipe("video/av1").for_kind("clip").effects["cinema_grain"]
+    asked = load_recipe("video/av1").for_kind("clip").effect(CinemaGrain)
     rounds = yaml.safe_load(Path(report.sidecar).read_text())["measured"]["adapt"]["rounds"]
     assert {one["settings"]["cinema_grain.strength"] for one in rounds} == {asked.strength}
     assert {one["settings"]["cinema_grain.size"] for one in rounds} == {asked.size}

@@ -24,7 +24,8 @@ from grainkit.codec.predict import (
 )
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.picture.noise import NoiseFilter
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 
 SIZE = (576, 720)
 ONLY_GRAIN = ("skin_texture.strength=0", "highlight_guard.strength=0")
@@ -53,7 +54,7 @@ def test_prediction_from_a_jpeg_table_holds_against_encodes():
         settings = (*ONLY_GRAIN, f"cinema_grain.strength={strength}", f"cinema_grain.size={size}")
         recipe = override(load_recipe("social"), settings)
         grainy = gk.finish_array(rgb, preset=recipe)
-        grain = recipe.effects["cinema_grain"]
+        grain = recipe.effect(CinemaGrain)
         before = (grainy.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)) / 255
         for quality in (60, 75, 85):
             decoded, _ = round_trip(grainy, quality, "4:2:0")
@@ -77,7 +78,7 @@ def test_prediction_from_a_qp_holds_against_encodes(samples, codec):
         for strength, grain_size in ((4.0, 4.0), (8.0, 3.0)):
             settings = (*ONLY_GRAIN, f"cinema_grain.strength={strength}", f"cinema_grain.size={grain_size}")
             recipe = override(load_recipe("video"), settings)
-            grain = recipe.for_kind("clip").effects["cinema_grain"]
+            grain = recipe.for_kind("clip").effect(CinemaGrain)
             with gk.Finisher(recipe) as finisher:
                 window = list(finisher.frames(frames, info))
             for crf in (18, 23, 28):

@@ -16,7 +16,7 @@ from grainkit.backends import open_backend
 from grainkit.backends.cuda import CudaBackend
 from grainkit.backends.kernel_source import flatten, parameters
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
-from grainkit.recipe.recipe import override
+from grainkit.recipe.overrides import override
 from tests.cudacheck import host
 from tests.cudacheck.host import HostKernel
 from tests.cudacheck.pictures import KINDS

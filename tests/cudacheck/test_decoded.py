@@ -18,7 +18,7 @@ from grainkit.io.base import SourceInfo
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import Geometry
-from grainkit.recipe.recipe import override
+from grainkit.recipe.overrides import override
 from tests.cudacheck.ptx import PtxKernel
 from tests.cudacheck.stand_in import stand_in
 from tests.drawn import clip

@@ -21,7 +21,7 @@ from grainkit.picture.frame import Frame
 from grainkit.picture.resample import Geometry
 from grainkit.picture.rgb import PlanesOfRgb
 from grainkit.picture.taps import covers, lanczos, weighed
-from grainkit.recipe.recipe import override
+from grainkit.recipe.overrides import override
 from tests.cudacheck.faults import faulty
 from tests.cudacheck.host import HostKernel
 from tests.cudacheck.pictures import KINDS, awkward

@@ -11,7 +11,7 @@ from grainkit.effects.grain.av1.table import read_table
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.hosts.cli import command as cli
 from grainkit.job.finish import dry_run, finish
-from grainkit.recipe.recipe import override
+from grainkit.recipe.overrides import override
 from tests.av1_streams import decode, framemd5, read, same_pictures, shown_seeds, trace
 from tests.drawn import clip, still, y4m_of
 

@@ -13,7 +13,8 @@ from grainkit.effects.grain.film_formats import FILM_FORMATS, GRAIN_UM
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.errors import RecipeError
 from grainkit.picture.color import Color
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from tests.passes import neutral, run
 
 DEEP = Color(depth=16, subsampling=(1, 1))
@@ -112,7 +113,7 @@ def test_a_curve_is_a_name_or_points():
     assert grain.deviation(np.array([0.25, 0.5]))[0] == pytest.approx(0.02)
     assert grain.share(np.array([0.625]))[0] == pytest.approx(0.6)
     recipe = override(load_recipe("video"), ["cinema_grain.curve=0:0.5,1:0.5"])
-    assert recipe.effects["cinema_grain"].share(np.array([0.3]))[0] == 0.5
+    assert recipe.effect(CinemaGrain).share(np.array([0.3]))[0] == 0.5
 
 
 @pytest.mark.parametrize("curve", ["filn", "0:1", "0:1,1:2", "0:1;1:0", "0.5:1,0.5:0", "0.6:1,0.4:0"])

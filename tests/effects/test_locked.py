@@ -21,7 +21,8 @@ from grainkit.finishing.planning import own_format_plan
 from grainkit.io.base import SourceInfo
 from grainkit.picture.color import Color, Range
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from grainkit.recipe.targets import Proxy
 from tests.drawn import numbered, still
 from tests.scenes import HEIGHT, WIDTH, cut, scene
@@ -178,12 +179,12 @@ def test_a_trial_lays_it_too_and_it_outlives_animated_grain():
     plan = own_format_plan(
         info, override(load_recipe("video"), [*LOCKED, "cinema_grain.strength=8", "cinema_grain.size=4"])
     )
-    grain = plan.recipe.effects["cinema_grain"]
-    animated = {**plan.recipe.effects, "cinema_grain": replace(grain, carrier="animated", strength=8 * BACKDROP)}
+    grain = plan.recipe.effect(CinemaGrain)
+    animated = plan.recipe.with_effect(replace(grain, carrier="animated", strength=8 * BACKDROP))
     backend = open_backend("cpu")
     with ThreadPoolExecutor(1) as threads:
         trial = ClipTrial(plan, [frames], (Proxy(codec="x264", crf=30),), backend, threads)
-        kept, lost = (trial.tried(effects).outcomes[0].measures.rho for effects in (plan.recipe.effects, animated))
+        kept, lost = (trial.tried(recipe).outcomes[0].measures.rho for recipe in (plan.recipe, animated))
     backend.close()
     # Two pictures are judged, one of them the key frame, which keeps both.
     assert kept > lost + 0.05

@@ -29,7 +29,7 @@ from grainkit.picture.color import SRGB_STILL
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import resample
 from grainkit.picture.rgb import planes_from_rgb
-from grainkit.recipe.recipe import override
+from grainkit.recipe.overrides import override
 from samples.draw import portrait
 from tests.passes import neutral
 

@@ -24,7 +24,8 @@ from grainkit.io.video import VideoSink
 from grainkit.io.y4m import Y4MSink
 from grainkit.picture.color import SRGB_STILL, Color, Matrix, Range, Siting, Transfer
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from tests import drawn
 
 

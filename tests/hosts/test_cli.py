@@ -19,7 +19,7 @@ import pytest
 
 from grainkit import __version__
 from grainkit.hosts.cli import command as cli
-from grainkit.recipe.recipe import preset_names
+from grainkit.recipe.presets import preset_names
 from tests.drawn import clip, frames_of, leftovers, numbered, still, y4m_of
 
 GRAINKIT = [sys.executable, "-c", "import sys; from grainkit.hosts.cli.command import main; sys.exit(main())"]

@@ -139,7 +139,7 @@ def test_what_was_being_done_is_told_of_every_stage(monkeypatch, refused, folder
 @pytest.mark.parametrize(
     ("arguments", "inside"),
     [
-        (["presets"], "grainkit.recipe.recipe.preset_names"),
+        (["presets"], "grainkit.recipe.presets.preset_names"),
         (["doctor"], "grainkit.report.doctor.examine"),
         (["bench"], "grainkit.report.bench.machine"),
         (["finish", "a.png"], "grainkit.job.series.expand_inputs"),

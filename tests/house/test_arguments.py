@@ -10,7 +10,8 @@ from PIL import Image
 import grainkit as gk
 from grainkit.arguments import as_assignments, as_frames, as_rate
 from grainkit.job.finish import dry_run
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from tests.drawn import numbered, still
 
 

@@ -17,7 +17,7 @@ from benchmarks import fuzz, fuzz_guided
 from grainkit.errors import InputError, RecipeError
 from grainkit.hosts.cli import command as cli
 from grainkit.job.finish import finish
-from grainkit.recipe.recipe import parse_recipe, preset_names
+from grainkit.recipe.presets import parse_recipe, preset_names
 from tests.drawn import clip, leftovers, numbered, still
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.io.base import SourceInfo
 from grainkit.picture.color import Color
-from grainkit.recipe.recipe import override
+from grainkit.recipe.overrides import override
 from tests import goldens
 from tests.drawn import clip
 from tests.goldens import EXACT, SAMPLES, Case, digest, drawn_clip, finished, golden

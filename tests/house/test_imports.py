@@ -45,7 +45,7 @@ NOT_IN: dict[str, list[str]] = {"job": ["report", "hosts"], "report": ["hosts"]}
 ONLY_IN: dict[str, list[str]] = {
     "av": ["io.video", "io.container_tags", "io.cuda_decode", "io.field_order", "io.vpx_alpha", "codec.encoder"],
     "cupy": ["backends.cuda"],
-    "yaml": ["recipe.recipe"],
+    "yaml": ["recipe.yaml_text"],
     "cv2": ["io.*", "analysis.*", "effects.*", "codec.*", "adapt.*"],
     "PIL": ["io.*", "codec.jpeg"],
     "tifffile": ["io.*"],

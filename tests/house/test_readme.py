@@ -8,7 +8,7 @@ import pytest
 
 import grainkit as gk
 from grainkit.hosts.cli import command as cli
-from grainkit.recipe.recipe import override
+from grainkit.recipe.overrides import override
 from tests.drawn import clip, gradient, numbered, still
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")

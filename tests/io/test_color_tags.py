@@ -21,7 +21,8 @@ from grainkit.io.delivery import ClipDelivery
 from grainkit.io.video import VideoSource
 from grainkit.picture.color import Color, Matrix, Primaries, Range, Siting, Transfer
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from tests.drawn import FFMPEG, clip, sink_of
 
 COLORS = {

@@ -21,7 +21,8 @@ from grainkit.io.delivery import ClipDelivery
 from grainkit.io.video import VideoSource
 from grainkit.io.y4m import Y4MSink, Y4MSource
 from grainkit.picture.color import Color
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from tests.drawn import FFMPEG, moving_fields, sink_of
 
 ORDERS = ("tff", "bff")

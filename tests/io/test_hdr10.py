@@ -19,7 +19,7 @@ from grainkit.io.hdr10 import Hdr10, encoder_parameters, read_hdr10, with_parame
 from grainkit.io.video import VideoSource
 from grainkit.picture.color import Color, Matrix, Primaries, Transfer
 from grainkit.picture.frame import Frame
-from grainkit.recipe.recipe import load_recipe
+from grainkit.recipe.presets import load_recipe
 from tests.drawn import FFMPEG, sink_of
 
 #: P3 in a D65 display of 0.0001 to 1000 cd/m2; all whole multiples of what HEVC counts in.

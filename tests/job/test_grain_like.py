@@ -22,7 +22,8 @@ from grainkit.hosts.cli.command import main
 from grainkit.job.grain_like import grain_like
 from grainkit.picture.color import Color, luma_codes
 from grainkit.picture.frame import Frame, Plane
-from grainkit.recipe.recipe import load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
 from tests.passes import neutral, run
 
 WIDTH, HEIGHT = 960, 540
@@ -103,7 +104,7 @@ def test_our_own_grain_is_found_again(frames, over_time):
 
 def test_a_file_gives_the_recipe_that_made_it(png):
     like = grain_like(png)
-    grain = override(load_recipe("print"), like.settings).effects["cinema_grain"]
+    grain = override(load_recipe("print"), like.settings).effect(CinemaGrain)
     assert grain.strength == pytest.approx(4.0, rel=0.1)
     assert grain.size == pytest.approx(2.0, rel=0.1)
     assert (grain.chroma * grain.cb, grain.chroma * grain.cr) == pytest.approx(ASKED.chroma_shares, rel=0.1)
@@ -119,7 +120,7 @@ def test_a_grey_card_gives_the_amount_and_leaves_the_curve(tmp_path):
     picture = (found.astype(float) - 64) / 876 * 255
     path = tmp_path / "card.png"
     Image.fromarray(np.rint(picture).astype(np.uint8)).save(path)
-    grain = override(load_recipe("video"), grain_like(path).settings).effects["cinema_grain"]
+    grain = override(load_recipe("video"), grain_like(path).settings).effect(CinemaGrain)
     assert grain.curve == "film"
     assert grain.strength == pytest.approx(4.0, rel=0.1)
     assert grain.chroma == 0.0

@@ -20,7 +20,7 @@ from grainkit.io import pending
 from grainkit.job import sidecar
 from grainkit.job.finish import dry_run, finish
 from grainkit.machine import system
-from grainkit.recipe.recipe import load_recipe
+from grainkit.recipe.presets import load_recipe
 from tests.drawn import clip, frames_of, leftovers, numbered, still, y4m_of
 
 OFF = ("highlight_guard.strength=0", "cinema_grain.strength=0")

@@ -18,7 +18,9 @@ from grainkit.job.sidecar import (
     versions,
     write_sidecar,
 )
-from grainkit.recipe.recipe import fingerprint, load_recipe, override
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
+from grainkit.recipe.recipe import fingerprint
 
 
 def report(recipe=None, **changes):

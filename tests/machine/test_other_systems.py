@@ -18,6 +18,7 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from grainkit.effects.grain.av1.table import read_table
+from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.errors import OutputError
 from grainkit.hosts.cli import command as cli
 from grainkit.io import names, sequence
@@ -26,7 +27,7 @@ from grainkit.io.pending import Pending, sweep
 from grainkit.job import series
 from grainkit.job.sidecar import sidecar_path
 from grainkit.machine import system
-from grainkit.recipe.recipe import load_recipe
+from grainkit.recipe.presets import load_recipe
 from grainkit.report import bench
 from grainkit.scale.interrupts import interrupts
 from grainkit.scale.processes import side_by_side
@@ -456,7 +457,7 @@ def test_recipes_sidecars_and_grain_tables_with_crlf_and_a_mark_are_read(tmp_pat
         "      strength: 1.25\r\n"
     )
     (tmp_path / "a.yaml").write_bytes(begin + text.encode())
-    assert load_recipe(str(tmp_path / "a.yaml")).for_kind("still").effects["cinema_grain"].strength == 1.25
+    assert load_recipe(str(tmp_path / "a.yaml")).for_kind("still").effect(CinemaGrain).strength == 1.25
     still(tmp_path / "a.png")
     plain = ["--no-adapt", "--set", "skin_texture.strength=0", "--quiet"]
     assert cli.main(["finish", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), *plain]) == 0

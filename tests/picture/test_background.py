@@ -21,7 +21,9 @@ from grainkit.picture.background import Canvas, background_signal, composited, p
 from grainkit.picture.color import SRGB_STILL, Color, Range, Transfer
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import PlanesOfRgb
-from grainkit.recipe.recipe import load_recipe, override, to_yaml
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import load_recipe
+from grainkit.recipe.recipe import to_yaml
 from tests.drawn import clip, still
 
 OFF = ("skin_texture.strength=0", "highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.still.sharpen=0")

@@ -11,7 +11,9 @@ from grainkit.hosts.cli import command as cli
 from grainkit.params import Param
 from grainkit.recipe.catalogue import catalogue, nearest_keys
 from grainkit.recipe.explain import explain_mapping, explain_text, parameter_text, select
-from grainkit.recipe.recipe import layers, load_recipe, override, preset_names, to_mapping
+from grainkit.recipe.overrides import override
+from grainkit.recipe.presets import layers, load_recipe, preset_names
+from grainkit.recipe.recipe import to_mapping
 
 
 def leaves(values, above=""):

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 import yaml
 
-from grainkit.recipe.recipe import KINDS, load_recipe, parse_recipe, preset_names, to_yaml
+from grainkit.effects.grain.parameters import CinemaGrain
+from grainkit.effects.highlights.parameters import HighlightGuard
+from grainkit.recipe.presets import load_recipe, parse_recipe, preset_names
+from grainkit.recipe.recipe import KINDS, to_yaml
 
 HERE = Path(__file__).parents[1]
 FAMILIES = {
@@ -91,9 +94,9 @@ def test_every_x264_option_is_taken_by_the_encoder(name):
 def test_animated_grain_stays_below_what_a_social_codec_eats(name):
     recipe = load_recipe(name)
     if recipe.delivery.clip is not None:
-        assert 0 < recipe.for_kind("clip").effects["cinema_grain"].strength <= 1.0
+        assert 0 < recipe.for_kind("clip").effect(CinemaGrain).strength <= 1.0
     if recipe.delivery.still is not None:
-        assert recipe.for_kind("still").effects["cinema_grain"].strength >= 1.6
+        assert recipe.for_kind("still").effect(CinemaGrain).strength >= 1.6
         assert recipe.delivery.still.container == "jpeg"
     assert recipe.proxies
 
@@ -102,7 +105,7 @@ def test_animated_grain_stays_below_what_a_social_codec_eats(name):
 def test_print_is_sixteen_bits_in_millimetres(name):
     recipe = load_recipe(name).for_kind("still")
     assert (recipe.delivery.still.container, recipe.delivery.still.depth, recipe.delivery.dpi) == ("tiff", 16, 300.0)
-    assert recipe.effects["cinema_grain"].size_mm == 0.11
+    assert recipe.effect(CinemaGrain).size_mm == 0.11
     assert recipe.delivery.clip is None
     assert recipe.delivery.turn
 
@@ -110,8 +113,8 @@ def test_print_is_sixteen_bits_in_millimetres(name):
 def test_before_the_edit_nothing_is_finished():
     recipe = load_recipe("video/sequence")
     for kind in KINDS:
-        effects = recipe.for_kind(kind).effects
-        assert effects["cinema_grain"].strength == effects["highlight_guard"].strength == 0.0
+        own = recipe.for_kind(kind)
+        assert own.effect(CinemaGrain).strength == own.effect(HighlightGuard).strength == 0.0
     assert (recipe.delivery.clip.container, recipe.delivery.still.depth) == ("sequence", 16)
 
 

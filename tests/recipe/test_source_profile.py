@@ -13,11 +13,13 @@ from PIL import Image
 
 import grainkit as gk
 from grainkit.effects import EFFECTS
+from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.errors import RecipeError
 from grainkit.hosts.cli import command as cli
 from grainkit.io.metadata import DIGITAL_SOURCE_TYPES, xmp_packet
 from grainkit.job.finish import resolve_recipe
-from grainkit.recipe.recipe import KINDS, load_recipe, preset_names
+from grainkit.recipe.presets import load_recipe, preset_names
+from grainkit.recipe.recipe import KINDS
 from grainkit.recipe.source_profile import SourceProfile, load_source, source_names
 from samples.draw import codes, portrait
 from tests.drawn import still
@@ -82,13 +84,13 @@ def test_it_goes_over_the_preset_and_under_recipe_and_settings():
     assert strength(resolved("social", settings=["skin_texture.strength=0.4"])) == 0.4
     Path("mine.yaml").write_text("grainkit: 1\nextends: social\neffects:\n  skin_texture: {pores: 0.1}\n")
     mine = resolved(recipe="mine.yaml")
-    assert (strength(mine), mine.for_kind("still").effects["skin_texture"].pores) == (1.3, 0.1)
+    assert (strength(mine), mine.for_kind("still").effect(SkinTexture).pores) == (1.3, 0.1)
     Path("all.yaml").write_text(
         "grainkit: 1\nextends: mine.yaml\nstill:\n  effects:\n    skin_texture: {strength: 0.2}\n"
     )
     assert strength(resolved(recipe="all.yaml")) == 0.2
     Path("bare.yaml").write_text("grainkit: 1\neffects:\n  skin_texture: {strength: 0.7}\n")
-    bare = resolved(recipe="bare.yaml").for_kind("still").effects["skin_texture"]
+    bare = resolved(recipe="bare.yaml").for_kind("still").effect(SkinTexture)
     assert (bare.strength, bare.pores) == (0.7, 0.5)
     given = load_recipe("video")
     assert resolved(recipe=given) == given

@@ -13,7 +13,7 @@ from grainkit.errors import BackendUnavailable, OutputError
 from grainkit.hosts.cli import command as cli
 from grainkit.io.video import ENCODERS, VideoSink, VideoSource
 from grainkit.recipe import preset_age
-from grainkit.recipe.recipe import load_recipe, preset_names
+from grainkit.recipe.presets import load_recipe, preset_names
 from grainkit.recipe.source_profile import source_names
 from grainkit.report import clip_check, doctor
 

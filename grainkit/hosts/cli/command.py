@@ -318,7 +318,7 @@ def _path(text: str) -> str:
 
 
 def _seed(text: str) -> int:
-    from grainkit.recipe.recipe import MAX_SEED
+    from grainkit.recipe.catalogue import MAX_SEED
 
     try:
         seed = int(text)
@@ -394,7 +394,7 @@ def _finish_all(options: argparse.Namespace) -> int:
     from grainkit.job.series import at_once, expand_inputs, series_folder, series_output
     from grainkit.job.series_summary import series_summary
     from grainkit.recipe.catalogue import nearest_keys
-    from grainkit.recipe.recipe import preset_names
+    from grainkit.recipe.presets import preset_names
 
     if (stray := suggest.stray_input(options.input, options.output, preset_names(), nearest_keys)) is not None:
         raise InputError(stray)
@@ -576,7 +576,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
     if options.dry_run:
         plan = dry_run(input, output, **told)
         if not options.json:
-            from grainkit.recipe.recipe import yaml_text
+            from grainkit.recipe.yaml_text import yaml_text
 
             print(yaml_text(plan), end="")
         return plan
@@ -708,7 +708,8 @@ def _progress(label: str, *, shown: bool) -> Iterator[Progress | None]:
 
 
 def _presets(options: argparse.Namespace) -> int:
-    from grainkit.recipe.recipe import load_recipe, preset_names, to_mapping, to_yaml
+    from grainkit.recipe.presets import load_recipe, preset_names
+    from grainkit.recipe.recipe import to_mapping, to_yaml
 
     if options.explain:
         from grainkit.recipe.explain import explain_mapping, explain_text
