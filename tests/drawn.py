@@ -178,7 +178,7 @@ def moving_fields(pixel_format: str, order: str, count: int = 3) -> list[Any]:
 
 def sink_of(path: Path, frames: list[Any], delivery: Any, source: SourceInfo | None = None, **more: Any) -> Path:
     """A clip of these frames, as grainkit writes it. source: where they come from; more: what is drawn of that."""
-    from grainkit.io.video import VideoSink
+    from grainkit.io.clip_sink import VideoSink
 
     first = frames[0]
     told = {"rate": Fraction(25), "field_order": first.field_order, "time_base": first.time_base, **more}

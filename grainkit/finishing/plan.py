@@ -303,7 +303,7 @@ class ClipPlan(FilePlan):
         return self.clip.codec
 
     def open_sink(self, opening: Opening) -> Sink:
-        from grainkit.io.video import VideoSink
+        from grainkit.io.clip_sink import VideoSink
 
         first, end, carried = opening.first, opening.end, opening.carried
         width, height = self.size

@@ -73,7 +73,7 @@ def _opened(
         if start > 0:
             raise no_such_frames(path, "still", 1, start, stop)
         return StillSource(path, max_pixels=still_pixels)
-    from grainkit.io.video import VideoSource
+    from grainkit.io.clip_source import VideoSource
 
     clip = VideoSource(
         path, start=start, stop=stop, allow_truncated=allow_truncated, hwaccel=hwaccel, max_pixels=moving_pixels

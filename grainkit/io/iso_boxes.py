@@ -12,6 +12,8 @@ from typing import BinaryIO, NamedTuple
 #: The box that holds Content Credentials (C2PA 2.1, "Embedding manifests into BMFF-based assets"), and their signature
 #: in a `uuid` box.
 C2PA_BOX = bytes.fromhex("D8FEC3D61B0E483C92975828877EC481")
+#: ISO 16684-3 annex: the box that holds an XMP packet in MP4 and MOV.
+XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 
 #: Boxes in one place after which a file is taken for none: a damaged one may hold millions of 8 bytes.
 _MOST = 100_000
@@ -94,3 +96,8 @@ def _number(file: BinaryIO, box: Box, at: int, size: int) -> int:
         return 0
     file.seek(box.start + at)
     return int.from_bytes(file.read(size), "big")
+
+
+def xmp_box(packet: bytes) -> bytes:
+    """The top-level MP4/MOV box around an XMP packet."""
+    return struct.pack(">I4s", 24 + len(packet), b"uuid") + XMP_BOX + packet

@@ -118,7 +118,7 @@ def _pass_rows(backend: Backend, size: tuple[int, int], depth: int, frames: int)
 
 def _other_rows(size: tuple[int, int], frames: int) -> Iterator[Row]:
     from grainkit.effects.skin_texture.clip_skin import ClipSkin
-    from grainkit.io.video import VideoSink
+    from grainkit.io.clip_sink import VideoSink
 
     color = Color()
     given = _pictures(size, color, frames)

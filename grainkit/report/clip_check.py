@@ -11,8 +11,9 @@ import numpy as np
 
 from grainkit.errors import EncodingError
 from grainkit.io.base import SourceInfo
+from grainkit.io.clip_sink import VideoSink
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.delivery import ClipDelivery
-from grainkit.io.video import VideoSink, VideoSource
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame, Plane
 from grainkit.unforeseen import doing

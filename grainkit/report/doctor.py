@@ -76,7 +76,7 @@ def _clips() -> list[Finding]:
     again = f"install PyAV again: pip install --force-reinstall '{_requirement('av')}'"
     try:
         with doing("loading PyAV"):
-            from grainkit.io.video import library_versions, probe_encoders
+            from grainkit.io.ffmpeg import library_versions, probe_encoders
             from grainkit.report.clip_check import TRIALS, check_encoder
 
             findings = [Finding("ffmpeg", True, ", ".join(f"{k} {v}" for k, v in library_versions().items()))]

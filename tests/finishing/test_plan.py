@@ -20,7 +20,7 @@ from grainkit.io.box import fitted
 from grainkit.io.delivery import Delivery
 from grainkit.io.sequence import SequenceSink
 from grainkit.io.stills import StillSink
-from grainkit.io.video import VideoSink
+from grainkit.io.clip_sink import VideoSink
 from grainkit.io.y4m import Y4MSink
 from grainkit.picture.color import SRGB_STILL, Color, Matrix, Range, Siting, Transfer
 from grainkit.picture.frame import Frame

@@ -13,8 +13,9 @@ from PIL import UnidentifiedImageError
 import grainkit
 from grainkit import unforeseen
 from grainkit.hosts.cli import command as cli
+from grainkit.io.clip_sink import VideoSink
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.stills import StillSource
-from grainkit.io.video import VideoSink, VideoSource
 from tests.drawn import clip, leftovers, still
 
 PLAIN = ["--no-adapt", "--set", "skin_texture.strength=0", "--quiet"]
@@ -90,10 +91,10 @@ def test_a_reader_that_fails_unforeseen_is_one_line(monkeypatch, refused, folder
 def test_whose_error_it_is_when_pythons_own_code_raises_it(monkeypatch, refused):
     clip(Path("clip.mp4"), codec="libx264")
     with monkeypatch.context() as patch:
-        patch.setattr("grainkit.io.video._fraction", lambda value: Fraction("no number"))
+        patch.setattr("grainkit.io.clip_source.fraction", lambda value: Fraction("no number"))
         err = refused("finish", "clip.mp4", "-o", "out.mp4")[1]
         assert "test_unforeseen failed with ValueError: Invalid literal for Fraction: 'no number'" in err
-    monkeypatch.setattr("grainkit.io.video._picture_stream", lambda *_: None)
+    monkeypatch.setattr("grainkit.io.clip_source._picture_stream", lambda *_: None)
     err = refused("finish", "clip.mp4", "-o", "out.mp4")[1]
     assert f"grainkit {grainkit.__version__} failed with AttributeError: 'NoneType' object has no attribute" in err
 

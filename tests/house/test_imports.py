@@ -43,7 +43,15 @@ MAY_IMPORT: dict[str, list[str]] = {
 NOT_IN: dict[str, list[str]] = {"job": ["report", "hosts"], "report": ["hosts"]}
 #: Library to the modules (patterns) that may import it.
 ONLY_IN: dict[str, list[str]] = {
-    "av": ["io.video", "io.container_tags", "io.cuda_decode", "io.field_order", "io.vpx_alpha", "codec.encoder"],
+    "av": [
+        "io.clip_*",
+        "io.ffmpeg",
+        "io.container_tags",
+        "io.cuda_decode",
+        "io.field_order",
+        "io.vpx_alpha",
+        "codec.encoder",
+    ],
     "cupy": ["backends.cuda"],
     "yaml": ["recipe.yaml_text"],
     "cv2": ["io.*", "analysis.*", "effects.*", "codec.*", "adapt.*"],

@@ -16,9 +16,9 @@ from grainkit.finishing.planning import make_plan
 from grainkit.hosts.cli.command import main
 from grainkit.io import pixel_formats
 from grainkit.io.base import SourceInfo
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.color_tags import untold
 from grainkit.io.delivery import ClipDelivery
-from grainkit.io.video import VideoSource
 from grainkit.picture.color import Color, Matrix, Primaries, Range, Siting, Transfer
 from grainkit.picture.frame import Frame
 from grainkit.recipe.overrides import override

@@ -14,9 +14,10 @@ from PIL import Image, PngImagePlugin
 
 from grainkit.hosts.cli.command import main
 from grainkit.io.base import SourceInfo, StillMetadata
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.container_tags import as_written, left_behind, plan_tags
 from grainkit.io.delivery import ClipDelivery
-from grainkit.io.video import VideoSource, xmp_box
+from grainkit.io.iso_boxes import xmp_box
 from grainkit.picture.color import Color
 from tests.drawn import FFMPEG, clip, moving_fields, numbered, sink_of
 

@@ -9,9 +9,9 @@ import av
 import pytest
 
 from grainkit.errors import InputError
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.delivery import ClipDelivery
 from grainkit.io.ebml import missing_bytes
-from grainkit.io.video import VideoSource
 from tests.drawn import moving_fields, sink_of
 
 

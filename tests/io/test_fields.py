@@ -17,8 +17,8 @@ from grainkit.errors import InputError, OutputError
 from grainkit.finishing.planning import make_plan
 from grainkit.hosts.cli.command import main
 from grainkit.io.base import SourceInfo
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.delivery import ClipDelivery
-from grainkit.io.video import VideoSource
 from grainkit.io.y4m import Y4MSink, Y4MSource
 from grainkit.picture.color import Color
 from grainkit.recipe.overrides import override

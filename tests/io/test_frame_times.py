@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from grainkit.hosts.cli.command import main
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.delivery import ClipDelivery
 from grainkit.io.frame_times import LOOK_AHEAD, shown, stamped, started
 from grainkit.io.iso_boxes import shown_seconds
-from grainkit.io.video import VideoSource
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from tests.drawn import FFMPEG, clip, sink_of

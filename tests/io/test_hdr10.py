@@ -14,9 +14,9 @@ import pytest
 
 from grainkit.finishing.planning import make_plan
 from grainkit.io.base import SourceInfo
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.delivery import ClipDelivery
 from grainkit.io.hdr10 import Hdr10, encoder_parameters, read_hdr10, with_parameters
-from grainkit.io.video import VideoSource
 from grainkit.picture.color import Color, Matrix, Primaries, Transfer
 from grainkit.picture.frame import Frame
 from grainkit.recipe.presets import load_recipe

@@ -9,10 +9,10 @@ from fractions import Fraction
 import pytest
 
 from grainkit.hosts.cli.command import main
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.delivery import ClipDelivery
 from grainkit.io.iso_boxes import C2PA_BOX, holds_credentials, shown_seconds
 from grainkit.io.metadata import CREDENTIALS_LOST
-from grainkit.io.video import VideoSource
 from tests.drawn import moving_fields, sink_of
 
 

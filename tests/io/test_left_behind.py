@@ -17,9 +17,9 @@ from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
 from grainkit.io.decode_still import ORIENTATIONS, Still, decode_still
 from grainkit.io.delivery import StillDelivery
+from grainkit.io.iso_boxes import xmp_box
 from grainkit.io.metadata import CREDENTIALS_LOST, read_packet, xmp_packet
 from grainkit.io.stills import StillSource
-from grainkit.io.video import xmp_box
 from grainkit.picture.color import Primaries, Transfer
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"

@@ -13,8 +13,8 @@ import pytest
 from grainkit.errors import OutputError
 from grainkit.hosts.cli.command import main
 from grainkit.io import vpx_alpha
+from grainkit.io.clip_source import VideoSource
 from grainkit.io.delivery import ClipDelivery
-from grainkit.io.video import VideoSource
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from tests.drawn import FFMPEG, sink_of

@@ -11,7 +11,9 @@ import pytest
 from grainkit.backends import open_backend
 from grainkit.errors import BackendUnavailable, OutputError
 from grainkit.hosts.cli import command as cli
-from grainkit.io.video import ENCODERS, VideoSink, VideoSource
+from grainkit.io.clip_sink import VideoSink
+from grainkit.io.clip_source import VideoSource
+from grainkit.io.ffmpeg import ENCODERS
 from grainkit.recipe import preset_age
 from grainkit.recipe.presets import load_recipe, preset_names
 from grainkit.recipe.source_profile import source_names
@@ -41,9 +43,7 @@ def test_a_backend_that_cannot_run_is_a_finding_not_a_failure(monkeypatch):
 
 
 def test_a_missing_encoder_has_a_remedy(monkeypatch):
-    import grainkit.io.video
-
-    monkeypatch.setattr(grainkit.io.video, "probe_encoders", lambda: {"libx265": False})
+    monkeypatch.setattr("grainkit.io.ffmpeg.probe_encoders", lambda: {"libx265": False})
     found = {f.what: f for f in doctor.examine()}["encoder libx265"]
     assert not found.works
     assert "libx265" in found.remedy
@@ -85,7 +85,11 @@ def test_a_pyav_that_cannot_read_is_said_in_one_line_with_the_versions_that_can(
 
 
 def test_a_pyav_that_cannot_be_loaded_is_a_finding(monkeypatch, capsys):
-    for name in [name for name in sys.modules if name in ("grainkit.io.video", "grainkit.report.clip_check")]:
+    for name in [
+        name
+        for name in sys.modules
+        if name.startswith("grainkit.io.clip_") or name in ("grainkit.io.ffmpeg", "grainkit.report.clip_check")
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "av", None)
     assert cli.main(["doctor", "--json"]) == 1
