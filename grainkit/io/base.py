@@ -131,6 +131,10 @@ class PacketRewriter(Protocol):
 class Sink(Protocol):
     """Takes frames; what was written appears at the destination whole, at commit(), or not at all."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the frames, or of what the source had beside them, was left out: a sentence each."""
+
     def write(self, frame: Frame) -> None: ...
     def commit(self) -> None:
         """Flush, tag, fsync and rename into place."""

@@ -251,6 +251,9 @@ class Y4MSink:
     Raises OutputError for frames Y4M cannot hold (float, R'G'B').
     """
 
+    #: Of sound and tags, `left_behind` tells.
+    notes: tuple[str, ...] = ()
+
     def __init__(
         self,
         stream: BinaryIO,

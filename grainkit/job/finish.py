@@ -712,7 +712,7 @@ def _write(
     first += info.first_number
     files = tuple(plan.output_files(range(first, first + count)))
     said = () if carried is None else carried.notes
-    notes = (*getattr(sink, "notes", ()), *said, *lengths.notes(plan.without_times), *plan.lost(info))
+    notes = (*sink.notes, *said, *lengths.notes(plan.without_times), *plan.lost(info))
     return _Written(sink, count, files, finisher.light, notes, source_type, working, finisher.gave)
 
 
