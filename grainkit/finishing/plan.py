@@ -303,6 +303,7 @@ class ClipPlan(FilePlan):
         return self.clip.codec
 
     def open_sink(self, opening: Opening) -> Sink:
+        from grainkit.io.clip_passengers import Stretch
         from grainkit.io.clip_sink import VideoSink
 
         first, end, carried = opening.first, opening.end, opening.carried
@@ -311,8 +312,8 @@ class ClipPlan(FilePlan):
         stop = None if end is None or self.rate is None else start + float((end - first.index) / self.rate)
         return VideoSink(
             self.output, delivery=self.clip, color=self.target, width=width, height=height,
-            source=replace(opening.info, sample_aspect=self.sample_aspect),
-            start_seconds=start if first.index else 0.0, end_seconds=stop, rate=self.rate, xmp=opening.xmp,
+            source=replace(opening.info, sample_aspect=self.sample_aspect, rate=self.rate or opening.info.rate),
+            stretch=Stretch(start if first.index else 0.0, stop), xmp=opening.xmp,
             rewriter=None if carried is None else carried.stream(first.index),
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,14 @@ from grainkit.io.ffmpeg import MUXERS, as_text, fraction, holds, open_input, pic
 _LOOK_AHEAD = 64
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """The part of a clip from `start` to `end`, in seconds of its own clock; None is its end."""
+
+    start: float = 0.0
+    end: float | None = None
+
+
 class Passengers:
     """Audio and subtitle packets of the source, taken along as the picture advances, never changed.
 
@@ -29,11 +38,11 @@ class Passengers:
     brought to 0; others keep their own. notes: what was left behind.
     """
 
-    def __init__(self, path: Path, start: float, end: float | None) -> None:
+    def __init__(self, path: Path, stretch: Stretch) -> None:
         self._input = open_input(path)
-        self._end = None if end is None else Fraction(end)
-        self._whole = start == 0
-        self.begin = Fraction(start)
+        self._end = None if stretch.end is None else Fraction(stretch.end)
+        self._whole = stretch.start == 0
+        self.begin = Fraction(stretch.start)
         clock_starts_anywhere: Any = av.format.Flags.ts_discont.value
         if self._whole and int(self._input.format.flags) & clock_starts_anywhere:
             self.begin = Fraction(self._input.start_time or 0, av.time_base)

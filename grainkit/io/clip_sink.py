@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 from fractions import Fraction
 from math import lcm
@@ -29,7 +29,7 @@ from av.container import OutputContainer
 from grainkit.errors import EncodingError, OutputError
 from grainkit.io import field_order, pixel_formats, vpx_alpha
 from grainkit.io.base import PacketRewriter, SourceInfo
-from grainkit.io.clip_passengers import Passengers
+from grainkit.io.clip_passengers import Passengers, Stretch
 from grainkit.io.color_tags import siting_option
 from grainkit.io.container_tags import content, plan_tags
 from grainkit.io.delivery import ClipDelivery
@@ -57,6 +57,7 @@ from grainkit.picture.frame import Frame
 _ENCODERS_OWN_LINES = ("x264 [error]", "x265 [error]", "Svt[error]")
 #: Ticks per second fit 31 bits in MP4.
 _MAX_TIMESCALE = (1 << 31) - 1
+_WHOLE = Stretch()
 
 
 class VideoSink:
@@ -64,11 +65,10 @@ class VideoSink:
 
     destination: where the clip goes. delivery: container, codec, pixel format, options. color: what the
     frames that come mean, and what the file is tagged with. width, height: of those frames.
-    source: where timing, audio, chapters and metadata come from (its `path` is opened again).
-    start_seconds, end_seconds: the part of the source that is written, in its own clock; timestamps start at 0.
-    rate: frames per second for sources without a clock, and for key-frame spacing. xmp: a packet for MP4 and MOV.
-    metadata: container tags to add. rewriter: changes the encoder's packets before
-    they are stored. `notes` says what could not be carried over.
+    source: where timing, audio, chapters and metadata come from (its `path` is opened again). Its rate counts where
+    its frames have no clock, and for the spacing of key frames.
+    stretch: the part of the source that is written; timestamps start at 0. xmp: a packet for MP4 and MOV.
+    rewriter: changes the encoder's packets before they are stored.
     Raises OutputError where the delivery is impossible or the disk refuses, EncodingError where the encoder does.
     """
 
@@ -81,11 +81,8 @@ class VideoSink:
         width: int,
         height: int,
         source: SourceInfo,
-        start_seconds: float = 0.0,
-        end_seconds: float | None = None,
-        rate: Fraction | None = None,
+        stretch: Stretch = _WHOLE,
         xmp: bytes | None = None,
-        metadata: Mapping[str, str] | None = None,
         rewriter: PacketRewriter | None = None,
     ) -> None:
         self._rewriter = rewriter
@@ -96,7 +93,7 @@ class VideoSink:
         self._xmp = xmp
         self._count = 0
         self._last_pts: int | None = None
-        self._rate = rate or source.rate or Fraction(25)
+        self._rate = source.rate or Fraction(25)
         self._time_base = source.time_base or 1 / self._rate
         self._form = _delivered_format(delivery, color)
         self._alpha_top = float((1 << source.color.depth) - 1) if 8 < source.color.depth <= 16 else 0.0
@@ -115,7 +112,7 @@ class VideoSink:
             with self._writing():
                 self._output = av.open(f"file:{self._pending.path}", "w", format=MUXERS[delivery.container])
                 self._stream = self._add_picture_stream(self._output, width, height)
-                self._carry_over(self._output, start_seconds, end_seconds, metadata or {})
+                self._carry_over(self._output, stretch)
             self._open_encoder()
         except BaseException:
             self.abort()
@@ -331,27 +328,25 @@ class VideoSink:
         full = self._form.is_rgb or self._color.range is Range.FULL
         target.color_range = 2 if full else 1
 
-    def _carry_over(
-        self, output: OutputContainer, start: float, end: float | None, metadata: Mapping[str, str]
-    ) -> None:
+    def _carry_over(self, output: OutputContainer, stretch: Stretch) -> None:
         """Audio, subtitles, chapters and tags of the source."""
-        told = content({**dict(self._source.still.text), **self._source.metadata, **metadata})
+        told = content({**dict(self._source.still.text), **self._source.metadata})
         tags = plan_tags(MUXERS[self._delivery.container], told)
         output.metadata.update(tags.kept)
         self._named_keys = tags.named_keys
         if tags.lost:
             self._left_out.append(f"tags left out: {', '.join(tags.lost)}: {self._delivery.container} cannot hold them")
-        self._shift = round(Fraction(start) / self._time_base)
+        self._shift = round(Fraction(stretch.start) / self._time_base)
         if self._source.path is None or self._source.kind != "clip":
             return
-        passengers = Passengers(self._source.path, start, end)
+        passengers = Passengers(self._source.path, stretch)
         self._passengers = passengers
         self._shift = round(passengers.begin / self._time_base)
         passengers.board(output, self._delivery)
         self._stream.metadata.update(passengers.picture_tags)
         if timecode := self._source.metadata.get("timecode", ""):
             self._stream.metadata["timecode"] = shift_timecode(
-                timecode, round(Fraction(start) * self._rate), self._rate
+                timecode, round(Fraction(stretch.start) * self._rate), self._rate
             )
 
     def _write_header(self, output: OutputContainer, first_pts: int) -> None:

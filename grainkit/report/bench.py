@@ -128,9 +128,7 @@ def _other_rows(size: tuple[int, int], frames: int) -> Iterator[Row]:
 
         def encode() -> None:
             path.unlink(missing_ok=True)
-            sink = VideoSink(
-                path, delivery=ENCODER, color=color, width=size[0], height=size[1], source=info, rate=_RATE
-            )
+            sink = VideoSink(path, delivery=ENCODER, color=color, width=size[0], height=size[1], source=info)
             for frame in given:
                 sink.write(frame)
             sink.commit()

@@ -12,6 +12,7 @@ import pytest
 from drawn_clips import FFMPEG, H264, LOSSLESS, add_audio, boxes, clip_with_sound, draw, info_for, packets, read, write
 
 from grainkit.errors import OutputError
+from grainkit.io.clip_passengers import Stretch
 from grainkit.io.clip_sink import VideoSink
 from grainkit.io.clip_source import VideoSource
 from grainkit.io.delivery import ClipDelivery
@@ -58,7 +59,7 @@ def test_a_range_takes_only_the_audio_inside_it(clip, tmp_path):
     with VideoSource(clip, start=6, stop=18) as source:
         info, frames = source.info, list(source)
     start, end = frames[0].seconds, frames[-1].seconds + 1001 / 24000
-    path = write(tmp_path / "a.mp4", frames, H264, info, start_seconds=start, end_seconds=end)
+    path = write(tmp_path / "a.mp4", frames, H264, info, stretch=Stretch(start, end))
     assert read(path)[0].pts == 0
     assert [frame.seconds for frame in read(path)] == pytest.approx(
         [frame.seconds - start for frame in frames], abs=1e-4
@@ -226,7 +227,7 @@ def test_timecode_chapters_and_xmp_travel(tmp_path):
         info, part = source.info, list(source)
     assert info.metadata["timecode"] == "01:00:00:00"
     packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>http://cv.iptc.org/newscodes/digitalsourcetype/humanEdits'
-    path = write(tmp_path / "c.mov", part, delivery, info, start_seconds=part[0].seconds, xmp=packet)
+    path = write(tmp_path / "c.mov", part, delivery, info, stretch=Stretch(part[0].seconds), xmp=packet)
     with VideoSource(path) as source:
         assert source.info.metadata["timecode"] == "01:00:00:12"
         assert source.info.metadata["comment"] == "kept"
