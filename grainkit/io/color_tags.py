@@ -8,6 +8,9 @@ from grainkit.picture.color import Color, Matrix, Primaries, Range, Siting, Tran
 LIMITED_ONLY = ("prores_ks", "prores", "prores_aw", "mpeg2video")
 #: Encoders that write where chroma sits into their streams, and containers that write it for all.
 _SITES, _SITING_CONTAINERS = ("libx264", "libx265"), ("mkv", "webm")
+#: Curves of cameras, whose pictures are seen through BT.1886.
+_CAMERA_CURVES = (Transfer.BT709, Transfer.SMPTE170M, Transfer.IEC61966_2_4, Transfer.BT1361, Transfer.BT2020_10,
+                  Transfer.BT2020_12)  # fmt: skip
 
 
 def convention(width: int, height: int) -> tuple[Matrix, Primaries, Transfer]:
@@ -51,3 +54,16 @@ def siting_option(color: Color) -> dict[str, str]:
     if color.subsampling != (2, 2) or color.siting in (Siting.LEFT, Siting.UNSPECIFIED):
         return {}
     return {"chroma_sample_location": color.siting.name.lower()}
+
+
+def needs_telling(color: Color, *, coded: bool) -> bool:
+    """Whether a still means another thing than what is taken where nothing is said: sRGB.
+
+    Frames of clips with BT.709's (or BT.601's, BT.2020's) camera curve and BT.709's primaries stay untagged: stills
+    made of clips always were, and displays show both alike. coded: a file that names that curve itself is believed.
+    """
+    if color.is_hdr or color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
+        return True
+    if color.transfer in (Transfer.SRGB, Transfer.UNSPECIFIED):
+        return False
+    return coded or color.transfer not in _CAMERA_CURVES

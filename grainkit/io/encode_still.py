@@ -18,6 +18,7 @@ from grainkit.io import exif as exif_block
 from grainkit.io import icc, jpeg, png
 from grainkit.io.alpha import multiplied
 from grainkit.io.base import StillMetadata
+from grainkit.io.color_tags import needs_telling
 from grainkit.io.delivery import StillDelivery
 from grainkit.io.key_lists import keys_named
 from grainkit.io.metadata import XMP_KEYWORD, international_text, text_chunks
@@ -40,9 +41,6 @@ _EXIF_ROOM = {"jpeg": jpeg.MAX_EXIF, "webp": 1 << 31}
 #: Lossless WebP takes effort in quality's place; more than this doubles the time to save a percent.
 _WEBP_EFFORT = 20
 
-#: Curves of cameras, whose pictures are seen through BT.1886.
-_CAMERA_CURVES = (Transfer.BT709, Transfer.SMPTE170M, Transfer.IEC61966_2_4, Transfer.BT1361, Transfer.BT2020_10,
-                  Transfer.BT2020_12)  # fmt: skip
 _XMP_TAG = 700
 #: EXR attributes that mean something to the format; a text of that name must not take their place.
 _EXR_RESERVED = frozenset(
@@ -128,19 +126,6 @@ def _fits(profile: bytes | None, container: str, *, grey: bool) -> bool:
     return icc_fits(profile, grey=grey and container != "webp")
 
 
-def needs_telling(color: Color, metadata: StillMetadata) -> bool:
-    """Whether a picture means another thing than what is taken where nothing is said: sRGB.
-
-    Frames of clips with BT.709's (or BT.601's, BT.2020's) camera curve and BT.709's primaries stay untagged: stills
-    made of clips always were, and displays show both alike. A file that names that curve itself is believed.
-    """
-    if color.is_hdr or color.primaries not in (Primaries.BT709, Primaries.UNSPECIFIED):
-        return True
-    if color.transfer in (Transfer.SRGB, Transfer.UNSPECIFIED):
-        return False
-    return metadata.coded or color.transfer not in _CAMERA_CURVES
-
-
 def _profile(color: Color, metadata: StillMetadata, container: str, *, grey: bool) -> bytes | None:
     """The ICC profile that says what the samples mean: the source's own, or one made of code points.
 
@@ -149,7 +134,7 @@ def _profile(color: Color, metadata: StillMetadata, container: str, *, grey: boo
     own = metadata.icc if _fits(metadata.icc, container, grey=grey) else None
     if container == "exr" or (own is not None and (not metadata.coded or container == "png")):
         return own
-    if not needs_telling(color, metadata) or (container == "png" and color.is_hdr):
+    if not needs_telling(color, coded=metadata.coded) or (container == "png" and color.is_hdr):
         return None
     return icc.profile(color.primaries, color.transfer, grey=grey and container != "webp")
 
@@ -185,7 +170,9 @@ def _encode_png(rgb: Any, alpha: Any, delivery: StillDelivery, told: StillMetada
 
 def _png_chunks(told: StillMetadata, color: Color) -> Iterator[png.Chunk]:
     # A cICP goes over an ICC profile: beside the source's own it stands only where that says the same.
-    if told.coded or (needs_telling(color, told) if told.icc is None else icc.code_points(told.icc) == _codes(color)):
+    if told.coded or (
+        needs_telling(color, coded=told.coded) if told.icc is None else icc.code_points(told.icc) == _codes(color)
+    ):
         yield b"cICP", bytes((color.primaries, color.transfer, 0, 1))
     if told.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(told.icc, 9)

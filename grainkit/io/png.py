@@ -3,6 +3,8 @@
 Libraries lose 16-bit colour or the text that generators leave in a PNG, and are two to four times
 slower at writing grain: noise has no strings to find, so run lengths and Huffman codes at zlib
 level 1 give the smallest file of the fast settings.
+
+What is compiled of it, `png_filters`, is loaded with the first picture: whoever asks for chunks alone waits for none.
 """
 
 from __future__ import annotations
@@ -15,8 +17,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-
-from grainkit.machine.compiled import njit
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Chunk = tuple[bytes, bytes]
@@ -113,6 +113,8 @@ def encode(picture: Samples, alpha: Samples | None, extra: Iterable[Chunk] = (),
 
     level: zlib level 0..9. Level 1 looks for runs only, which suits grain; higher ones search.
     """
+    from grainkit.io.png_filters import filter_lines
+
     kind = (_RGB if picture.ndim == 3 else _GREY) + (0 if alpha is None else 4)
     samples: npt.NDArray[Any] = picture[..., None] if picture.ndim == 2 else picture
     if alpha is not None:
@@ -121,7 +123,7 @@ def encode(picture: Samples, alpha: Samples | None, extra: Iterable[Chunk] = (),
     depth = 8 * samples.dtype.itemsize
     raw = np.ascontiguousarray(samples, samples.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
     lines = np.empty((height, raw.shape[1] + 1), np.uint8)
-    _filter(raw, channels * depth // 8, lines)
+    filter_lines(raw, channels * depth // 8, lines)
     strategy = zlib.Z_RLE if level == 1 else zlib.Z_DEFAULT_STRATEGY
     deflate = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
     body = deflate.compress(lines.data) + deflate.flush()
@@ -173,9 +175,11 @@ def _inflate(data: bytes, head: Header) -> npt.NDArray[np.uint8]:
 
 def _rows(raw: npt.NDArray[np.uint8], head: Header, width: int, height: int) -> Samples:
     """Codes (height, width, channels) of filtered lines; 1, 2 and 4 bits one code to a byte, not scaled."""
+    from grainkit.io.png_filters import unfilter
+
     stride, channels = _stride(head, width), _CHANNELS[head.kind]
     lines = np.empty((height, stride), np.uint8)
-    if not _unfilter(raw.reshape(height, stride + 1), max(1, channels * head.depth // 8), lines):
+    if not unfilter(raw.reshape(height, stride + 1), max(1, channels * head.depth // 8), lines):
         raise ValueError("its picture data is damaged")
     if head.depth == 16:
         return lines.view(">u2").astype(np.uint16).reshape(height, width, channels)
@@ -208,63 +212,3 @@ def _from_palette(codes: Samples, palette: bytes, transparent: bytes) -> tuple[S
     opacity = np.full(256, 255, np.uint8)
     opacity[: len(transparent)] = np.frombuffer(transparent, np.uint8)[:256]
     return colours[codes], opacity[codes]
-
-
-@njit(cache=True, inline="always", nogil=True)
-def _paeth(left: Any, above: Any, corner: Any) -> Any:
-    guess = left + above - corner
-    to_left, to_above, to_corner = abs(guess - left), abs(guess - above), abs(guess - corner)
-    if to_left <= to_above and to_left <= to_corner:
-        return left
-    return above if to_above <= to_corner else corner
-
-
-@njit(cache=True, nogil=True)
-def _unfilter(lines: Any, step: Any, out: Any) -> Any:
-    """Undo the filter that each line names; False for a filter that PNG does not have."""
-    for y in range(out.shape[0]):
-        kind = lines[y, 0]
-        if kind > 4:
-            return False
-        for x in range(out.shape[1]):
-            left = np.int32(out[y, x - step]) if x >= step else np.int32(0)
-            above = np.int32(out[y - 1, x]) if y > 0 else np.int32(0)
-            corner = np.int32(out[y - 1, x - step]) if y > 0 and x >= step else np.int32(0)
-            guess = np.int32(0)
-            if kind == 1:
-                guess = left
-            elif kind == 2:
-                guess = above
-            elif kind == 3:
-                guess = (left + above) >> 1
-            elif kind == 4:
-                guess = _paeth(left, above, corner)
-            out[y, x] = np.uint8((np.int32(lines[y, x + 1]) + guess) & 255)
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _filter(raw: Any, step: Any, lines: Any) -> None:
-    """Per line the filter of Sub, Up and Average that leaves the smallest sum of differences."""
-    for y in range(raw.shape[0]):
-        sub, up, average = np.int64(0), np.int64(0), np.int64(0)
-        for x in range(raw.shape[1]):
-            value = np.int32(raw[y, x])
-            left = np.int32(raw[y, x - step]) if x >= step else np.int32(0)
-            above = np.int32(raw[y - 1, x]) if y > 0 else np.int32(0)
-            sub += abs(np.int32(np.int8(value - left)))
-            up += abs(np.int32(np.int8(value - above)))
-            average += abs(np.int32(np.int8(value - ((left + above) >> 1))))
-        kind = 1
-        if up < sub:
-            kind = 2
-        if average < min(sub, up):
-            kind = 3
-        lines[y, 0] = kind
-        for x in range(raw.shape[1]):
-            left = np.int32(raw[y, x - step]) if x >= step else np.int32(0)
-            above = np.int32(raw[y - 1, x]) if y > 0 else np.int32(0)
-            guess = left if kind == 1 else above
-            if kind == 3:
-                guess = (left + above) >> 1
-            lines[y, x + 1] = np.uint8((np.int32(raw[y, x]) - guess) & 255)
