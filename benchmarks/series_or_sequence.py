@@ -23,7 +23,7 @@ from grainkit.analysis.likeness import thumbnail, unlikeness
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.picture import rgb_of
 from grainkit.io import open_source
-from grainkit.io.stills import read_still
+from grainkit.io.decode_still import read_still
 from grainkit.job.series_or_sequence import alike
 
 F32 = npt.NDArray[np.float32]

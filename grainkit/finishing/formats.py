@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.io.base import SourceInfo
-from grainkit.io.delivery import STILL_DEPTHS, ClipDelivery, StillDelivery
+from grainkit.io.delivery import ClipDelivery, StillDelivery
 from grainkit.io.pixel_formats import PixelFormat, parse
+from grainkit.io.still_formats import format_named
 from grainkit.picture.color import Color, Range, Siting
 from grainkit.picture.resample import Geometry
 from grainkit.recipe.recipe import Recipe
@@ -38,9 +39,9 @@ def still_in(recipe: Recipe, container: str | None) -> StillDelivery:
         still = StillDelivery()
     if container is None or container == still.container:
         return still
-    depths = STILL_DEPTHS[container]
-    depth = max((d for d in depths if d <= still.depth), default=min(depths))
-    compression = {"tiff": "deflate", "png": "1"}.get(container, still.compression)
+    form = format_named(container)
+    depth = max((d for d in form.depths if d <= still.depth), default=min(form.depths))
+    compression = form.compression or still.compression
     return replace(still, container=container, depth=depth, compression=compression, max_bytes=0)
 
 

@@ -9,12 +9,10 @@ from grainkit.errors import OutputError
 from grainkit.io.base import SourceInfo
 from grainkit.io.names import names_folder
 from grainkit.io.pending import output_errors
+from grainkit.io.still_formats import still_endings
 from grainkit.recipe.recipe import Recipe
 
-#: What an output's ending says: container of a still, or of a clip.
-STILL_ENDINGS = {
-    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp", ".exr": "exr",
-}  # fmt: skip
+#: What an output's ending says of a clip's container; of stills, their formats say.
 CLIP_ENDINGS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm", ".nut": "nut"}
 
 
@@ -74,7 +72,8 @@ def asked_container(output: Path | None, *, is_still: bool) -> str | None:
     if output is None:
         return None
     ending = output.suffix.lower()
-    known = {**STILL_ENDINGS, **CLIP_ENDINGS}
+    stills = still_endings()
+    known = {**stills, **CLIP_ENDINGS}
     if not ending:
         example = f"{output.name}{'.png' if is_still else '.mp4'}"
         raise OutputError(
@@ -87,10 +86,8 @@ def asked_container(output: Path | None, *, is_still: bool) -> str | None:
             f"cannot write {output}: '{ending}' is not a format grainkit writes{near} (it writes {', '.join(known)})"
         )
     if is_still and ending in CLIP_ENDINGS:
-        raise OutputError(
-            f"cannot write {output}: a still does not become a clip; use one of {', '.join(STILL_ENDINGS)}"
-        )
-    if ending in STILL_ENDINGS:
+        raise OutputError(f"cannot write {output}: a still does not become a clip; use one of {', '.join(stills)}")
+    if ending in stills:
         _refuse_count(output, ending, is_still=is_still)
     return known[ending]
 

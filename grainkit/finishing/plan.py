@@ -351,7 +351,7 @@ class PicturesPlan(FilePlan):
         return replace(delivery, still=self.still)
 
     def lost(self, info: SourceInfo) -> list[str]:
-        from grainkit.io.stills import lost_metadata
+        from grainkit.io.encode_still import lost_metadata
 
         grey = info.pixel_format.startswith(("gray", "ya"))
         return [*_left_behind(info, self.kind), *lost_metadata(self.still, info.still, self.target, grey=grey)]

@@ -24,9 +24,9 @@ from grainkit.finishing.plan import (
 from grainkit.io.base import SourceInfo
 from grainkit.io.box import canvas_for, canvas_notes, fitted
 from grainkit.io.color_tags import LIMITED_ONLY
-from grainkit.io.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
+from grainkit.io.delivery import ClipDelivery, Delivery, StillDelivery
 from grainkit.io.fields import refuse_mixed_fields
-from grainkit.io.formats import SUFFIXES
+from grainkit.io.still_formats import format_named, still_names
 from grainkit.picture.background import Canvas
 from grainkit.picture.resample import Geometry
 from grainkit.recipe.recipe import Recipe
@@ -83,7 +83,8 @@ def _settled(info: SourceInfo, recipe: Recipe, output: str | Path | None) -> Del
             f"preset {recipe.name} delivers stills only, but {info.name} is a {info.kind}; "
             "choose a clip preset such as social/reel or video/h264"
         )
-    if container in STILL_DEPTHS or (container is None and clip is not None and clip.container == "sequence"):
+    of_stills = clip is not None and clip.container == "sequence" if container is None else container in still_names()
+    if of_stills:
         return _sequence_plan(info, recipe, place, formats.still_in(recipe, container))
     return _clip_plan(info, recipe, place, formats.clip_in(clip, container))
 
@@ -92,14 +93,14 @@ def _still_plan(info: SourceInfo, recipe: Recipe, place: Place, still: StillDeli
     remedy = "print or another 16-bit preset, or PNG with --set delivery.still.depth=16"
     formats.refuse_banding(info, still.depth, still.container, remedy)
     box = fitted(info, recipe.delivery, (1, 1))
-    output = place.named(info, recipe, SUFFIXES[still.container])
+    output = place.named(info, recipe, format_named(still.container).ending)
     return replace(_pictures_plan(StillPlan, info, recipe, still, output, box), new_folder=place.new_folder)
 
 
 def _sequence_plan(info: SourceInfo, recipe: Recipe, place: Place, still: StillDelivery) -> SequencePlan:
     formats.refuse_banding(info, still.depth, still.container, "video/sequence or another 16-bit preset")
     box = fitted(info, recipe.delivery, (1, 1))
-    output = place.numbered(info, recipe, SUFFIXES[still.container])
+    output = place.numbered(info, recipe, format_named(still.container).ending)
     return _pictures_plan(SequencePlan, info, recipe, still, output, box)
 
 
@@ -110,15 +111,16 @@ def _pictures_plan(
     """Plan pictures of R'G'B'. box: as `fitted` gives it."""
     geometry, aspect, notes = box
     working = formats.rgb_of(info.color)
-    background = _background(info, recipe) if still.container == "jpeg" else ""
+    form = format_named(still.container)
+    background = "" if form.alpha else _background(info, recipe)
     canvas = canvas_for(info, recipe.delivery, geometry, (1, 1))
-    notes = [*notes, *_behind(background, "a JPEG", canvas, geometry)]
+    notes = [*notes, *_behind(background, f"a {form.name.upper()}", canvas, geometry)]
     dpi = _dpi(info, recipe.delivery)
     if still.sharpen and dpi <= 0.0:
         raise RecipeError("delivery.still.sharpen needs delivery.dpi; set it, e.g. --set delivery.dpi=300")
     if geometry.scale > 1.0:
         notes.append(f"enlarged {geometry.scale:.2f} times, after texture and highlights and before grain")
-    words = f"{still.container} {still.depth}-bit" + (f" {still.subsampling}" if still.container == "jpeg" else "")
+    words = f"{still.container} {still.depth}-bit" + (f" {still.subsampling}" if form.subsampled else "")
     return kind(
         recipe=recipe, output=output, still=still, geometry=geometry, working=working, target=working,
         rgb_depth=still.depth, pixel_format=words, dpi=dpi, rate=info.rate, sample_aspect=aspect, notes=tuple(notes),

@@ -15,7 +15,7 @@ from grainkit.arguments import GivenRate, as_most_pixels, as_place, as_rate
 from grainkit.errors import InputError
 from grainkit.io.base import MAX_MOVING, MAX_STILL, Source, no_such_frames
 from grainkit.io.foreign import FOREIGN_HEAD, begins_like_a_clip, foreign, promises_still
-from grainkit.io.formats import still_format
+from grainkit.io.still_formats import format_of
 from grainkit.unforeseen import doing
 
 __all__ = ["open_source"]
@@ -65,7 +65,7 @@ def _opened(
     head = _head(path)
     promised = promises_still(path)
     other = foreign(head, path)
-    if still_format(head) or other or (promised and not begins_like_a_clip(head)):
+    if format_of(head) or other or (promised and not begins_like_a_clip(head)):
         from grainkit.io.stills import StillSource
 
         if hwaccel and not other:

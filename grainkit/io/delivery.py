@@ -9,20 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from grainkit.io.still_formats import still_names
 from grainkit.params import param
 from grainkit.picture.colour_names import COLOUR_NAMES
 
 #: How a picture is brought to the delivery's box.
 FITS = ("fit", "cover", "keep", "pad")
-
-#: Bits per sample that each still container can hold; 32 is float.
-STILL_DEPTHS: dict[str, tuple[int, ...]] = {
-    "png": (8, 16),
-    "jpeg": (8,),
-    "tiff": (8, 16, 32),
-    "webp": (8,),
-    "exr": (32,),
-}
 
 #: Clip containers; `sequence` is numbered stills.
 CLIP_CONTAINERS = ("mp4", "mov", "mkv", "webm", "nut", "sequence")
@@ -34,7 +26,7 @@ _COMPRESSIONS = (*"0123456789", "none", "deflate")
 class StillDelivery:
     """How a still, or each frame of a sequence, is written."""
 
-    container: str = param("png", "File format.", choices=tuple(STILL_DEPTHS))
+    container: str = param("png", "File format.", choices=still_names())
     depth: int = param(8, "Bits per sample, as the container allows; 32 is float.", low=8, high=32, unit="bits")
     quality: int = param(95, "Quality of a jpeg or webp.", low=1, high=100, unit="points")
     subsampling: str = param("4:4:4", "Chroma of a jpeg.", choices=("4:4:4", "4:2:2", "4:2:0"))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from grainkit.io.formats import CONTAINERS
+from grainkit.io.still_formats import format_by_ending, format_titles
 
 #: How many bytes of a file `foreign` wants to see; fewer tell less.
 FOREIGN_HEAD = 2048
@@ -20,7 +20,7 @@ class Foreign:
     remedy: str
 
 
-_SAVE = "stills are PNG, JPEG, TIFF, WebP or EXR: save it as one of these"
+_SAVE = f"stills are {format_titles()}: save it as one of these"
 _FLATTEN = "export a flattened copy as 16-bit TIFF or PNG"
 _DEVELOP = "develop it and save it as a 16-bit TIFF"
 _RENDER = "export the page or drawing as PNG or TIFF, as large as it is needed"
@@ -82,8 +82,8 @@ _RAW_ENDINGS = frozenset({
     ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 })  # fmt: skip
 _ENDINGS = {ending: Foreign("TGA", _SAVE) for ending in (".tga", ".icb", ".vda", ".vst", ".targa")}
-#: Endings that promise a still; what bears one gets no message about clips.
-_STILL_ENDINGS = _RAW_ENDINGS | _ENDINGS.keys() | CONTAINERS.keys() | {
+#: Endings of stills that are not read; what bears one gets no message about clips.
+_OTHER_STILLS = _RAW_ENDINGS | _ENDINGS.keys() | {
     ".apng", ".avif", ".bmp", ".dds", ".gif", ".hdr", ".heic", ".heif", ".hif", ".ico", ".jp2", ".j2k", ".jxl", ".jxr",
     ".mpo", ".pcx", ".pbm", ".pgm", ".ppm", ".pnm", ".psb", ".psd", ".qoi", ".svg", ".xcf",
 }  # fmt: skip
@@ -99,7 +99,7 @@ _TS_PACKET = 188
 
 def promises_still(path: Path) -> bool:
     """Does the ending promise a still, whether grainkit reads it or not?"""
-    return path.suffix.lower() in _STILL_ENDINGS
+    return path.suffix.lower() in _OTHER_STILLS or format_by_ending(path) is not None
 
 
 def begins_like_a_clip(head: bytes) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -19,12 +18,7 @@ _ICC_PIECE = _SEGMENT - 14
 #: Longest side that a JPEG can have, in px.
 MAX_SIDE = 65500
 
-_SAMPLING = {
-    "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
-    "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-}
-SUBSAMPLINGS = tuple(_SAMPLING)
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
 
 def encode(picture: npt.NDArray[np.uint8], quality: int, subsampling: str) -> bytes:
@@ -32,9 +26,16 @@ def encode(picture: npt.NDArray[np.uint8], quality: int, subsampling: str) -> by
 
     Raises EncodingError where OpenCV refuses.
     """
+    import cv2
+
+    sampling = {
+        "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+        "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    }
     settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
     if picture.ndim == 3:
-        settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SAMPLING[subsampling]]
+        settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling[subsampling]]
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     try:
         done, data = cv2.imencode(".jpg", picture, settings)

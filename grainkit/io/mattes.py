@@ -16,7 +16,7 @@ import numpy.typing as npt
 from grainkit.errors import InputError
 from grainkit.io import open_source
 from grainkit.io.base import SourceInfo
-from grainkit.io.formats import looks_like_still
+from grainkit.io.still_formats import looks_like_still
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import alpha_top, resample, to_float
 

@@ -17,11 +17,14 @@ from typing import Self
 
 from grainkit.errors import GrainkitError, InputError, OutputError
 from grainkit.io.base import MAX_STILL, SourceInfo, StillMetadata, no_such_frames
+from grainkit.io.decode_still import read_still
 from grainkit.io.delivery import StillDelivery
-from grainkit.io.formats import SUFFIXES, looks_like_still
+from grainkit.io.encode_still import encode_still
 from grainkit.io.metadata import claimed_source_type
 from grainkit.io.pending import Pending, kept_folder, output_errors
-from grainkit.io.stills import Still, encode_still, frame_of, read_still
+from grainkit.io.still import Still
+from grainkit.io.still_formats import STILL_FORMATS, format_named, looks_like_still
+from grainkit.io.stills import frame_of
 from grainkit.picture.frame import Frame
 
 _FIELD = re.compile(r"%(0?)([0-9]{0,9})d")
@@ -125,7 +128,8 @@ def series_files(path: Path | str) -> list[Path]:
     """The stills of a folder, told by their endings, in the order of the numbers in their names; InputError: none."""
     files = [p for p in _listed(Path(path)) if looks_like_still(p) and p.is_file()]
     if not files:
-        raise InputError(f"{path}: the folder holds no stills; they end in .png, .jpg, .tif, .webp or .exr")
+        *most, last = (each.ending for each in STILL_FORMATS)
+        raise InputError(f"{path}: the folder holds no stills; they end in {', '.join(most)} or {last}")
     return sorted(files, key=lambda p: [(int(w), w) if w.isdecimal() else (-1, w) for w in _words(p.name)])
 
 
@@ -318,7 +322,7 @@ class SequenceSink:
             self._pattern = found
         else:
             folder = Path(destination)
-            self._pattern = Pattern(folder, f"{folder.absolute().name}_", 6, SUFFIXES[delivery.container])
+            self._pattern = Pattern(folder, f"{folder.absolute().name}_", 6, format_named(delivery.container).ending)
         self._delivery, self._dpi, self._xmp = delivery, dpi, xmp
         self._metadata = metadata or StillMetadata()
         self._first_number = first_number

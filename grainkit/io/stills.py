@@ -12,27 +12,15 @@ from PIL import Image
 
 from grainkit.errors import GrainkitError
 from grainkit.io.base import MAX_STILL, SourceInfo, StillMetadata
-from grainkit.io.decode_still import Still, decode_still, read_still
+from grainkit.io.decode_still import read_still
 from grainkit.io.delivery import StillDelivery
-from grainkit.io.encode_still import NO_ALPHA, encode_still, lost_metadata
+from grainkit.io.encode_still import encode_still
 from grainkit.io.metadata import claimed_source_type
 from grainkit.io.pending import Pending, output_errors
+from grainkit.io.still import Still
 from grainkit.picture.frame import Frame
 from grainkit.picture.grain_key import pixels_digest
 from grainkit.picture.rgb import PlanesOfRgb
-
-__all__ = [
-    "NO_ALPHA",
-    "Still",
-    "StillSink",
-    "StillSource",
-    "decode_still",
-    "encode_still",
-    "frame_of",
-    "lost_metadata",
-    "read_still",
-    "still_size",
-]
 
 
 def frame_of(still: Still) -> Frame:

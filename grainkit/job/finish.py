@@ -37,6 +37,8 @@ from grainkit.io.base import Sink, Source, SourceInfo, no_such_frames
 from grainkit.io.mattes import Mattes, matte_files, mattes_for
 from grainkit.io.metadata import outgoing_source_type
 from grainkit.io.pending import Pending, output_errors
+from grainkit.io.still_formats.png import PNG
+from grainkit.io.still_formats.tiff import TIFF
 from grainkit.job import sidecar
 from grainkit.job.frame_lengths import FrameLengths
 from grainkit.job.outputs import (
@@ -604,19 +606,17 @@ def _pilot_plan(info: SourceInfo, recipe: Recipe, plan: DeliveryPlan) -> Deliver
     if not isinstance(plan, StillPlan):
         what = f"{info.name} is a {info.kind}" if info.kind != "still" else "this one goes to standard output"
         raise InputError(f"a pilot is a file beside a finished still, but {what}; leave --pilot out")
-    container, ending, compression = (
-        ("tiff", ".tif", "deflate") if plan.still.container == "tiff" else ("png", ".png", "1")
-    )
+    form = TIFF if plan.still.container == TIFF.name else PNG
     clean = override(
         recipe,
         [
             "cinema_grain.strength=0", "highlight_guard.patches=0",
             "delivery.fit=keep", "delivery.width_mm=0", "delivery.height_mm=0",
             "delivery.still.sharpen=0", "delivery.still.depth=16",
-            f"delivery.still.container={container}", f"delivery.still.compression={compression}",
+            f"delivery.still.container={form.name}", f"delivery.still.compression={form.compression}",
         ],
     )  # fmt: skip
-    pilot = make_plan(info, clean, plan.output.with_suffix(f".pilot{ending}"))
+    pilot = make_plan(info, clean, plan.output.with_suffix(f".pilot{form.ending}"))
     assert isinstance(pilot, StillPlan)
     return replace(pilot, new_folder=plan.new_folder)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grainkit.errors import InputError, OutputError
-from grainkit.io.formats import looks_like_still
 from grainkit.io.mattes import known, matte_files
 from grainkit.io.names import folds_case, names_folder
 from grainkit.io.pending import output_errors
+from grainkit.io.still_formats import looks_like_still
 from grainkit.job.sidecar import is_sidecar, sidecar_path
 from grainkit.machine.system import memory
 from grainkit.recipe.presets import SIDECAR_SUFFIX

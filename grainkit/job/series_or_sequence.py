@@ -14,8 +14,9 @@ from pathlib import Path
 from grainkit.analysis.likeness import thumbnail, unlikeness
 from grainkit.errors import InputError
 from grainkit.io.base import MAX_STILL
+from grainkit.io.decode_still import read_still
 from grainkit.io.sequence import Numbered
-from grainkit.io.stills import read_still, still_size
+from grainkit.io.stills import still_size
 from grainkit.recipe.recipe import Recipe
 
 #: What `--as` may say.

@@ -19,9 +19,10 @@ import numpy as np
 from grainkit.effects.skin_texture.atlas import bake
 from grainkit.effects.skin_texture.atlas_relief import VELLUS_TEXEL
 from grainkit.errors import OutputError
+from grainkit.io.decode_still import read_still
 from grainkit.io.delivery import StillDelivery
 from grainkit.io.sequence import SequenceSink
-from grainkit.io.stills import StillSink, read_still
+from grainkit.io.stills import StillSink
 from grainkit.job.finish import finish
 from grainkit.machine import compiled
 from grainkit.machine.compiling import watched

@@ -11,7 +11,8 @@ from typing import TypeVar
 from grainkit.effects import EFFECTS
 from grainkit.effects.base import Effect
 from grainkit.errors import RecipeError
-from grainkit.io.delivery import STILL_DEPTHS, Delivery
+from grainkit.io.delivery import Delivery
+from grainkit.io.still_formats import STILL_FORMATS, format_named
 from grainkit.params import Param, Plain, checked, nearest, require_keys, shown, updated, with_values
 from grainkit.recipe.catalogue import SEED
 from grainkit.recipe.recipe import KINDS, Recipe, Settings
@@ -148,9 +149,9 @@ def _seed(_: int, value: object, where: str) -> int:
 
 def _delivery(base: Delivery, value: object, where: str) -> Delivery:
     made = updated(_without_old_codec(base, value), value, where)
-    if made.still is not None and made.still.depth not in STILL_DEPTHS[made.still.container]:
-        allowed = " or ".join(str(d) for d in STILL_DEPTHS[made.still.container])
-        others = [name for name, depths in STILL_DEPTHS.items() if made.still.depth in depths]
+    if made.still is not None and made.still.depth not in format_named(made.still.container).depths:
+        allowed = " or ".join(str(d) for d in format_named(made.still.container).depths)
+        others = [each.name for each in STILL_FORMATS if made.still.depth in each.depths]
         other = f" ({' and '.join(others)} can hold {made.still.depth})" if others else ""
         raise RecipeError(
             f"{where}.still.depth = {made.still.depth} is not allowed for {made.still.container}; it is {allowed} bits"

@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.finishing.place import CLIP_ENDINGS, STILL_ENDINGS
+from grainkit.finishing.place import CLIP_ENDINGS
 from grainkit.finishing.plan import ClipPlan, FilePlan, Opening, PipePlan, SequencePlan, StillPlan
 from grainkit.finishing.planning import make_plan, own_format_plan
 from grainkit.io.base import SourceInfo
 from grainkit.io.box import fitted
+from grainkit.io.clip_sink import VideoSink
 from grainkit.io.delivery import Delivery
 from grainkit.io.sequence import SequenceSink
+from grainkit.io.still_formats import still_endings
 from grainkit.io.stills import StillSink
-from grainkit.io.clip_sink import VideoSink
 from grainkit.io.y4m import Y4MSink
 from grainkit.picture.color import SRGB_STILL, Color, Matrix, Range, Siting, Transfer
 from grainkit.picture.frame import Frame
@@ -277,7 +278,7 @@ def test_a_pipe_has_nothing_to_write_beside():
 # Formats
 
 
-@pytest.mark.parametrize(("ending", "container"), STILL_ENDINGS.items())
+@pytest.mark.parametrize(("ending", "container"), still_endings().items())
 def test_a_stills_ending_wins_over_the_preset(ending, container):
     social, print_ = (make_plan(still(), load_recipe(name), f"out{ending}").still for name in ("social", "print"))
     assert social.container == print_.container == container

@@ -17,9 +17,9 @@ import grainkit as gk
 from grainkit.errors import InputError
 from grainkit.io import icc, png
 from grainkit.io.base import StillMetadata
+from grainkit.io.decode_still import decode_still, read_still
 from grainkit.io.delivery import StillDelivery
-from grainkit.io.encode_still import srgb_profile
-from grainkit.io.stills import decode_still, encode_still, read_still
+from grainkit.io.encode_still import encode_still, srgb_profile
 from grainkit.picture.color import SRGB_STILL, Primaries, Transfer
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import PlanesOfRgb

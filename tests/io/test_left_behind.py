@@ -15,10 +15,11 @@ from PIL import Image, PngImagePlugin
 from grainkit.errors import InputError
 from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
-from grainkit.io.decode_still import ORIENTATIONS, Still, decode_still
+from grainkit.io.decode_still import decode_still
 from grainkit.io.delivery import StillDelivery
 from grainkit.io.iso_boxes import xmp_box
 from grainkit.io.metadata import CREDENTIALS_LOST, read_packet, xmp_packet
+from grainkit.io.still import ORIENTATIONS, Still
 from grainkit.io.stills import StillSource
 from grainkit.picture.color import Primaries, Transfer
 
@@ -133,7 +134,8 @@ def test_raw_profiles_go_to_their_places_and_damaged_ones_are_said() -> None:
 
 
 def test_what_is_written_from_a_turned_still_turns_no_one_again(tmp_path: Path) -> None:
-    from grainkit.io.stills import encode_still, frame_of
+    from grainkit.io.encode_still import encode_still
+    from grainkit.io.stills import frame_of
 
     for data in (
         png_with(raw_profile("exif", exif(6))),

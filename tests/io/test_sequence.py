@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from grainkit.errors import EncodingError, GrainkitError, InputError, OutputError
 from grainkit.io import open_source, sequence
 from grainkit.io.base import StillMetadata
+from grainkit.io.decode_still import read_still
 from grainkit.io.delivery import StillDelivery
+from grainkit.io.encode_still import encode_still
 from grainkit.io.sequence import SequenceSink, SequenceSource, numbered_among, parse_pattern, series_files
-from grainkit.io.stills import encode_still, read_still
 from grainkit.picture.color import SRGB_STILL
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import planes_from_rgb

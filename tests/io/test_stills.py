@@ -22,9 +22,11 @@ from PIL import Image, ImageCms, PngImagePlugin
 from grainkit.errors import GrainkitError, InputError, OutputError
 from grainkit.io import open_source, png
 from grainkit.io.base import StillMetadata
+from grainkit.io.decode_still import decode_still
 from grainkit.io.delivery import StillDelivery
+from grainkit.io.encode_still import encode_still, lost_metadata
 from grainkit.io.metadata import xmp_packet
-from grainkit.io.stills import StillSink, StillSource, decode_still, encode_still, lost_metadata
+from grainkit.io.stills import StillSink, StillSource
 from grainkit.picture.color import SRGB_STILL, Primaries, Transfer
 from grainkit.picture.frame import Frame
 from grainkit.picture.rgb import planes_from_rgb

@@ -13,9 +13,9 @@ import grainkit as gk
 from grainkit.io import exif as exif_block
 from grainkit.io import jpeg
 from grainkit.io.base import StillMetadata
+from grainkit.io.decode_still import read_still
 from grainkit.io.delivery import StillDelivery
 from grainkit.io.encode_still import lost_metadata
-from grainkit.io.stills import read_still
 from grainkit.io.texts import in_exif
 
 OFF = ("skin_texture.strength=0", "highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.fit=keep")

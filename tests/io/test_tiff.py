@@ -18,7 +18,8 @@ from PIL import Image
 
 from grainkit.errors import InputError
 from grainkit.io import exif
-from grainkit.io.decode_still import ORIENTATIONS, Still, decode_still
+from grainkit.io.decode_still import decode_still
+from grainkit.io.still import ORIENTATIONS, Still
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 NONE, LZW, JPEG, DEFLATE, PACKBITS, LZMA, ZSTD = 1, 5, 7, 8, 32773, 34925, 50000

@@ -10,9 +10,10 @@ from PIL import Image
 import grainkit as gk
 from grainkit.io import png
 from grainkit.io.base import StillMetadata
+from grainkit.io.decode_still import read_still
 from grainkit.io.delivery import StillDelivery
+from grainkit.io.encode_still import encode_still
 from grainkit.io.metadata import claimed_source_type, xmp_packet
-from grainkit.io.stills import encode_still, read_still
 from grainkit.picture.frame import Frame
 from tests.drawn import clip
 

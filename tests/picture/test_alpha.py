@@ -12,8 +12,9 @@ import grainkit as gk
 from grainkit.effects.print_sharpening.parameters import Sharpening
 from grainkit.effects.print_sharpening.stage import sharpened
 from grainkit.io.base import StillMetadata
+from grainkit.io.decode_still import read_still
 from grainkit.io.delivery import StillDelivery
-from grainkit.io.stills import encode_still, read_still
+from grainkit.io.encode_still import encode_still
 from grainkit.picture.color import SRGB_STILL, Color, Siting
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import Geometry, alpha_at_chroma, conform

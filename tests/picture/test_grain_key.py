@@ -17,7 +17,8 @@ from PIL import Image
 import grainkit as gk
 from grainkit.hosts.cli import command as cli
 from grainkit.io.base import SourceInfo
-from grainkit.io.stills import frame_of, read_still
+from grainkit.io.decode_still import read_still
+from grainkit.io.stills import frame_of
 from grainkit.picture.grain_key import grain_seed, pixels_digest
 from tests.drawn import gradient
 

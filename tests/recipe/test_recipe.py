@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from grainkit.effects import EFFECTS
 from grainkit.errors import RecipeError
-from grainkit.io.delivery import STILL_DEPTHS, ClipDelivery, Delivery, StillDelivery
+from grainkit.io.delivery import ClipDelivery, Delivery, StillDelivery
+from grainkit.io.still_formats import format_named
 from grainkit.recipe.catalogue import MAX_SEED
 from grainkit.recipe.overrides import override
 from grainkit.recipe.presets import load_recipe, parse_recipe
@@ -51,7 +52,7 @@ def value_of(field):
 @st.composite
 def stills(draw):
     still = draw(values_of(StillDelivery))
-    return replace(still, depth=draw(st.sampled_from(STILL_DEPTHS[still.container])))
+    return replace(still, depth=draw(st.sampled_from(format_named(still.container).depths)))
 
 
 @st.composite

@@ -13,10 +13,9 @@ from difflib import get_close_matches
 
 from grainkit.arguments import is_url
 
-#: Endings of files that people finish or want to get.
+#: Endings of files that people finish or want to get, beside those of the stills that are read.
 _ENDINGS = (
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".exr", ".mp4", ".m4v", ".mov", ".mkv", ".webm",
-    ".nut", ".y4m", ".avi", ".gif", ".heic", ".avif", ".bmp",
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".nut", ".y4m", ".avi", ".gif", ".heic", ".avif", ".bmp",
 )  # fmt: skip
 
 
@@ -39,7 +38,7 @@ def for_option(word: str, flags: Collection[str], keys: Callable[[str], Sequence
     name = word.partition("=")[0]
     if name == "-v" and "--version" in flags:
         return "; did you mean --version?"
-    if name not in flags and (os.path.lexists(word) or name.lower().endswith(_ENDINGS)):
+    if name not in flags and (os.path.lexists(word) or _names_picture(name)):
         return f"; for a file whose name begins with a dash write ./{word}"
     if not name.startswith("--") and f"-{name}" in flags:
         return f"; did you mean -{name}?"
@@ -63,7 +62,7 @@ def dashed(arguments: Sequence[str], flags: Collection[str]) -> str | None:
             if f"-{name}" in flags or os.path.lexists(word):
                 return word
             # -oNAME is an output all the same.
-            if name.lower().endswith(_ENDINGS) and word[:2] not in flags:
+            if _names_picture(name) and word[:2] not in flags:
                 return word
     return None
 
@@ -110,8 +109,15 @@ def _is_file(word: str) -> bool:
 
 
 def _is_output(word: str) -> bool:
-    return word.endswith(("/", os.sep)) or word.lower().endswith(_ENDINGS)
+    return word.endswith(("/", os.sep)) or _names_picture(word)
 
 
 def _line(words: Sequence[str]) -> str:
     return shlex.join(words)
+
+
+def _names_picture(word: str) -> bool:
+    """Whether it ends as a file of a still or a clip does. The formats are loaded only now: they need numpy."""
+    from grainkit.io.still_formats import still_endings
+
+    return word.lower().endswith((*_ENDINGS, *still_endings()))
