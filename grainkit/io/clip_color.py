@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 import av
 
@@ -11,25 +11,21 @@ from grainkit.io.color_tags import convention
 from grainkit.io.pixel_formats import PixelFormat
 from grainkit.picture.color import Color, Matrix, Primaries, Range, Siting, Transfer, assumed_words
 
+_Code = TypeVar("_Code", Primaries, Transfer, Matrix)
+
 
 def color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat) -> tuple[Color, str]:
     """What the numbers mean (tags of the picture, else the stream, else convention), and what was assumed, said."""
     context = stream.codec_context
     assumed: list[str] = []
 
-    def tag(kind: Any, *said: int) -> Any:
-        for value in said:
-            if value in set(kind) and value != kind.UNSPECIFIED:
-                return kind(value)
-        return None
-
-    primaries = tag(Primaries, picture.color_primaries, context.color_primaries)
-    transfer = tag(Transfer, picture.color_trc, context.color_trc)
+    primaries = _tagged(Primaries, picture.color_primaries, context.color_primaries)
+    transfer = _tagged(Transfer, picture.color_trc, context.color_trc)
     matrices = (picture.colorspace, context.colorspace)
     if context.name == "dnxhd":
         # Its stream has two bits for the matrix, which most encoders leave at BT.709.
         matrices = matrices[::-1]
-    matrix = Matrix.BT709 if form.is_rgb else tag(Matrix, *matrices)
+    matrix = Matrix.BT709 if form.is_rgb else _tagged(Matrix, *matrices)
     if (
         matrix is None
         and not form.is_rgb
@@ -81,6 +77,14 @@ def color_of(stream: av.VideoStream, picture: av.VideoFrame, form: PixelFormat) 
         assumed=tuple(assumed),
     )
     return color, assumed_words(color)
+
+
+def _tagged(kind: type[_Code], *said: int) -> _Code | None:
+    """The first of these codes of H.273 that says something which we know."""
+    for value in said:
+        if value in set(kind) and value != kind.UNSPECIFIED:
+            return kind(value)
+    return None
 
 
 def _family(

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
 from av.container import OutputContainer
+from av.stream import Stream
 
 from grainkit.errors import OutputError
 from grainkit.io.container_tags import as_written, content
 from grainkit.io.delivery import ClipDelivery
 from grainkit.io.ffmpeg import MUXERS, as_text, fraction, holds, open_input, picture_streams, reason_of
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 #: Packets read in advance, to see where each stream that is taken along begins.
 _LOOK_AHEAD = 64
@@ -43,13 +47,13 @@ class Passengers:
         self._end = None if stretch.end is None else Fraction(stretch.end)
         self._whole = stretch.start == 0
         self.begin = Fraction(stretch.start)
-        clock_starts_anywhere: Any = av.format.Flags.ts_discont.value
+        clock_starts_anywhere = cast(int, av.format.Flags.ts_discont.value)
         if self._whole and int(self._input.format.flags) & clock_starts_anywhere:
             self.begin = Fraction(self._input.start_time or 0, av.time_base)
         self.notes: list[str] = []
-        self._boarded: dict[int, Any] = {}
-        self._packets: Iterator[av.Packet[Any]] = iter(())
-        self._ahead: deque[av.Packet[Any]] = deque()
+        self._boarded: dict[int, Stream] = {}
+        self._packets: Iterator[av.Packet[Stream]] = iter(())
+        self._ahead: deque[av.Packet[Stream]] = deque()
 
     @property
     def picture_tags(self) -> dict[str, str]:
@@ -76,7 +80,7 @@ class Passengers:
             self._packets = self._read()
             self._look_ahead()
 
-    def _chapters(self) -> list[Any]:
+    def _chapters(self) -> list[Chapter]:
         kept = []
         for chapter in self._input.chapters():
             base = fraction(chapter["time_base"]) or Fraction(1, 1000)
@@ -85,8 +89,10 @@ class Passengers:
             if self._end is not None:
                 last = min(last, round((self._end - self.begin) / base))
             if last > max(first, 0):
-                tags = as_text(chapter["metadata"])
-                kept.append({**chapter, "time_base": base, "start": max(first, 0), "end": last, "metadata": tags})
+                moved = chapter.copy()
+                moved["time_base"], moved["start"], moved["end"] = base, max(first, 0), last
+                moved["metadata"] = as_text(chapter["metadata"])
+                kept.append(moved)
         return kept
 
     def starts_off_zero(self) -> bool:
@@ -108,7 +114,7 @@ class Passengers:
             self._ahead.append(packet)
             waiting.discard(packet.stream_index)
 
-    def _read(self) -> Iterator[av.Packet[Any]]:
+    def _read(self) -> Iterator[av.Packet[Stream]]:
         """Packets inside the range, on the output's clock. A source that breaks off ends here, with a note."""
         packets = self._input.demux(*(self._input.streams[index] for index in self._boarded))
         while True:
@@ -154,14 +160,14 @@ class Passengers:
         self._input.close()
 
 
-def _copied(output: OutputContainer, stream: Any) -> Any:
+def _copied(output: OutputContainer, stream: Stream) -> Stream:
     copy = output.add_stream_from_template(stream)
     copy.metadata.update(_content_tags(stream.metadata))
     copy.disposition = stream.disposition
     return copy
 
 
-def _add_audio(output: OutputContainer, stream: Any, container: str) -> Any:
+def _add_audio(output: OutputContainer, stream: Stream, container: str) -> Stream:
     if holds(container, stream):
         return _copied(output, stream)
     codec = stream.codec_context.name if stream.codec_context else "unknown"

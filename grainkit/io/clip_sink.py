@@ -19,12 +19,12 @@ from difflib import get_close_matches
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
-from typing import Any
 
 import av
 import av.error
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.stream import Stream
 
 from grainkit.errors import EncodingError, OutputError
 from grainkit.io import field_order, pixel_formats, vpx_alpha
@@ -198,7 +198,7 @@ class VideoSink:
         except av.error.FFmpegError as error:
             raise self._failure(reason_of(error)) from error
 
-    def _encode(self, picture: av.VideoFrame | None) -> list[av.Packet[Any]]:
+    def _encode(self, picture: av.VideoFrame | None) -> list[av.Packet[Stream]]:
         """Packets that are ready; None flushes. An encoder's own EPERM or ENOMEM says nothing about the disk."""
         try:
             packets = self._stream.encode(picture)
@@ -216,9 +216,9 @@ class VideoSink:
                 self._lead = (packet.pts or 0) - (packet.dts or 0)
         return packets if self._rewriter is None else [self._rewritten(packet, self._rewriter) for packet in packets]
 
-    def _rewritten(self, packet: av.Packet[Any], rewriter: PacketRewriter) -> av.Packet[Any]:
+    def _rewritten(self, packet: av.Packet[Stream], rewriter: PacketRewriter) -> av.Packet[Stream]:
         try:
-            new: av.Packet[Any] = av.Packet(rewriter.packet(bytes(packet)))
+            new: av.Packet[Stream] = av.Packet(rewriter.packet(bytes(packet)))
         except EncodingError as error:
             raise self._failure(str(error)) from error
         new.stream, new.time_base = packet.stream, packet.time_base
@@ -320,7 +320,7 @@ class VideoSink:
         context.options = _encoder_options(self._delivery, self._color, self._form, self._source)
         return stream
 
-    def _tag(self, target: Any) -> None:
+    def _tag(self, target: av.VideoFrame | av.VideoCodecContext) -> None:
         """Colour tags, on a codec context or a frame."""
         target.colorspace = 0 if self._form.is_rgb else int(self._color.matrix)
         target.color_primaries = int(self._color.primaries)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, cast
 
 import av
 import av.error
 import numpy as np
+from av.buffer import Buffer
 from av.container import InputContainer
 
 from grainkit.errors import InputError
@@ -349,8 +350,8 @@ def _readable_format(picture: av.VideoFrame, name: str) -> PixelFormat:
 
 def _side_data(picture: av.VideoFrame, kind: str) -> bytes:
     """The side data of that name, b'' where the picture has none."""
-    kept: Any = picture.side_data  # a mapping by name in every version, which the stubs of some do not say
-    data = kept.get(kind)
+    # A mapping by name in every version, which the stubs of some do not say.
+    data = cast("Mapping[str, Buffer]", picture.side_data).get(kind)
     return b"" if data is None else bytes(data)
 
 

@@ -6,10 +6,10 @@ Experimental: written after PyAV's source, never run on a card. PyAV gives CUDA 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import av
 from av.codec.hwaccel import HWAccel, hwdevices_available
+from av.video.plane import VideoPlane
 
 from grainkit.errors import InputError
 from grainkit.io.pixel_formats import PixelFormat
@@ -59,18 +59,18 @@ class _Exported:
     for the decoder first.
     """
 
-    def __init__(self, plane: Any, shape: tuple[int, ...]) -> None:
+    def __init__(self, plane: VideoPlane, shape: tuple[int, ...]) -> None:
         self._plane, self.shape = plane, shape
 
     def __dlpack_device__(self) -> tuple[int, int]:
         kind, number = self._plane.__dlpack_device__()
         return int(kind), int(number)
 
-    def __dlpack__(self, *, stream: Any = None, **_: Any) -> Any:
+    def __dlpack__(self, *, stream: object = None, **_: object) -> object:
         return self._plane.__dlpack__()
 
 
-def woven(picture: Any, form: PixelFormat, path: Path) -> Woven:
+def woven(picture: av.VideoFrame, form: PixelFormat, path: Path) -> Woven:
     """The planes of a picture on the card. Raises InputError for what PyAV does not export whole."""
     height, width = int(picture.height), int(picture.width)
     if form.name not in _EXPORTED or height % 2 or width % 2:

@@ -12,12 +12,14 @@ import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import av
 import av.error
 import numpy as np
+from av.buffer import Buffer
 from av.container import InputContainer
+from av.stream import Stream
 
 from grainkit.errors import InputError
 from grainkit.io import cuda_decode
@@ -34,8 +36,16 @@ DEMUXERS = (
 )  # fmt: skip
 #: Encoders that presets use; `probe_encoders` says which of them this build has.
 ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "dnxhd", "ffv1", "aac")
+
+
+class _TagReading(TypedDict, total=False):
+    """How `av.open` is told to read tags."""
+
+    metadata_errors: str
+
+
 #: PyAV 19 reads tags that are not UTF-8 with surrogates for the odd bytes; 18 has to be told.
-_TAGS_OF_ANY_BYTES: dict[str, Any] = (
+_TAGS_OF_ANY_BYTES: _TagReading = (
     {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
 
@@ -74,7 +84,7 @@ def containers_for(codec: str) -> list[str]:
     return holders
 
 
-def holds(container: str, stream: Any) -> bool:
+def holds(container: str, stream: Stream) -> bool:
     """Can this container hold a copy of the stream? Only a header tells: MOV claims Opus and then refuses it."""
     try:
         with av.open(io.BytesIO(), "w", format=MUXERS[container]) as trial:
@@ -103,7 +113,7 @@ def error_lines() -> Iterator[list[tuple[int, str, str]]]:
 
 def reason_of(error: av.error.FFmpegError) -> str:
     """Why, in few words: the library's last words where there are any, else what its number means."""
-    last_words: Any = error.log
+    last_words = cast("tuple[int, str, str] | None", error.log)
     return tidied(last_words[2] if last_words else error.strerror or str(error))
 
 
@@ -165,9 +175,9 @@ def picture_streams(container: InputContainer) -> list[av.VideoStream]:
     return [stream for stream in container.streams.video if not stream.disposition & cover]
 
 
-def bytes_of(buffer: Any) -> Bytes:
+def bytes_of(buffer: Buffer | bytes) -> Bytes:
     """A view of its bytes, valid while it lives."""
-    return np.frombuffer(buffer, np.uint8)
+    return np.frombuffer(memoryview(buffer), np.uint8)
 
 
 def plane_bytes(picture: av.VideoFrame) -> list[Bytes]:
@@ -188,6 +198,6 @@ def _tag_as_text(tag: str) -> str:
     return tag.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def fraction(value: Any) -> Fraction | None:
+def fraction(value: Fraction | None) -> Fraction | None:
     """PyAV's rational, None where it is unset (None, 0 or 0/0 by version)."""
     return Fraction(value.numerator, value.denominator) if value else None
