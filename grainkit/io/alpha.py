@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+
+from grainkit.io.base import Pixels
+from grainkit.picture.frame import Plane
 
 #: Rows worked on at a time, so that memory does not grow with the picture.
 _ROWS = 64
 
 
-def straight(rgb: Any, alpha: Any) -> Any:
+def straight(rgb: Pixels, alpha: Plane) -> Pixels:
     """Colours (h, w, n) that alpha (h, w) was multiplied into, divided by it; all uint8, uint16 or float32.
 
     Codes are rounded to the nearest, and those above alpha, which no colour gives, end at white. Where alpha is 0
@@ -18,7 +19,7 @@ def straight(rgb: Any, alpha: Any) -> Any:
     """
     if rgb.dtype == np.float32:
         return np.divide(rgb, alpha[..., None], out=rgb.copy(), where=alpha[..., None] != 0)
-    white = np.iinfo(rgb.dtype).max
+    white = 255 if rgb.dtype == np.uint8 else 65535
     found = rgb.copy()
     for top in range(0, len(rgb), _ROWS):
         opacity = alpha[top : top + _ROWS, :, None]
@@ -29,6 +30,6 @@ def straight(rgb: Any, alpha: Any) -> Any:
     return found
 
 
-def multiplied(rgb: Any, alpha: Any) -> Any:
+def multiplied(rgb: Pixels, alpha: Plane) -> Pixels:
     """Colours (h, w, n) multiplied by alpha (h, w), both float32."""
     return rgb * alpha[..., None]

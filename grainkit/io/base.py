@@ -9,10 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from grainkit.errors import InputError
 from grainkit.io.hdr10 import Hdr10
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
+
+#: Samples of a picture: (h, w, 3), or (h, w) of one plane. Integers are codes, floats are 0..1 with what is beyond.
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -231,7 +231,7 @@ class VideoSink:
         context = self._stream.codec_context
         try:
             with without_lines(*_ENCODERS_OWN_LINES), error_lines() as lines:
-                context.open()
+                self._stream.codec_context.open()
         except av.error.MemoryError as error:
             raise self._failure(reason_of(error)) from error
         except av.error.FFmpegError as error:

@@ -218,12 +218,10 @@ class VideoSource:
                 f"{picture.height} {picture.format.name} at frame {index}; split it there, or make it uniform first"
             )
         color = self.info.color
-        timing = {
-            "index": index, "pts": pts, "duration": duration, "time_base": self._time_base,
-            "field_order": self._order_of(picture, index),
-        }  # fmt: skip
+        order = self._order_of(picture, index)
         if self._on_card:
-            return Frame(cuda_decode.woven(picture, self._form, self._path), color, **timing)  # type: ignore[arg-type]
+            woven = cuda_decode.woven(picture, self._form, self._path)
+            return Frame(woven, color, index, pts, duration, self._time_base, field_order=order)
         samples = pixel_formats.unpack(self._form, plane_bytes(picture), *self._size)
         alpha, rgb, planes = samples.alpha, samples.rgb, samples.planes
         if not self._turn.is_upright:
@@ -231,7 +229,7 @@ class VideoSource:
             rgb = None if rgb is None else self._turn.apply(rgb)
             planes = oriented_planes(planes, self._color, self._turn) if planes else ()
         made = planes if rgb is None else PlanesOfRgb(rgb, color)
-        return Frame(made, color, alpha=alpha, rgb=rgb, **timing)  # type: ignore[arg-type]
+        return Frame(made, color, index, pts, duration, self._time_base, alpha, rgb, field_order=order)
 
     def _stream_order(self) -> str:
         """The order of the fields, '' where there are none. InputError for such as cannot be kept in frames."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from grainkit.errors import OutputError
-from grainkit.io.still import Pixels
+from grainkit.io.base import Pixels
 from grainkit.io.still_format import StillSettings
 
 #: `max_bytes` never brings quality below this, in steps of _QUALITY_STEP.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import cast
 
 import numpy as np
 
+from grainkit.io.base import Pixels
 from grainkit.picture.color import Color, Siting
 from grainkit.picture.frame import Plane
 
@@ -32,7 +33,7 @@ class Orientation:
             return f"rotation of {turn} degrees"
         return "mirroring" if not self.transposed else "rotation and mirroring"
 
-    def apply(self, picture: Any) -> Any:
+    def apply(self, picture: Pixels) -> Pixels:
         """A (height, width[, channels]) array as it is to be seen, C-contiguous."""
         if self.transposed:
             picture = np.swapaxes(picture, 0, 1)
@@ -40,7 +41,7 @@ class Orientation:
             picture = picture[:, ::-1]
         if self.flip_y:
             picture = picture[::-1]
-        return np.ascontiguousarray(picture)
+        return cast(Pixels, np.ascontiguousarray(picture))
 
 
 def from_display_matrix(matrix: Sequence[int]) -> Orientation | None:
@@ -75,7 +76,7 @@ def oriented_planes(planes: tuple[Plane, ...], color: Color, turn: Orientation) 
     return (luma, *chroma)
 
 
-def _double_rows(plane: Any, rows: int, on_odd: bool) -> Any:
+def _double_rows(plane: Plane, rows: int, on_odd: bool) -> Plane:
     """Chroma sited on every second row, brought to every row: rows between two samples are their mean."""
     wide = plane.astype(np.uint32)
     if on_odd and rows % 2 == 0:
@@ -89,7 +90,7 @@ def _double_rows(plane: Any, rows: int, on_odd: bool) -> Any:
     return np.ascontiguousarray(out[:rows])
 
 
-def _mean_with_left(plane: Any) -> Any:
+def _mean_with_left(plane: Plane) -> Plane:
     wide = plane.astype(np.uint32)
     left = np.concatenate([wide[:, :1], wide[:, :-1]], axis=1)
-    return ((left + wide + 1) >> 1).astype(plane.dtype)
+    return cast(Plane, ((left + wide + 1) >> 1).astype(plane.dtype))

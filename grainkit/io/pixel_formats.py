@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -69,12 +69,12 @@ class PixelFormat:
         return self.depth if self.depth in (8, 32) else 16
 
     @property
-    def native(self) -> np.dtype[Any]:
+    def native(self) -> np.dtype[np.uint8] | np.dtype[np.uint16] | np.dtype[np.float32]:
         """The type of one sample as grainkit holds it."""
         return np.dtype({8: "u1", 32: "f4"}.get(self.depth, "u2"))
 
     @property
-    def stored(self) -> np.dtype[Any]:
+    def stored(self) -> np.dtype[np.uint8] | np.dtype[np.uint16] | np.dtype[np.float32]:
         """The type of one sample in the plane's bytes."""
         return self.native.newbyteorder(">" if self.big_endian else "<")
 
@@ -141,10 +141,11 @@ class Samples:
 def unpack(form: PixelFormat, raw: Sequence[Bytes], width: int, height: int) -> Samples:
     """Copy the samples out of one byte array per plane; padding is left behind, every value is kept."""
 
-    def plane(index: int, columns: int, rows: int, step: int = 1, at: int = 0) -> Any:
+    def plane(index: int, columns: int, rows: int, step: int = 1, at: int = 0) -> Plane:
         data = raw[index][:rows, : columns * step * form.stored.itemsize].view(form.stored)[:, at::step]
         copy = np.array(data, form.native, order="C")
-        return copy >> form.shift if form.shift else copy
+        # Samples of 8 bits and floats are never shifted.
+        return cast(Plane, cast(npt.NDArray[np.uint16], copy) >> form.shift if form.shift else copy)
 
     across, down = chroma_size(form, width, height)
     if form.layout == "grey":
@@ -163,7 +164,7 @@ def unpack(form: PixelFormat, raw: Sequence[Bytes], width: int, height: int) -> 
         channels = [plane(0, width, height, form.step, at) for at in form.order]
     if form.depth not in (8, 16, 32):
         channels = [rescale(channel, form.top, 16) for channel in channels]
-    return Samples(rgb=np.stack(channels[:3], axis=-1), alpha=channels[3] if form.alpha else None)
+    return Samples(rgb=cast(RGB, np.stack(channels[:3], axis=-1)), alpha=channels[3] if form.alpha else None)
 
 
 def pack(form: PixelFormat, raw: Sequence[Bytes], samples: Samples, alpha_top: float = 0.0) -> None:
@@ -175,10 +176,10 @@ def pack(form: PixelFormat, raw: Sequence[Bytes], samples: Samples, alpha_top: f
     Raises EncodingError where the planes do not fit the format.
     """
 
-    def put(index: int, values: Any, step: int = 1, at: int = 0) -> None:
+    def put(index: int, values: Plane, step: int = 1, at: int = 0) -> None:
         rows, columns = values.shape
         target = raw[index][:rows, : columns * step * form.stored.itemsize].view(form.stored)[:, at::step]
-        target[...] = values << form.shift if form.shift else values
+        target[...] = cast(npt.NDArray[np.uint16], values) << form.shift if form.shift else values
 
     if form.is_rgb:
         if samples.rgb is None:
@@ -241,21 +242,20 @@ def chroma_size(form: PixelFormat, width: int, height: int) -> tuple[int, int]:
     return -(-width // across), -(-height // down)
 
 
-def rescale(samples: Any, top: float, depth: int) -> Any:
+def rescale(samples: RGB, top: float, depth: int) -> RGB:
     """Full-scale samples whose white is `top` to full scale at `depth` (32: float, white 1.0), rounded to nearest."""
     target = (1 << depth) - 1
     if depth == 32:
         return samples if samples.dtype == np.float32 else (samples / np.float32(top)).astype(np.float32)
+    kind = np.uint8 if depth == 8 else np.uint16
     if samples.dtype == np.float32:
-        return (np.clip(samples / np.float32(top), 0.0, 1.0) * target + 0.5).astype(
-            np.uint8 if depth == 8 else np.uint16
-        )
+        return cast(RGB, (np.clip(samples / np.float32(top), 0.0, 1.0) * target + 0.5).astype(kind))
     white = int(top)
     if white == target:
         return samples
     wide = samples.astype(np.uint32) * np.uint32(target)
-    return ((wide + np.uint32(white // 2)) // np.uint32(white)).astype(np.uint8 if depth == 8 else np.uint16)
+    return cast(RGB, ((wide + np.uint32(white // 2)) // np.uint32(white)).astype(kind))
 
 
-def _full_scale(samples: Any) -> float:
+def _full_scale(samples: RGB | None) -> float:
     return 1.0 if samples is None else {"u1": 255.0, "u2": 65535.0, "f4": 1.0}[samples.dtype.str[1:]]

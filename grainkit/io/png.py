@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -116,9 +116,9 @@ def encode(picture: Samples, alpha: Samples | None, extra: Iterable[Chunk] = (),
     from grainkit.io.png_filters import filter_lines
 
     kind = (_RGB if picture.ndim == 3 else _GREY) + (0 if alpha is None else 4)
-    samples: npt.NDArray[Any] = picture[..., None] if picture.ndim == 2 else picture
+    samples = picture[..., None] if picture.ndim == 2 else picture
     if alpha is not None:
-        samples = np.concatenate((samples, alpha[..., None]), axis=2)
+        samples = cast(Samples, np.concatenate((samples, alpha[..., None]), axis=2))
     height, width, channels = samples.shape
     depth = 8 * samples.dtype.itemsize
     raw = np.ascontiguousarray(samples, samples.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
@@ -192,7 +192,7 @@ def _rows(raw: npt.NDArray[np.uint8], head: Header, width: int, height: int) -> 
 
 def _deinterlace(raw: npt.NDArray[np.uint8], head: Header) -> Samples:
     dtype = np.uint16 if head.depth == 16 else np.uint8
-    codes: npt.NDArray[Any] = np.empty((head.height, head.width, _CHANNELS[head.kind]), dtype)
+    codes = cast(Samples, np.empty((head.height, head.width, _CHANNELS[head.kind]), dtype))
     at = 0
     for width, height, y, x, dy, dx in _passes(head):
         end = at + (_stride(head, width) + 1) * height

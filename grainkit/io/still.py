@@ -5,18 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-import numpy as np
-import numpy.typing as npt
-
 from grainkit.io import exif as exif_block
-from grainkit.io.base import StillMetadata
+from grainkit.io.base import Pixels, StillMetadata
 from grainkit.io.metadata import CREDENTIALS_LOST, finished_before, read_packet
 from grainkit.io.orientation import Orientation
 from grainkit.picture.color import SRGB_STILL, Color
 from grainkit.picture.frame import Plane
-
-#: Samples of a still: (h, w, 3), or grey (h, w).
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
 #: EXIF orientation to how it is undone.
 ORIENTATIONS = MappingProxyType(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from grainkit.io.base import StillMetadata
-from grainkit.io.still import Pixels, Still
+from grainkit.io.base import Pixels, StillMetadata
+from grainkit.io.still import Still
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Plane
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from PIL import Image, WebPImagePlugin
 from grainkit.errors import InputError
 from grainkit.io import exif as exif_block
 from grainkit.io.alpha import straight
-from grainkit.io.base import check_size
+from grainkit.io.base import Pixels, check_size
 from grainkit.io.jpeg_segments import EOI, frame_header
 from grainkit.picture.frame import Plane
 from grainkit.picture.rgb import RGB
@@ -51,6 +51,46 @@ _PHOTOMETRIC, _ORIENTATION, _SUB_IFDS, _XMP, _IPTC, _ICC, _DNG, _C2PA = (
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
 #: Directories that are looked into; a file of more than these has pages by the thousand.
 _MAX_PAGES = 32
+
+
+class _Tags(Protocol):
+    """A page's tags by their numbers."""
+
+    def __contains__(self, code: object, /) -> bool: ...
+    def valueof(self, code: int) -> object: ...
+
+
+class _Page(Protocol):
+    """What is asked of a page of tifffile's. Enumerations are numbers, where the file's own is among them."""
+
+    tags: _Tags
+    is_reduced: bool
+    is_mask: bool
+    is_tiled: bool
+    imagewidth: int
+    imagelength: int
+    imagedepth: int
+    tilewidth: int
+    tilelength: int
+    rowsperstrip: int
+    samplesperpixel: int
+    bitspersample: int | tuple[int, ...]
+    sampleformat: int
+    dtype: np.dtype[np.generic] | None
+    photometric: int
+    compression: int
+    predictor: int
+    planarconfig: int
+    extrasamples: tuple[int, ...]
+    colormap: npt.NDArray[np.uint16] | None
+    jpegheader: bytes | None
+    chunked: tuple[int, ...]
+    dataoffsets: tuple[int, ...]
+    databytecounts: tuple[int, ...]
+
+    @property
+    def pages(self) -> Iterable[_Page] | None: ...
+    def asarray(self, *, squeeze: bool) -> npt.NDArray[np.generic]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +124,8 @@ def decode(data: bytes, limit: int) -> Tiff:
     if not tifffile.logger().handlers:
         tifffile.logger().addHandler(logging.NullHandler())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages: list[Any] = [file.pages[number] for number in range(min(len(file.pages), _MAX_PAGES))]
+        count = min(len(file.pages), _MAX_PAGES)
+        pages = cast(list[_Page], [file.pages[number] for number in range(count)])
         number = next((n for n, page in enumerate(pages) if not (page.is_reduced or page.is_mask)), 0)
         page = pages[number]
         notes = []
@@ -111,7 +152,7 @@ def decode(data: bytes, limit: int) -> Tiff:
     )  # fmt: skip
 
 
-def _kind(page: Any, notes: list[str]) -> str:
+def _kind(page: _Page, notes: list[str]) -> str:
     """The name of its photometric interpretation, one of _COLOURS."""
     name = getattr(page.photometric, "name", "")
     # Cameras put a small preview first, and what the sensor saw beside it.
@@ -127,16 +168,16 @@ def _kind(page: Any, notes: list[str]) -> str:
     return name
 
 
-def _inner(page: Any) -> list[Any]:
+def _inner(page: _Page) -> list[_Page]:
     """Its SubIFDs, as far as they can be read: that one is damaged says nothing of the page."""
-    found: list[Any] = []
+    found: list[_Page] = []
     if _SUB_IFDS in page.tags:
         with suppress(ValueError, LookupError):
             found.extend(one for one in islice(page.pages or (), _MAX_PAGES) if hasattr(one, "photometric"))
     return found
 
 
-def _check_samples(page: Any, kind: str) -> None:
+def _check_samples(page: _Page, kind: str) -> None:
     """InputError for samples and compressions that are not read."""
     compression, bits, form = page.compression, page.bitspersample, page.sampleformat
     said = getattr(compression, "name", str(compression))
@@ -160,7 +201,7 @@ def _check_samples(page: Any, kind: str) -> None:
         raise InputError("names a predictor beside a compression that has none; save it again as LZW TIFF")
 
 
-def _check_stored(page: Any, data: bytes, limit: int) -> None:
+def _check_stored(page: _Page, data: bytes, limit: int) -> None:
     """ValueError where strips or tiles are missing or cut off, InputError where one would swell beyond `limit`.
 
     tifffile leaves pixels of missing strips 0, and JPEG's decoder fills what is cut off with grey, without a word.
@@ -194,21 +235,24 @@ def _check_stored(page: Any, data: bytes, limit: int) -> None:
                 raise ValueError("its WebP data are not what its tags say")
 
 
-def _picture(page: Any, kind: str, samples: npt.NDArray[Any], notes: list[str]) -> tuple[RGB, Plane | None]:
+def _picture(page: _Page, kind: str, samples: npt.NDArray[np.generic], notes: list[str]) -> tuple[RGB, Plane | None]:
     """Straight colours and alpha of samples (h, w, n) as they are stored."""
-    colours, bits = _COLOURS[kind], page.bitspersample
+    colours, bits = _COLOURS[kind], cast(int, page.bitspersample)
     extra = [int(one) for one in page.extrasamples or ()]
     count = samples.shape[2] - colours
     extra = (extra + [0] * count)[:count]
     which = next((n for n, one in enumerate(extra) if one in (_ASSOCIATED, _STRAIGHT)), 0)
     alpha = _plain(samples[..., colours + which], bits, notes) if count else None
     if kind == "PALETTE":
-        rgb: Any = _from_palette(samples[..., 0].astype(np.uint16), page.colormap)
+        rgb: Pixels = _from_palette(samples[..., 0].astype(np.uint16), page.colormap)
         if alpha is not None and alpha.dtype != rgb.dtype:
-            alpha = _spread(alpha, 8, np.uint16) if rgb.dtype == np.uint16 else (alpha >> 8).astype(np.uint8)
+            if rgb.dtype == np.uint16:
+                alpha = _spread(alpha, 8, np.uint16)
+            else:
+                alpha = (cast(npt.NDArray[np.uint16], alpha) >> 8).astype(np.uint8)
     else:
         rgb = _plain(samples[..., :colours], bits, notes)
-    if count and extra[which] == _ASSOCIATED:
+    if alpha is not None and extra[which] == _ASSOCIATED:
         rgb = straight(rgb, alpha)
         notes.append("its colours were multiplied by alpha and are divided by it: grainkit works on straight alpha")
     elif count and extra[which] != _STRAIGHT:
@@ -216,14 +260,14 @@ def _picture(page: Any, kind: str, samples: npt.NDArray[Any], notes: list[str]) 
     if count > 1:
         notes.append(f"{count - 1} further channels are left out")
     if kind == "MINISWHITE":
-        white = np.float32(1.0) if rgb.dtype == np.float32 else np.iinfo(rgb.dtype).max
+        white = {"u1": 255, "u2": 65535, "f4": 1}[rgb.dtype.str[1:]]
         rgb = white - rgb
     if rgb.ndim == 3 and rgb.shape[2] == 1:
         rgb = rgb[..., 0]
-    return np.ascontiguousarray(rgb), None if alpha is None else np.ascontiguousarray(alpha)
+    return cast(RGB, np.ascontiguousarray(rgb)), None if alpha is None else cast(Plane, np.ascontiguousarray(alpha))
 
 
-def _plain(samples: npt.NDArray[Any], bits: int, notes: list[str]) -> npt.NDArray[Any]:
+def _plain(samples: npt.NDArray[np.generic], bits: int, notes: list[str]) -> Pixels:
     """uint8, uint16 or float32 of whatever was stored, over the whole range of its type; says where bits are lost."""
     if samples.dtype.kind == "f":
         said = "64-bit float samples rounded to 32 bits"
@@ -233,28 +277,26 @@ def _plain(samples: npt.NDArray[Any], bits: int, notes: list[str]) -> npt.NDArra
     return _spread(samples, bits, np.uint8 if bits <= 8 else np.uint16)
 
 
-def _spread(codes: npt.NDArray[Any], bits: int, kind: Any) -> npt.NDArray[Any]:
+def _spread(codes: npt.NDArray[np.generic], bits: int, kind: type[np.uint8] | type[np.uint16]) -> Pixels:
     """Codes of so many bits over the whole range of a type, rounded to the nearest."""
     top, white = (1 << bits) - 1, np.iinfo(kind).max
     if top == white:
-        return codes.astype(kind, copy=False)
+        return cast(Pixels, codes.astype(kind, copy=False))
     table = (np.arange(top + 1, dtype=np.int64) * white * 2 + top) // (2 * top)
-    spread: npt.NDArray[Any] = table.astype(kind)[codes.astype(np.uint16, copy=False)]
-    return spread
+    return cast(Pixels, table.astype(kind)[codes.astype(np.uint16, copy=False)])
 
 
-def _from_palette(codes: npt.NDArray[Any], table: Any) -> npt.NDArray[Any]:
+def _from_palette(codes: npt.NDArray[np.generic], table: npt.NDArray[np.uint16] | None) -> Pixels:
     """Colours of a TIFF palette, whose 16-bit entries repeat 8 bits unless they say otherwise."""
     if table is None:
         raise ValueError("its palette is missing")
     colours = np.asarray(table, np.uint16).T
     if not (colours & 0xFF).any() or (colours % 257 == 0).all():
         colours = (colours >> 8).astype(np.uint8)
-    found: npt.NDArray[Any] = colours[codes]
-    return found
+    return cast(Pixels, colours[codes])
 
 
-def _left_behind(page: Any, exif: bytes | None) -> list[str]:
+def _left_behind(page: _Page, exif: bytes | None) -> list[str]:
     notes = []
     inner = page.tags.valueof(_SUB_IFDS)
     if inner is not None:
@@ -267,18 +309,18 @@ def _left_behind(page: Any, exif: bytes | None) -> list[str]:
     return notes
 
 
-def _bytes(value: Any) -> bytes | None:
+def _bytes(value: object) -> bytes | None:
     if isinstance(value, str):
         value = value.encode()
     return bytes(value) if isinstance(value, (bytes, bytearray)) and value else None
 
 
-def _dpi(tags: Mapping[int, Any]) -> tuple[float, float] | None:
-    scale = {2: 1.0, 3: 2.54}.get(tags[_RESOLUTION_UNIT] or 2)
+def _dpi(tags: Mapping[int, object]) -> tuple[float, float] | None:
+    scale = {2: 1.0, 3: 2.54}.get(cast(int, tags[_RESOLUTION_UNIT] or 2))
     pairs = (tags[_X_RESOLUTION], tags[_Y_RESOLUTION])
     if scale is None or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         return None
-    (across, over), (down, under) = pairs
+    (across, over), (down, under) = cast(tuple[tuple[int, int], tuple[int, int]], pairs)
     if not (across and over and down and under) or across == over:
         return None
     return scale * across / over, scale * down / under

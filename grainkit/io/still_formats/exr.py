@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,10 @@ import numpy.typing as npt
 from grainkit.errors import EncodingError, InputError
 from grainkit.io import icc
 from grainkit.io.alpha import multiplied, straight
-from grainkit.io.base import StillMetadata, check_size
+from grainkit.io.base import Pixels, StillMetadata, check_size
 from grainkit.io.key_lists import keys_named
 from grainkit.io.quiet import without_lines
-from grainkit.io.still import Pixels, Still, finished
+from grainkit.io.still import Still, finished
 from grainkit.io.still_format import ExifPart, Holds, StillFormat, StillSettings
 from grainkit.picture.color import SRGB_STILL, Color, Primaries, Transfer
 from grainkit.picture.frame import Plane
@@ -34,6 +34,14 @@ _LAYOUT = frozenset({"channels", "type", "name", "view", "dwaCompressionLevel"})
 _XMP = "xmp"
 #: What it writes on the process's streams of its own accord where a file is damaged.
 _LINES = ("<python_buffer>: ", "Warning: Exception raised reading pixel data")
+
+
+class _Channel(Protocol):
+    """What is looked at of a channel of OpenEXR's."""
+
+    pixels: npt.NDArray[np.generic]
+    xSampling: int
+    ySampling: int
 
 
 def _decode(data: bytes, limit: int) -> Still:
@@ -63,7 +71,7 @@ def _decode(data: bytes, limit: int) -> Still:
     unused = sorted(channels.keys() - planes.keys())
     if unused:
         notes.append(f"its channels {keys_named(unused)} are left out")
-    rgb = np.dstack([planes[name] for name in names])
+    rgb: Pixels = np.dstack([planes[name] for name in names])
     alpha = planes.get("A")
     if alpha is not None:
         if rgb[alpha == 0].any():
@@ -81,18 +89,18 @@ def _decode(data: bytes, limit: int) -> Still:
     if "chromaticities" in header:
         color, profile = _colors(header["chromaticities"], color, notes, grey=len(names) == 1)
         metadata = replace(metadata, icc=profile)
-    picture = np.ascontiguousarray(rgb if len(names) == 3 else rgb[..., 0])
+    picture = cast(Pixels, np.ascontiguousarray(rgb if len(names) == 3 else rgb[..., 0]))
     return finished(Still(picture, alpha, color, "exr", metadata, tuple(notes)), 1, False)
 
 
-def _colours(channels: Mapping[str, Any]) -> tuple[str, ...]:
+def _colours(channels: Mapping[str, object]) -> tuple[str, ...]:
     """Names of the channels that hold the picture, () where there are none: R, G and B, or Y without its chroma."""
     if {"R", "G", "B"} <= channels.keys():
         return ("R", "G", "B")
     return ("Y",) if "Y" in channels and not {"RY", "BY"} & channels.keys() else ()
 
 
-def _colors(numbers: Any, color: Color, notes: list[str], *, grey: bool) -> tuple[Color, bytes | None]:
+def _colors(numbers: npt.ArrayLike, color: Color, notes: list[str], *, grey: bool) -> tuple[Color, bytes | None]:
     """The primaries that an EXR names: as code points where there are some, else in an ICC profile."""
     flat = [float(v) for v in np.ravel(numbers)]
     if len(flat) != 8:
@@ -109,7 +117,7 @@ def _colors(numbers: Any, color: Color, notes: list[str], *, grey: bool) -> tupl
         return color, None
 
 
-def _plane(name: str, channel: Any) -> npt.NDArray[np.float32]:
+def _plane(name: str, channel: _Channel) -> npt.NDArray[np.float32]:
     pixels = channel.pixels
     if pixels.dtype not in (np.float16, np.float32) or (channel.xSampling, channel.ySampling) != (1, 1):
         raise InputError(
@@ -121,7 +129,7 @@ def _plane(name: str, channel: Any) -> npt.NDArray[np.float32]:
 def _encode(rgb: Pixels, alpha: Plane | None, settings: StillSettings, told: StillMetadata, color: Color) -> bytes:
     import OpenEXR
 
-    header: dict[str, Any] = {
+    header: dict[str, object] = {
         key: value for key, value in told.text if key not in _RESERVED and 0 < len(key.encode()) <= 31
     }
     header |= {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
@@ -133,7 +141,7 @@ def _encode(rgb: Pixels, alpha: Plane | None, settings: StillSettings, told: Sti
         header["chromaticities"] = icc.CHROMATICITIES[color.primaries].flat()
     if alpha is not None:
         # Colours of an EXR are multiplied by its alpha (Technical Introduction to OpenEXR, "Alpha").
-        rgb = multiplied(np.atleast_3d(rgb), alpha).reshape(rgb.shape)
+        rgb = multiplied(cast(Pixels, np.atleast_3d(rgb)), alpha).reshape(rgb.shape)
     channels = (
         {"Y": rgb} if rgb.ndim == 2 else {name: np.ascontiguousarray(rgb[..., i]) for i, name in enumerate("RGB")}
     )

@@ -8,9 +8,9 @@ import numpy as np
 
 from grainkit.errors import GrainkitError, InputError
 from grainkit.io import jpeg, jpeg_metadata
-from grainkit.io.base import StillMetadata
+from grainkit.io.base import Pixels, StillMetadata
 from grainkit.io.lossy import refuse_wide, within
-from grainkit.io.still import Pixels, Still
+from grainkit.io.still import Still
 from grainkit.io.still_format import Holds, StillFormat, StillSettings
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Plane

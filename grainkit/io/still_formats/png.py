@@ -13,10 +13,10 @@ import numpy as np
 from grainkit.errors import GrainkitError, InputError
 from grainkit.io import exif as exif_block
 from grainkit.io import icc, png, raw_profile
-from grainkit.io.base import StillMetadata, check_size
+from grainkit.io.base import Pixels, StillMetadata, check_size
 from grainkit.io.color_tags import needs_telling
 from grainkit.io.metadata import XMP_KEYWORD, international_text, read_text, text_chunks
-from grainkit.io.still import Pixels, Still, depth_of, finished, still_color
+from grainkit.io.still import Still, depth_of, finished, still_color
 from grainkit.io.still_format import Holds, StillFormat, StillSettings
 from grainkit.io.texts import out_of_exif
 from grainkit.picture.color import Color, Primaries, Transfer

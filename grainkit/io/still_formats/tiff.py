@@ -8,8 +8,8 @@ import os
 import numpy as np
 
 from grainkit.io import exif as exif_block
-from grainkit.io.base import StillMetadata
-from grainkit.io.still import Pixels, Still, depth_of, finished, still_color
+from grainkit.io.base import Pixels, StillMetadata
+from grainkit.io.still import Still, depth_of, finished, still_color
 from grainkit.io.still_format import ExifPart, Holds, StillFormat, StillSettings
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Plane
