@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from grainkit.analysis.flow import CELL, Picture, match
 from grainkit.analysis.picture import luma_of
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]

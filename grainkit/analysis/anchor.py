@@ -19,7 +19,7 @@ from grainkit.analysis.flow import CELL, Match, Picture, match, middles
 from grainkit.analysis.lattice import Lattice, read
 from grainkit.analysis.picture import luma_shrunk
 from grainkit.analysis.uv import uv_lattice
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]

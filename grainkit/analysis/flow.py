@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]

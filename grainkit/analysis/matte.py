@@ -26,7 +26,7 @@ from grainkit.analysis.face import (
     OVAL,
     Face,
 )
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.frame import Frame, Plane
 from grainkit.picture.taps import covers, weighed
 

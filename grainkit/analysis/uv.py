@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from grainkit.analysis.face import FACE_WIDTH_MM, Face, mean_face
 from grainkit.analysis.lattice import Lattice
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]

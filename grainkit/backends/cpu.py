@@ -28,7 +28,7 @@ from grainkit.backends.tables import (
     gain_shift,
     is_narrow,
 )
-from grainkit.machine.uncounted import uncounted
+from grainkit.machine.jit import uncounted
 from grainkit.picture.color import Color, chroma_codes, luma_codes
 from grainkit.picture.frame import Frame, Plane
 from grainkit.picture.noise import COARSE_SHIFT, FIELD_LIMIT, MIX_SHIFT, ROW_SHIFT, noise_words, white

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.scale.cores import cores
 
 U16 = npt.NDArray[np.uint16]

@@ -24,7 +24,7 @@ from grainkit.io.delivery import StillDelivery
 from grainkit.io.sequence import SequenceSink
 from grainkit.io.stills import StillSink
 from grainkit.job.finish import finish
-from grainkit.machine import compiled
+from grainkit.machine import jit
 from grainkit.machine.compiling import watched
 from grainkit.picture.frame import Frame
 
@@ -93,7 +93,7 @@ def warm_up(progress: Callable[[int, int, str], None] | None = None) -> Warmth:
 
     Raises OutputError where what is compiled cannot be kept.
     """
-    began, place = time.monotonic(), compiled.kept()
+    began, place = time.monotonic(), jit.kept()
     if place.folder is None:
         raise OutputError(
             f"what is compiled cannot be kept: {place.why}; set NUMBA_CACHE_DIR to a folder that can be written"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from numba.core import event
 
-from grainkit.machine import compiled
+from grainkit.machine import jit
 
 #: CPU time that the first still and the first clip take more than the next: the samples with `--preset social` and an
 #: empty NUMBA_CACHE_DIR, under `time`.
@@ -34,7 +34,7 @@ class Compiling(event.Listener):
         self.functions = 0
         self.seconds = 0.0
         self._told, self._shown, self._announced = told, shown, False
-        self._cold = compiled.is_cold()
+        self._cold = jit.is_cold()
         self._lock, self._under_way, self._since = threading.RLock(), 0, 0.0
 
     def on_start(self, event: event.Event) -> None:
@@ -44,7 +44,7 @@ class Compiling(event.Listener):
             self._under_way += 1
             if self._told and not self._announced and (self._cold or self._so_far() > _UNSAID):
                 self._announced = True
-                _say(f"grainkit: {announcement(compiled.kept(), cold=self._cold)}\n")
+                _say(f"grainkit: {announcement(jit.kept(), cold=self._cold)}\n")
             self._show()
 
     def on_end(self, event: event.Event) -> None:
@@ -63,7 +63,7 @@ class Compiling(event.Listener):
             _say(f"compiling: {self.functions} functions, {self._so_far():.0f} s")
 
 
-def announcement(place: compiled.Kept, *, cold: bool) -> str:
+def announcement(place: jit.Kept, *, cold: bool) -> str:
     """What is said before compiling begins. cold: whether nothing was compiled on this machine before."""
     if place.folder is None:
         return (
@@ -94,6 +94,6 @@ def watched(*, told: bool, shown: bool) -> Iterator[Compiling]:
         finally:
             if shown and listener.functions:
                 _say("")
-            if told and (why := compiled.unkept()):
+            if told and (why := jit.unkept()):
                 remedy = "free some space, or set NUMBA_CACHE_DIR to a folder that has some"
                 _say(f"grainkit: note: {why}; it is compiled again every time; {remedy}\n")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 _MUL = np.uint32(1664525)
 _ADD = np.uint32(1013904223)

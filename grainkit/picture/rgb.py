@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.errors import GrainkitError
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Plane
 from grainkit.picture.noise import pcg4d, stream_key

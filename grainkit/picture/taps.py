@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
 

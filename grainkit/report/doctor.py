@@ -15,7 +15,7 @@ from typing import Any
 from grainkit.backends import open_backend
 from grainkit.errors import BackendUnavailable, GrainkitError, OutputError
 from grainkit.job import sidecar
-from grainkit.machine.compiled import kept
+from grainkit.machine.jit import kept
 from grainkit.recipe.preset_age import outdated
 from grainkit.unforeseen import doing, what_failed
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from grainkit.effects.skin_texture.atlas import load_atlas
-from grainkit.machine import caches, compiled, compiling
+from grainkit.machine import caches, compiling, jit
 from grainkit.report import doctor
 
 #: A function of a package whose `__pycache__` is a file: nobody can write there, the administrator neither.
 SOURCE = """
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 @njit(cache=True)
 def twice(x):
@@ -24,14 +24,14 @@ def twice(x):
 """
 CALL = """
 import sys; sys.path.insert(0, sys.argv[1])
-from grainkit.machine import compiled
+from grainkit.machine import jit
 from grainkit.machine.compiling import watched
 from fixed import twice
 from pathlib import Path
 import numba
 with watched(told=False, shown=False) as seen:
     assert twice(21) == 42
-place = compiled.kept(Path(sys.argv[1]))
+place = jit.kept(Path(sys.argv[1]))
 print(seen.functions, place.folder, place.passing, numba.config.CACHE_DIR == "")
 """
 
@@ -188,11 +188,11 @@ def test_cupy_is_told_of_a_folder_only_where_it_has_none(nowhere, monkeypatch, h
 
 
 def test_what_is_said_before_compiling_begins():
-    here, there = compiled.Kept(Path("/x")), compiled.Kept(Path("/tmp/x"), passing=True, why="/y cannot be written")
+    here, there = jit.Kept(Path("/x")), jit.Kept(Path("/tmp/x"), passing=True, why="/y cannot be written")
     assert compiling.announcement(here, cold=True) == "compiling for this machine, once; about 40 s"
     assert compiling.announcement(here, cold=False) == "compiling what was not needed here before, once"
     assert "kept in /tmp/x, as /y cannot be written; set NUMBA_CACHE_DIR" in compiling.announcement(there, cold=True)
-    none = compiling.announcement(compiled.Kept(None, why="/y cannot be written"), cold=True)
+    none = compiling.announcement(jit.Kept(None, why="/y cannot be written"), cold=True)
     assert "every time, as it cannot be kept: /y cannot be written; set NUMBA_CACHE_DIR" in none
     assert "once" not in none
 
@@ -224,12 +224,12 @@ def test_it_is_said_once_on_stderr_and_never_where_all_is_compiled(nowhere):
 
 
 def test_the_doctor_says_where_compiled_code_is_kept(monkeypatch):
-    monkeypatch.setattr(doctor, "kept", lambda: compiled.Kept(None, why="/y cannot be written"))
+    monkeypatch.setattr(doctor, "kept", lambda: jit.Kept(None, why="/y cannot be written"))
     found = {f.what: f for f in doctor.examine()}["compiled code"]
     assert not found.works
     assert "/y cannot be written" in found.detail
     assert "NUMBA_CACHE_DIR" in found.remedy
-    passing = compiled.Kept(Path("/tmp/x"), passing=True, why="/y cannot be written")
+    passing = jit.Kept(Path("/tmp/x"), passing=True, why="/y cannot be written")
     monkeypatch.setattr(doctor, "kept", lambda: passing)
     found = {f.what: f for f in doctor.examine()}["compiled code"]
     assert not found.works

@@ -10,7 +10,7 @@ import pytest
 
 from grainkit.errors import OutputError
 from grainkit.job import warm_up
-from grainkit.machine import compiled
+from grainkit.machine import jit
 
 #: What is loaded or compiled by the warm-up, then what other work needs that it did not; no cold cache is needed.
 GAPS = """
@@ -58,6 +58,6 @@ def test_other_work_needs_nothing_that_was_not_compiled(samples, tmp_path, monke
 
 
 def test_a_warm_up_that_could_not_be_kept_is_refused_before_it_begins(monkeypatch):
-    monkeypatch.setattr(compiled, "kept", lambda: compiled.Kept(None, why="/y cannot be written"))
+    monkeypatch.setattr(jit, "kept", lambda: jit.Kept(None, why="/y cannot be written"))
     with pytest.raises(OutputError, match=r"cannot be kept: /y cannot be written; set NUMBA_CACHE_DIR"):
         warm_up.warm_up()

@@ -20,7 +20,7 @@ from grainkit.backends.pass_term import LUMA_ONE, PassTerm
 from grainkit.effects.base import Analysed
 from grainkit.effects.grain.locked_tile import SIDE, SIGMA, STD, grain_tile
 from grainkit.effects.grain.parameters import CinemaGrain
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.color import Color, luma_codes
 from grainkit.picture.frame import Frame, Plane
 from grainkit.picture.noise import SIGMA_MIN, pcg4d, stream_key

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.noise import gaussian_taps, pcg4d, stream_key, white
 
 U32 = npt.NDArray[np.uint32]

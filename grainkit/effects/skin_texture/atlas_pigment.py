@@ -9,7 +9,7 @@ from grainkit.effects.skin_texture.atlas_canvas import TINT_TEXEL, Canvas
 from grainkit.effects.skin_texture.atlas_fields import field
 from grainkit.effects.skin_texture.atlas_map import ACROSS, DOWN
 from grainkit.effects.skin_texture.atlas_points import four, normal
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.noise import pcg4d
 
 F32 = npt.NDArray[np.float32]

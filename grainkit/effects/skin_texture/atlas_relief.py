@@ -15,7 +15,7 @@ from grainkit.effects.skin_texture.atlas_canvas import TINT_TEXEL, Canvas
 from grainkit.effects.skin_texture.atlas_fields import drawn_out, field, resized, widened
 from grainkit.effects.skin_texture.atlas_map import ACROSS, DOWN
 from grainkit.effects.skin_texture.atlas_points import Near, at, four, near_points, normal, sample_at
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
 

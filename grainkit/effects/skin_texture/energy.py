@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.effects.skin_texture.blocks import BLOCK, Under, blur, blurred_means, expand, means
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
 

@@ -27,7 +27,7 @@ from grainkit.effects.skin_texture.blocks import BLOCK, Under, blur, blurred_mea
 from grainkit.effects.skin_texture.energy import BANDS, SIGMAS, bands_of, brightness_of, deviation, linear, luminance
 from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.effects.skin_texture.sample import Material
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE, PassTerm
 from grainkit.effects.skin_texture.layer import Layer
 from grainkit.effects.skin_texture.skin_view import Region
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]

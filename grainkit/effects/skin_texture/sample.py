@@ -16,7 +16,7 @@ from grainkit.effects.skin_texture.atlas import Atlas
 from grainkit.effects.skin_texture.atlas_canvas import TINT_TEXEL
 from grainkit.effects.skin_texture.atlas_map import PLAIN_FROM
 from grainkit.effects.skin_texture.blocks import BLOCK
-from grainkit.machine.uncounted import uncounted
+from grainkit.machine.jit import uncounted
 
 F32 = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -488,7 +488,7 @@ def _finished(jobs: Sequence[_Job], count: int, *, shown: bool) -> Generator[dic
     if count == 1:
         yield from map(_done, jobs)
         return
-    from grainkit.machine.compiled import is_cold
+    from grainkit.machine.jit import is_cold
     from grainkit.scale.processes import Ended, side_by_side
 
     if is_cold():

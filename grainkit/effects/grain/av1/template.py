@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.machine.compiled import njit
+from grainkit.machine.jit import njit
 from grainkit.picture.noise import pcg4d
 
 #: Deviation of the white noise at 12 bits; each bit of depth less, and each scale_shift, halves it.

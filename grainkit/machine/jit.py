@@ -1,7 +1,7 @@
 """numba's compiler, and where what it compiles is kept for the next process.
 
-Every compiled function of grainkit comes from the `njit` here. It goes where numba puts it (`NUMBA_CACHE_DIR`, or
-`__pycache__` beside the code) where that can be written, else into grainkit's cache folder (`machine.caches`), else
+Every compiled function of grainkit comes from `njit` or `uncounted`. It goes where numba puts it (`NUMBA_CACHE_DIR`, or
+`__pycache__` beside the code) where that can be written, else into grainkit's cache folder (`grainkit.machine.caches`), else
 nowhere, and then every process compiles for itself. numba alone would raise an error instead.
 A cache that can be read and not written, as an image has that was made by another user, is copied there first.
 A disk that is full by the time something is to be kept only costs that: it is compiled again by the next process.
@@ -104,6 +104,17 @@ def njit(**options: Any) -> Callable[[F], F]:
         return made  # type: ignore[no-any-return]
 
     return compiler
+
+
+def uncounted(*, inline: str = "never") -> Callable[[F], F]:
+    """`njit` for functions that own no arrays, and need not count references to them.
+
+    Counting them for every row of every plane, on lines of cache that all threads share, would cost as much as the
+    work. Such a function must not be called from one that counts, nor give an array back to Python. It runs without
+    Python's lock. inline: "always" where numba shall put it into the code of those that call it.
+    """
+    # _nrt is what numba builds its own string functions with.
+    return njit(nogil=True, error_model="numpy", inline=inline, _nrt=False)
 
 
 def _keep_where_there_is_room(cache: Any) -> None:
