@@ -99,6 +99,7 @@ def njit(**options: Any) -> Callable[[F], F]:
                 _config.CACHE_DIR = asked
         if place.folder is not None and hasattr(made, "_cache"):
             _keep_where_there_is_room(made._cache)
+            _forget_what_is_no_more(made._cache)
         if place.folder is not None and not place.by_numba and hasattr(made, "stats"):  # NUMBA_DISABLE_JIT leaves none
             _fill(Path(made.stats.cache_path), source, asked)
         return made  # type: ignore[no-any-return]
@@ -135,6 +136,24 @@ def _keep_where_there_is_room(cache: Any) -> None:
                 logging.getLogger("grainkit").warning(why)
 
     cache.save_overload = save_overload
+
+
+def _forget_what_is_no_more(cache: Any) -> None:
+    """Let an index that names types which were renamed or moved since, as by an update, be an empty one.
+
+    Values go into compiled code as NamedTuples, and numba's index of a function holds their classes. It loads them
+    before it looks whether the file is still the one that was compiled, and would raise an error.
+    """
+    file = cache._cache_file
+    load = file._load_index
+
+    def load_index() -> Any:
+        try:
+            return load()
+        except (AttributeError, ImportError):
+            return {}
+
+    file._load_index = load_index
 
 
 @functools.cache

@@ -115,6 +115,33 @@ def test_a_cache_that_others_filled_and_that_cannot_be_written_is_copied(call, n
     assert sorted(p.name for p in copied.iterdir()) == sorted(p.name for p in (filled / folder.name).iterdir())
 
 
+def test_code_compiled_for_a_type_that_has_another_name_now_is_compiled_again(nowhere):
+    source = """
+from typing import NamedTuple
+from grainkit.machine.jit import uncounted
+
+class Before(NamedTuple):
+    number: int
+
+@uncounted()
+def twice(x):
+    return 2 * x.number
+
+assert twice(Before(21)) == 42
+print(sum(twice.stats.cache_hits.values()))
+"""
+    hits = []
+    for name in ("Before", "Before", "Now", "Now"):
+        (nowhere / "renamed.py").write_text(source.replace("Before", name))
+        os.utime(nowhere / "renamed.py", (1e9, 1e9 + (name == "Now")))  # numba looks at the time and the size
+        told = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": str(nowhere / "kept")}
+        command = [sys.executable, "-c", "import renamed"]
+        done = subprocess.run(command, capture_output=True, text=True, env=told, cwd=nowhere)
+        assert done.returncode == 0, done.stderr
+        hits.append(done.stdout.strip())
+    assert hits == ["0", "1", "0", "1"]
+
+
 def test_a_folder_of_another_user_or_open_to_others_is_refused(nowhere, monkeypatch):
     safe = caches.place()
     assert safe.kind == "temporary"
