@@ -1,5 +1,5 @@
 // One tile of the grain field and of the dither, made in shared memory by the whole block.
-// The same integers as _field in grainkit/backends/cpu.py: white noise, filtered along rows and
+// The same integers as draw_grain in grainkit/backends/cpu_noise.py: white noise, filtered along rows and
 // then along columns in 16-bit arithmetic, in two octaves. Sums are taken in 32 bits and cut to 16
 // once, which gives the bits that cutting at every step gives.
 #pragma once

@@ -1,4 +1,4 @@
-// The highlight shoulder. Twin of _roll, _slope and _largest in grainkit/backends/cpu.py.
+// The highlight shoulder. Twin of grainkit/backends/cpu_shoulder.py.
 #pragma once
 
 // As numba's max and min: the first where they are equal or one is no number.

@@ -1,5 +1,5 @@
-// One sample's tone: texture, curve, grain, dither, code. Twin of the functions of these names, with an
-// underscore before them, in grainkit/backends/cpu.py.
+// One sample's tone: texture, curve, grain, dither, code. Twin of what grainkit/backends/cpu_rows.py and
+// grainkit/backends/cpu_float.py do to a row.
 #pragma once
 #include "shoulder.cuh"
 

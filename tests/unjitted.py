@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from grainkit.backends import cpu
+from grainkit.backends import cpu_noise
 
 
 def as_c(value: Any) -> np.uint32:
@@ -17,4 +17,4 @@ def as_c(value: Any) -> np.uint32:
     return np.uint32(int(value) & 0xFFFFFFFF)
 
 
-cpu.U32 = as_c  # type: ignore[misc, assignment]
+cpu_noise.U32 = as_c  # type: ignore[misc, assignment]

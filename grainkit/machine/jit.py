@@ -1,7 +1,7 @@
 """numba's compiler, and where what it compiles is kept for the next process.
 
 Every compiled function of grainkit comes from `njit` or `uncounted`. It goes where numba puts it (`NUMBA_CACHE_DIR`, or
-`__pycache__` beside the code) where that can be written, else into grainkit's cache folder (`grainkit.machine.caches`), else
+`__pycache__` beside the code) where that can be written, else into grainkit's cache folder (`machine.caches`), else
 nowhere, and then every process compiles for itself. numba alone would raise an error instead.
 A cache that can be read and not written, as an image has that was made by another user, is copied there first.
 A disk that is full by the time something is to be kept only costs that: it is compiled again by the next process.

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from grainkit.backends import cpu
+from grainkit.backends import cpu_float, cpu_shoulder
 from grainkit.backends.kernel_source import flatten
 from grainkit.backends.tables import FLOAT_GAIN_STEPS
 from grainkit.picture import noise
@@ -18,8 +18,9 @@ pytestmark = pytest.mark.skipif(bool(host.missing()), reason=host.missing())
 
 F32, U32 = np.float32, np.uint32
 COUNT = 3000
-SHOULDER = (F32(0.7), F32(3.1), F32(0.8))
-CHANNELS = tuple(F32(v) for v in (1.5748, -0.1873, -0.4681, 1.8556))
+SHOULDER = cpu_shoulder.Rolloff(F32(0.7), F32(3.1), F32(0.8))
+CHANNELS = cpu_shoulder.Channels(*(F32(v) for v in (1.5748, -0.1873, -0.4681, 1.8556)))
+STORE = cpu_float.Store(F32(16), F32(219), F32(255))
 WEIGHTS = convert.rgb_weights(convert.Color())
 
 
@@ -36,13 +37,13 @@ TABLE = np.random.default_rng(5).uniform(0.0, 0.01, FLOAT_GAIN_STEPS + 1).astype
 
 #: Source that includes it, device function, what it is called with at i, its twin, what that is called with.
 TWINS = [
-    ("luma_float", "roll", "a[i], 0.7f, 3.1f, 0.8f", cpu._roll, lambda i: (A[i], *SHOULDER)),
-    ("luma_float", "slope", "a[i], b[i], 0.7f, 3.1f, 0.8f", cpu._slope, lambda i: (A[i], B[i], *SHOULDER)),
-    ("luma_float", "largest", "a[i], b[i], c[i], 1.5748f, -0.1873f, -0.4681f, 1.8556f", cpu._largest,
-     lambda i: (A[i], B[i], C[i], *CHANNELS)),
-    ("luma_float", "float_gain", "table, a[i]", cpu._float_gain, lambda i: (TABLE, A[i])),
-    ("luma_float", "store", "a[i], 16.0f, 219.0f, 255.0f, spread(w[i])", cpu._store,
-     lambda i: (A[i], F32(16), F32(219), F32(255), np.uint16(WORDS[0, i] & 0xFFFF))),
+    ("luma_float", "roll", "a[i], 0.7f, 3.1f, 0.8f", cpu_shoulder.roll, lambda i: (A[i], SHOULDER)),
+    ("luma_float", "slope", "a[i], b[i], 0.7f, 3.1f, 0.8f", cpu_shoulder.slope, lambda i: (A[i], B[i], SHOULDER)),
+    ("luma_float", "largest", "a[i], b[i], c[i], 1.5748f, -0.1873f, -0.4681f, 1.8556f", cpu_shoulder.largest_channel,
+     lambda i: (A[i], B[i], C[i], CHANNELS)),
+    ("luma_float", "float_gain", "table, a[i]", cpu_float.float_gain, lambda i: (TABLE, A[i])),
+    ("luma_float", "store", "a[i], 16.0f, 219.0f, 255.0f, spread(w[i])", cpu_float.stored,
+     lambda i: (A[i], STORE, np.uint16(WORDS[0, i] & 0xFFFF))),
     ("luma_float", "white", "w[i]", noise.white, lambda i: (np.uint8(WORDS[0, i] & 0xFF),)),
     ("to_rgb", "code", "a[i], 255.0f, 0.5f", convert._code, lambda i: (A[i], F32(255), F32(0.5))),
 ]  # fmt: skip

@@ -1,0 +1,140 @@
+"""Rows of float planes on the CPU, finished to float or to dithered codes. Twin of kernels/{luma,chroma}_float.cu."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from grainkit.backends.cpu_noise import Field, draw_grain, mix
+from grainkit.backends.cpu_rows import SPREAD, ChromaRelief, LumaRelief, Planes
+from grainkit.backends.cpu_shoulder import Channels, Rolloff, channels_of, largest_channel, roll, rolloff_of, slope
+from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE
+from grainkit.backends.tables import FLOAT_GAIN_STEPS, PassTables
+from grainkit.machine.jit import uncounted
+from grainkit.picture.color import Color, chroma_codes, luma_codes
+from grainkit.picture.frame import Plane
+
+I32, U16, F32 = np.int32, np.uint16, np.float32
+
+_LUMA_UNIT, _CHROMA_UNIT = F32(1 / LUMA_ONE), F32(1 / CHROMA_ONE)
+
+_jit = uncounted()
+
+
+class Store(NamedTuple):
+    """How values become codes: offset + value * unit, 0..top; top is 0 where they stay values."""
+
+    offset: np.float32
+    unit: np.float32
+    top: np.float32
+
+
+class LumaWork(NamedTuple):
+    """What is done to the luma of a frame. gain: grain by luma 0..1, see PassTables."""
+
+    gain: npt.NDArray[np.float32]
+    shoulder: Rolloff
+    store: Store
+
+
+class ChromaWork(NamedTuple):
+    """What is done to Cb and Cr of a frame. across, down: luma samples for one of theirs."""
+
+    across: int
+    down: int
+    gain: npt.NDArray[np.float32]
+    channels: Channels
+    shoulder: Rolloff
+    store: Store
+
+
+@_jit
+def float_gain(table: npt.NDArray[np.float32], y: np.float32) -> np.float32:
+    """Grain at a luma, between entries of the table too."""
+    # 0 stands first so that NaN, which exceeds nothing, becomes 0 and not an index.
+    t = F32(min(max(F32(0.0), y), F32(1.0)) * F32(FLOAT_GAIN_STEPS))
+    i = min(I32(t), I32(FLOAT_GAIN_STEPS - 1))
+    return F32(table[i] + F32(F32(table[i + 1] - table[i]) * F32(t - F32(i))))
+
+
+@_jit
+def stored(value: np.float32, store: Store, sample: np.uint8) -> np.float32:
+    """An integer code of a normalised value, dithered with one code of uniform noise."""
+    # The middle of its 256 steps: a code that rounding left a little too low must not become the one below.
+    nudge = F32(F32(F32(U16(U16(sample) * SPREAD)) + F32(128.0)) * F32(1.0 / 65536.0))
+    return min(max(F32(0.0), np.floor(F32(F32(store.offset + F32(value * store.unit)) + nudge))), store.top)
+
+
+@_jit
+def luma_rows(
+    source: Plane, first: int, count: int, work: LumaWork, relief: LumaRelief, field: Field, out: Plane
+) -> None:
+    """Rows first..first + count of a luma plane."""
+    gain, shoulder, store, side = work.gain, work.shoulder, work.store, relief.left
+    for row in range(first, first + count):
+        values, target = source[row], out[row]
+        inside = row - relief.top
+        touched = 0 <= inside < relief.gain.shape[0]
+        grain = draw_grain(field, row, values.shape[0])
+        for i in range(values.shape[0]):
+            y = values[i]
+            if touched and side <= i < side + relief.gain.shape[1]:
+                y = F32(y + F32(y * F32(F32(relief.gain[inside, i - side]) * _LUMA_UNIT)))
+            value = F32(roll(y, shoulder) + F32(float_gain(gain, y) * F32(mix(grain, i))))
+            target[i] = value if store.top == F32(0.0) else stored(value, store, grain.samples[i])
+
+
+@_jit
+def chroma_rows(
+    source: Planes, first: int, count: int, work: ChromaWork, relief: ChromaRelief, cb_field: Field, cr_field: Field,
+    cb_out: Plane, cr_out: Plane,
+) -> None:  # fmt: skip
+    """Rows first..first + count of Cb and Cr."""
+    luma, cb, cr = source
+    gain, channels, shoulder, store = work.gain, work.channels, work.shoulder, work.store
+    top, side, cb_relief, cr_relief = relief
+    half = F32(0.5)
+    height, width = luma.shape
+    for row in range(first, first + count):
+        upper = luma[row * work.down]
+        lower = luma[min(row * work.down + work.down - 1, height - 1)]
+        cb_grain = draw_grain(cb_field, row, cb.shape[1])
+        cr_grain = draw_grain(cr_field, row, cb.shape[1])
+        for i in range(cb.shape[1]):
+            left = i * work.across
+            right = min(left + work.across - 1, width - 1)
+            y = F32(F32(F32(upper[left] + upper[right]) + F32(lower[left] + lower[right])) * F32(0.25))
+            u, v = cb[row, i], cr[row, i]
+            scale = slope(y, largest_channel(y, u, v, channels), shoulder)
+            if 0 <= row - top < cb_relief.shape[0] and side <= i < side + cb_relief.shape[1]:
+                u = F32(u + F32(F32(cb_relief[row - top, i - side]) * _CHROMA_UNIT))
+                v = F32(v + F32(F32(cr_relief[row - top, i - side]) * _CHROMA_UNIT))
+            u, v = F32(u * scale), F32(v * scale)
+            room_u, room_v = max(F32(half - abs(u)), F32(0.0)), max(F32(half - abs(v)), F32(0.0))
+            grain_u = F32(float_gain(gain, y) * F32(mix(cb_grain, i)))
+            grain_v = F32(float_gain(gain, y) * F32(mix(cr_grain, i)))
+            u = F32(u + min(max(grain_u, -room_u), room_u))
+            v = F32(v + min(max(grain_v, -room_v), room_v))
+            cb_out[row, i] = u if store.top == F32(0.0) else stored(u, store, cb_grain.samples[i])
+            cr_out[row, i] = v if store.top == F32(0.0) else stored(v, store, cr_grain.samples[i])
+
+
+def luma_work(tables: PassTables) -> LumaWork:
+    black, white = luma_codes(tables.target.depth, tables.target.range)
+    return LumaWork(np.asarray(tables.luma_gain, F32), rolloff_of(tables), _store(tables.target, black, white - black))
+
+
+def chroma_work(tables: PassTables) -> ChromaWork:
+    across, down = tables.source.subsampling
+    store = _store(tables.target, *chroma_codes(tables.target.depth, tables.target.range))
+    return ChromaWork(across, down, np.asarray(tables.chroma_gain, F32), channels_of(tables), rolloff_of(tables), store)
+
+
+def _store(target: Color, offset: float, unit: float) -> Store:
+    return (
+        Store(F32(0), F32(0), F32(0))
+        if target.is_float
+        else Store(F32(offset), F32(unit), F32((1 << target.depth) - 1))
+    )
