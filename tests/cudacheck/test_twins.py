@@ -85,7 +85,7 @@ def test_luma_and_chroma_of_rgb_agree_to_the_bit():
     told = ", ".join(f"{float(w)!r}f" for w in WEIGHTS)
     body = f"Ycc v = ycc(a[i], b[i], c[i], {{{told}}});"
     body += "out[i] = v.y; out[count + i] = v.cb; out[2 * count + i] = v.cr;"
-    wanted = np.array([convert._ycc(A[i], B[i], C[i], *WEIGHTS) for i in range(COUNT)], np.float32).T
+    wanted = np.array([convert._ycc(A[i], B[i], C[i], WEIGHTS) for i in range(COUNT)], np.float32).T
     np.testing.assert_array_equal(run("to_rgb", body, 3).view(np.uint32), wanted.view(np.uint32))
 
 
