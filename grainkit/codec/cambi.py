@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -120,15 +119,14 @@ def _contrasts(image: U16, flat: Mask, window: int) -> F32:
     def part(top: int) -> F32:
         above, end = max(top - half, 0), min(top + tall, height)
         rows = slice(above, min(end + half, height))
-        found: F32 = _contrast(image[rows], flat[rows], window, _visible_up_to())[top - above : end - above]
-        return found
+        return _contrast(image[rows], flat[rows], window, _visible_up_to())[top - above : end - above]
 
     with ThreadPoolExecutor(thread_name_prefix="grainkit-cambi") as pool:
         return np.concatenate(list(pool.map(part, range(0, height, tall))))
 
 
 @njit(cache=True, nogil=True)
-def _contrast(image: Any, flat: Any, window: Any, visible: Any) -> Any:
+def _contrast(image: U16, flat: Mask, window: int, visible: npt.NDArray[np.int32]) -> F32:
     """The contrast of each flat pixel with a level one step away, from counts in the window around it."""
     height, width = image.shape
     half, steps = window // 2, visible.shape[0]

@@ -7,7 +7,6 @@ and sent through a codec is what will be seen. Bars are added last, when effects
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,9 +70,9 @@ def padded(frame: Frame, canvas: Canvas | None, alpha_of: Color | None = None) -
         return frame
     color = frame.color
 
-    def laid(samples: Any, code: Any, across: int = 1, down: int = 1) -> Any:
+    def laid(samples: Plane, code: float | npt.NDArray[np.generic], across: int = 1, down: int = 1) -> Plane:
         columns, rows = chroma_shape(*canvas.size, (across, down))
-        out = np.empty((rows, columns, *samples.shape[2:]), samples.dtype)
+        out: Plane = np.empty((rows, columns, *samples.shape[2:]), samples.dtype)
         out[:] = code
         top, left = canvas.top // down, canvas.left // across
         out[top : top + samples.shape[0], left : left + samples.shape[1]] = samples
@@ -99,7 +98,7 @@ def _codes(background: str, color: Color) -> tuple[float, float, float]:
     return made[0], made[1], made[2]
 
 
-def _behind(samples: RGB, background: str, color: Color) -> npt.NDArray[Any]:
+def _behind(samples: RGB, background: str, color: Color) -> npt.NDArray[np.generic]:
     """Codes of a background in R'G'B' samples of this type: three, or of grey pictures one."""
     signal = np.array(background_signal(background, color))
     if samples.ndim == 2:
@@ -108,19 +107,20 @@ def _behind(samples: RGB, background: str, color: Color) -> npt.NDArray[Any]:
     return np.asarray(scaled if samples.dtype == np.float32 else np.rint(scaled), samples.dtype)
 
 
-def _over_rgb(samples: RGB, alpha: npt.NDArray[np.float32], codes: npt.NDArray[Any]) -> RGB:
+def _over_rgb(samples: RGB, alpha: npt.NDArray[np.float32], codes: npt.NDArray[np.generic]) -> RGB:
     if samples.ndim == 2:
-        grey: RGB = _over(samples, alpha, float(codes[0]))
-        return grey
+        return _over(samples, alpha, float(codes[0]))
     return np.ascontiguousarray(np.stack([_over(samples[..., c], alpha, float(codes[c])) for c in range(3)], axis=2))
 
 
-def _over(plane: Plane, alpha: npt.NDArray[np.float32], code: float) -> Any:
+def _over(plane: Plane, alpha: npt.NDArray[np.float32], code: float) -> Plane:
     """Samples over one colour: integers rounded to the nearest."""
     behind = np.float32(code)
     # This way round an opaque sample comes out as it is, whatever float32 makes of the rest.
     mixed = np.where(alpha == 1, plane.astype(np.float32), behind + (plane.astype(np.float32) - behind) * alpha)
-    return mixed.astype(np.float32) if plane.dtype == np.float32 else np.rint(mixed).astype(plane.dtype)
+    out: Plane = np.empty(plane.shape, plane.dtype)
+    out[:] = mixed if plane.dtype == np.float32 else np.rint(mixed)
+    return out
 
 
 def _stored(code: float, plane: Plane) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, overload
+from typing import Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,25 @@ from grainkit.picture.color import Color
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
 
+class OnCard(Protocol):
+    """Samples in a GPU's memory, which speak DLPack."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+    def __dlpack__(self, *, stream: int | None = None) -> object: ...
+
+
 class Woven(Sequence[Plane]):
     """Planes in a GPU's memory as its decoder leaves them; only the CUDA backend takes them, and makes plain ones.
 
-    luma: (height, width); chroma: (rows, columns, 2), Cb and Cr in turn; both speak DLPack.
+    luma: (height, width); chroma: (rows, columns, 2), Cb and Cr in turn.
     bits: of a sample in memory, 8 or 16. shift: empty low bits below it (P010).
     """
 
-    def __init__(self, luma: Any, chroma: Any, bits: int, shift: int) -> None:
+    def __init__(self, luma: OnCard, chroma: OnCard, bits: int, shift: int) -> None:
         self.luma, self.chroma, self.bits, self.shift = luma, chroma, bits, shift
 
     def __len__(self) -> int:
@@ -33,7 +44,7 @@ class Woven(Sequence[Plane]):
     def __getitem__(self, which: int) -> Plane: ...
     @overload
     def __getitem__(self, which: slice) -> tuple[Plane, ...]: ...
-    def __getitem__(self, which: int | slice) -> Any:
+    def __getitem__(self, which: int | slice) -> object:
         if which == 0:
             return self.luma
         raise TypeError("chroma of a frame on a GPU is woven; CudaBackend.conform makes planes of it")

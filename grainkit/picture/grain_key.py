@@ -13,7 +13,6 @@ that is what all forms of a picture agree on: a host that holds an 8-bit PNG as 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,7 @@ _MIX = np.uint32(0x70780001)
 _STRIP = 1 << 18
 
 
-def pixels_digest(samples: npt.NDArray[Any]) -> int:
+def pixels_digest(samples: npt.NDArray[np.generic]) -> int:
     """32 bits that tell a still from every other: BLAKE2b of its canonical form.
 
     samples: (H, W, 3) R'G'B' or (H, W) grey; uint8, uint16 of full scale, or float32 with white at 1. What lies
@@ -48,10 +47,10 @@ def grain_seed(seed: int, pixels: int | None) -> int:
     return int(pcg4d(np.uint32(seed), np.uint32(pixels), np.uint32(0), _MIX)[3])
 
 
-def _eight_bits(samples: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def _eight_bits(samples: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Samples rounded to 8 bits of the full scale; halves go up."""
     if samples.dtype.kind == "u" and samples.dtype.itemsize == 1:
-        return samples
+        return samples.astype(np.uint8, copy=False)
     if samples.dtype.kind == "u":
         return ((samples.astype(np.uint32) + np.uint32(128)) // np.uint32(257)).astype(np.uint8)
     whole = np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=1.0, neginf=0.0)

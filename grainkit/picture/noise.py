@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from grainkit.machine.jit import njit
+
+Words = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
 
 _MUL = np.uint32(1664525)
 _ADD = np.uint32(1013904223)
@@ -27,7 +28,7 @@ WHITE_STD = math.sqrt(2 * (16**2 - 1) / 12)
 
 
 @njit(cache=True, inline="always", nogil=True)
-def pcg4d(a: Any, b: Any, c: Any, d: Any) -> Any:
+def pcg4d(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> Words:
     """Jarzynski & Olano, JCGT 9(3) 2020, `pcg4d`: four uint32 mixed jointly into four uint32."""
     a = np.uint32(np.uint32(a * _MUL) + _ADD)
     b = np.uint32(np.uint32(b * _MUL) + _ADD)
@@ -49,7 +50,7 @@ def pcg4d(a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 @njit(cache=True, inline="always", nogil=True)
-def noise_words(group: Any, block: Any, frame: Any, key: Any) -> Any:
+def noise_words(group: np.uint32, block: np.uint32, frame: np.uint32, key: np.uint32) -> Words:
     """Four rows of four noise samples, a uint32 each: pcg4d, whose lowest bits are weak, with its upper bits over them.
 
     (Unfolded, bit 0 of neighbouring words is correlated by .026, a line in the spectrum of an even area.)
@@ -63,7 +64,7 @@ def noise_words(group: Any, block: Any, frame: Any, key: Any) -> Any:
 
 
 @njit(cache=True, inline="always", nogil=True)
-def white(byte: Any) -> Any:
+def white(byte: np.uint8) -> np.int16:
     """Sum of the two 4-bit numbers in a uint8, less its mean: int16 in -15..15.
 
     Symmetric; the filters make it normal. A word of the hash holds four of them, the lowest byte for the leftmost

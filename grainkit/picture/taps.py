@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ import numpy.typing as npt
 from grainkit.machine.jit import njit
 
 F32 = npt.NDArray[np.float32]
+I32 = npt.NDArray[np.int32]
+#: A plane of any sample type.
+Samples = npt.NDArray[np.generic]
 
 #: Samples from which a plane is shared out to threads, so many rows of the result at a time.
 LARGE, STRIP = 1 << 22, 128
@@ -61,7 +64,7 @@ class Elsewhere(Protocol):
 
     def weighed(self, down: Taps, across: Taps) -> F32: ...
 
-    def __getitem__(self, part: Any) -> npt.NDArray[Any]: ...
+    def __getitem__(self, part: slice | tuple[slice, slice]) -> Samples: ...
 
 
 def lanczos(size: int, near: float, far: float, source: int) -> Taps:
@@ -105,7 +108,7 @@ def covers(count: int, start: float, scale: float, source: int) -> Taps:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _cover(start: Any, scale: Any, source: Any, first: Any, weights: Any) -> None:
+def _cover(start: float, scale: float, source: int, first: I32, weights: F32) -> None:
     taps = weights.shape[1]
     for i in range(first.shape[0]):
         low, high = min(max((start + i) / scale, 0.0), source), min(max((start + i + 1) / scale, 0.0), source)
@@ -116,7 +119,7 @@ def _cover(start: Any, scale: Any, source: Any, first: Any, weights: Any) -> Non
             weights[i, px - first[i]] = cover / max(high - low, 1e-6)
 
 
-def weighed(plane: npt.NDArray[Any] | Elsewhere, down: Taps, across: Taps) -> F32:
+def weighed(plane: Samples | Elsewhere, down: Taps, across: Taps) -> F32:
     """(rows of down, columns of across) float32 of a plane of any sample type, at its own scale."""
     if not isinstance(plane, np.ndarray):
         return plane.weighed(down, across)
@@ -135,7 +138,7 @@ def weighed(plane: npt.NDArray[Any] | Elsewhere, down: Taps, across: Taps) -> F3
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weigh(plane: Any, rows: Any, down: Any, columns: Any, across: Any, out: Any) -> None:
+def _weigh(plane: Samples, rows: I32, down: F32, columns: I32, across: F32, out: F32) -> None:
     """across: (taps, width), so that sums of neighbours go on side by side."""
     low, high = columns[0], columns[-1] + across.shape[0]
     line = np.empty(high - low, np.float32)
@@ -148,7 +151,7 @@ def _weigh(plane: Any, rows: Any, down: Any, columns: Any, across: Any, out: Any
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_rows(plane: Any, first: Any, weights: Any, low: Any, high: Any, line: Any) -> None:
+def _sum_rows(plane: Samples, first: np.int32, weights: F32, low: int, high: int, line: F32) -> None:
     line[:] = np.float32(0.0)
     for k in range(weights.shape[0]):
         weight, row = weights[k], plane[first + k, low:high]
@@ -157,7 +160,7 @@ def _sum_rows(plane: Any, first: Any, weights: Any, low: Any, high: Any, line: A
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_columns(line: Any, low: Any, columns: Any, across: Any, out: Any) -> None:
+def _sum_columns(line: F32, low: int, columns: I32, across: F32, out: F32) -> None:
     out[:] = np.float32(0.0)
     for k in range(across.shape[0]):
         weights = across[k]
