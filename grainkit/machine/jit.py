@@ -17,13 +17,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numba
 
 from grainkit.machine import caches
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 _PACKAGE = Path(__file__).parents[1]
 #: Modules are loaded on several threads.
@@ -32,6 +32,20 @@ _one_at_a_time = threading.Lock()
 _refusals: list[str] = []
 #: numba's settings as they are now: its stubs know none of them.
 _config: Any = numba.config
+
+
+class _Index(Protocol):
+    """numba's list, in a file, of what was compiled of one function."""
+
+    _load_index: Callable[[], dict[object, str]]
+
+
+class _Cache(Protocol):
+    """numba's cache of one function."""
+
+    cache_path: str
+    save_overload: Callable[[object, object], None]
+    _cache_file: _Index
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ def njit(**options: Any) -> Callable[[F], F]:
     def compiler(function: F) -> F:
         source = Path(function.__code__.co_filename).parent
         place = kept(source)
-        compile_it: Any = numba.njit(**{**options, "cache": place.folder is not None})
+        compile_it: Callable[[F], F] = numba.njit(**{**options, "cache": place.folder is not None})
         # numba reads it as a function is declared: what other programs compile stays where it was.
         with _one_at_a_time:
             asked = _config.CACHE_DIR
@@ -102,7 +116,7 @@ def njit(**options: Any) -> Callable[[F], F]:
             _forget_what_is_no_more(made._cache)
         if place.folder is not None and not place.by_numba and hasattr(made, "stats"):  # NUMBA_DISABLE_JIT leaves none
             _fill(Path(made.stats.cache_path), source, asked)
-        return made  # type: ignore[no-any-return]
+        return made
 
     return compiler
 
@@ -118,14 +132,14 @@ def uncounted(*, inline: str = "never") -> Callable[[F], F]:
     return njit(nogil=True, error_model="numpy", inline=inline, _nrt=False)
 
 
-def _keep_where_there_is_room(cache: Any) -> None:
+def _keep_where_there_is_room(cache: _Cache) -> None:
     """Let a function's cache go without what the system refuses to write: it is compiled, and can be run.
 
     numba would raise the error out of whatever called the function first, such as the decoding of a picture.
     """
     save = cache.save_overload
 
-    def save_overload(sig: Any, data: Any) -> None:
+    def save_overload(sig: object, data: object) -> None:
         try:
             save(sig, data)
         except OSError as error:
@@ -138,7 +152,7 @@ def _keep_where_there_is_room(cache: Any) -> None:
     cache.save_overload = save_overload
 
 
-def _forget_what_is_no_more(cache: Any) -> None:
+def _forget_what_is_no_more(cache: _Cache) -> None:
     """Let an index that names types which were renamed or moved since, as by an update, be an empty one.
 
     Values go into compiled code as NamedTuples, and numba's index of a function holds their classes. It loads them
@@ -147,7 +161,7 @@ def _forget_what_is_no_more(cache: Any) -> None:
     file = cache._cache_file
     load = file._load_index
 
-    def load_index() -> Any:
+    def load_index() -> dict[object, str]:
         try:
             return load()
         except (AttributeError, ImportError):
