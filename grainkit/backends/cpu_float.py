@@ -71,7 +71,7 @@ def stored(value: np.float32, store: Store, sample: np.uint8) -> np.float32:
 def luma_rows(
     source: Plane, first: int, count: int, work: LumaWork, relief: LumaRelief, field: Field, out: Plane
 ) -> None:
-    """Rows first..first + count of a luma plane."""
+    """Finish rows first..first + count of a luma plane."""
     gain, shoulder, store, side = work.gain, work.shoulder, work.store, relief.left
     for row in range(first, first + count):
         values, target = source[row], out[row]
@@ -91,7 +91,7 @@ def chroma_rows(
     source: Planes, first: int, count: int, work: ChromaWork, relief: ChromaRelief, cb_field: Field, cr_field: Field,
     cb_out: Plane, cr_out: Plane,
 ) -> None:  # fmt: skip
-    """Rows first..first + count of Cb and Cr."""
+    """Finish rows first..first + count of Cb and Cr."""
     luma, cb, cr = source
     gain, channels, shoulder, store = work.gain, work.channels, work.shoulder, work.store
     top, side, cb_relief, cr_relief = relief
@@ -122,11 +122,13 @@ def chroma_rows(
 
 
 def luma_work(tables: PassTables) -> LumaWork:
+    """Take from the tables what float luma needs."""
     black, white = luma_codes(tables.target.depth, tables.target.range)
     return LumaWork(np.asarray(tables.luma_gain, F32), rolloff_of(tables), _store(tables.target, black, white - black))
 
 
 def chroma_work(tables: PassTables) -> ChromaWork:
+    """Take from the tables what float Cb and Cr need."""
     across, down = tables.source.subsampling
     store = _store(tables.target, *chroma_codes(tables.target.depth, tables.target.range))
     return ChromaWork(across, down, np.asarray(tables.chroma_gain, F32), channels_of(tables), rolloff_of(tables), store)

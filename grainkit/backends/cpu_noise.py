@@ -271,7 +271,7 @@ def mix(grain: Grain, i: int) -> np.int16:
 
 @_jit
 def draw_grain(field: Field, row: int, width: int) -> Grain:
-    """The noise of a row, which lies in the field's scratch until the next one is drawn."""
+    """Draw the noise of a row, which lies in the field's scratch until the next one is drawn."""
     fine, coarse, drawn = field.fine, field.coarse, field.drawn
     across = coarse.rows.shape[1]
     # Never in place, nor out of one array into another part of it: LLVM would not dare to use vectors.
@@ -299,7 +299,7 @@ def draw_grain(field: Field, row: int, width: int) -> Grain:
 
 
 def field_of(noise: PlaneNoise, width: int) -> Field:
-    """A field of this noise for a plane so many columns wide, before its first frame; see `begun`."""
+    """Make a field of this noise for a plane so many columns wide, before its first frame; see `begun`."""
     f, half = noise.filter, width // 2 + 2
     fine = _octave(noise.fine_key, f.fine_x, f.fine_y, 0, width)
     coarse = _octave(noise.coarse_key, f.coarse_x, f.coarse_y, -1, half)
@@ -308,14 +308,14 @@ def field_of(noise: PlaneNoise, width: int) -> Field:
 
 
 def field_of_dither(plane: int, width: int) -> Field:
-    """A field that only dither is drawn from: its grain is 0."""
+    """Make a field that only dither is drawn from: its grain is 0."""
     nothing = np.empty(0, np.int16)
     fine, coarse = (_octave(U32(plane), nothing, nothing, 0, columns) for columns in (width, 0))
     return _field(fine, coarse, (0, 0), width, width)
 
 
 def begun(field: Field, frame: np.uint32) -> Field:
-    """The field as it is before any row of this frame is drawn; in the same memory."""
+    """Give the field as it is before any row of this frame is drawn; in the same memory."""
     return field._replace(frame=frame, drawn=np.full(3, _BEFORE_ALL))
 
 

@@ -334,7 +334,7 @@ def luma_rows(
     source: Plane, pairs: npt.NDArray[np.uint16], first: int, count: int, work: LumaWork, relief: LumaRelief,
     field: Field, lines: LumaLines, out: Plane,
 ) -> None:  # fmt: skip
-    """Rows first..first + count of a luma plane. pairs: the same, two codes at a time; of no rows where it has none."""
+    """Finish rows first..first + count of a luma plane. pairs: see `pairs_of`."""
     curve, store, side = work.curve, work.store, relief.left
     width = source.shape[1]
     right = min(side + relief.gain.shape[1], width)
@@ -430,7 +430,7 @@ def chroma_rows(
     source: Planes, first: int, count: int, work: ChromaWork, relief: ChromaRelief, cb_field: Field, cr_field: Field,
     lines: ChromaLines, cb_out: Plane, cr_out: Plane,
 ) -> None:  # fmt: skip
-    """Rows first..first + count of Cb and Cr."""
+    """Finish rows first..first + count of Cb and Cr."""
     curve, shoulder, scale, store = work.curve, work.shoulder, work.scale, work.store
     width, side = source.cb.shape[1], relief.left
     right = side + relief.cb.shape[1]
@@ -477,7 +477,7 @@ def chroma_rows(
 
 
 def luma_work(tables: PassTables, *, in_pairs: bool) -> LumaWork:
-    """in_pairs: whether the plane is read by `pairs_of`."""
+    """Take from the tables what luma needs. in_pairs: whether the plane is read by `pairs_of`."""
     source, target = tables.source, tables.target
     pair_curve, pair_gain = (tables.luma_pairs, tables.luma_gain_pairs) if in_pairs else (_NO_WORDS, _NO_WORDS)
     return LumaWork(
@@ -488,7 +488,7 @@ def luma_work(tables: PassTables, *, in_pairs: bool) -> LumaWork:
 
 
 def chroma_work(tables: PassTables, *, in_pairs: bool) -> ChromaWork:
-    """in_pairs: whether luma at the chroma samples is looked up two codes at a time, see `chroma_lines`."""
+    """Take from the tables what Cb and Cr need. in_pairs: whether luma under them is looked up by `sited_pairs`."""
     source, target = tables.source, tables.target
     across, down = source.subsampling
     black, white = luma_codes(source.depth, source.range)
@@ -505,7 +505,7 @@ def chroma_work(tables: PassTables, *, in_pairs: bool) -> ChromaWork:
 
 
 def pairs_of(luma: Plane, tables: PassTables) -> npt.NDArray[np.uint16]:
-    """8-bit luma as uint16, two samples in each; of no rows where it cannot be read so."""
+    """View 8-bit luma as uint16, two samples in each; of no rows where it cannot be read so."""
     if luma.dtype == np.uint8 and is_narrow(tables.target.depth) and luma.shape[1] % 2 == 0:
         pairs = luma.view(np.uint16)
         if pairs.flags.aligned:
@@ -514,6 +514,7 @@ def pairs_of(luma: Plane, tables: PassTables) -> npt.NDArray[np.uint16]:
 
 
 def luma_lines(tables: PassTables, width: int) -> LumaLines:
+    """Make scratch for rows of luma."""
     whole = _whole(tables.target)
     values, gains = np.empty(width, whole), np.empty(width, whole)
     value_pairs, gain_pairs = (line[: width // 2 * 2].view(np.uint32) for line in (values, gains))
@@ -521,7 +522,7 @@ def luma_lines(tables: PassTables, width: int) -> LumaLines:
 
 
 def chroma_lines(tables: PassTables, luma: Plane, width: int) -> ChromaLines:
-    """Scratch for rows of chroma, `width` samples wide; its pairs are empty where codes of `luma` cannot be paired."""
+    """Make scratch for rows of chroma, `width` samples wide; without `sited_pairs` where `luma` cannot be paired."""
     whole = _whole(tables.target)
     even = width + width % 2
     gains = np.empty(even, whole)

@@ -52,15 +52,17 @@ def slope(y: np.float32, largest: np.float32, shoulder: Rolloff) -> np.float32:
 
 @_jit
 def largest_channel(y: np.float32, cb: np.float32, cr: np.float32, c: Channels) -> np.float32:
-    """max(R', G', B') of normalised Y', Cb, Cr."""
+    """Give max(R', G', B') of normalised Y', Cb, Cr."""
     return F32(y + max(max(F32(c.r_cr * cr), F32(c.b_cb * cb)), F32(F32(c.g_cb * cb) + F32(c.g_cr * cr))))
 
 
 def rolloff_of(tables: PassTables) -> Rolloff:
+    """Take the shoulder from the tables."""
     s = tables.shoulder
     return Rolloff(F32(s.knee), F32(s.curvature), F32(s.strength))
 
 
 def channels_of(tables: PassTables) -> Channels:
+    """Work the factors out of the luma weights of the source."""
     kr, kg, kb = tables.source.luma_weights()
     return Channels(F32(2 * (1 - kr)), F32(-2 * kb * (1 - kb) / kg), F32(-2 * kr * (1 - kr) / kg), F32(2 * (1 - kb)))
