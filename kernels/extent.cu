@@ -8,21 +8,25 @@ typedef SampleOf<SOURCE_BITS>::Type Source;
 #define COUNT 256
 #define WIDTH 16   // a second round of as many threads, each over COUNT / WIDTH
 
-// pitch counts samples. blocks: how many there are. pairs: least and most of what each block saw, no numbers if nothing.
-extern "C" __global__ void __launch_bounds__(256)
-extent(const Source* __restrict__ source, long long pitch, int width, int height, int blocks,
-       float* __restrict__ pairs)
+// blocks: how many there are. pairs: least and most of what each block saw, no numbers if nothing.
+struct ExtentArguments {
+    Rows<const Source> source;
+    int width, height, blocks;
+    float* pairs;
+};
+
+extern "C" __global__ void __launch_bounds__(256) extent(const ExtentArguments a)
 {
     extern __shared__ uint4 shared[];
     float* least = (float*)shared;
     float* most = least + COUNT;
     const int me = (int)threadIdx.x;
-    const bool vectors = on_vectors(source, pitch);
+    const bool vectors = a.source.on_vectors();
     float low = __uint_as_float(0x7f800000u), high = -low;
-    for (int y = (int)blockIdx.x; y < height; y += blocks)
-        for (int x = me * RUN; x < width; x += COUNT * RUN) {
+    for (int y = (int)blockIdx.x; y < a.height; y += a.blocks)
+        for (int x = me * RUN; x < a.width; x += COUNT * RUN) {
             Run<Source, RUN> in;
-            load_run(in, row_of(source, pitch, y), x, width, vectors);
+            load_run(in, a.source, y, x, a.width, vectors);
 #pragma unroll
             for (int k = 0; k < RUN; ++k) {
                 const float value = (float)in.get(k);
@@ -48,7 +52,7 @@ extent(const Source* __restrict__ source, long long pitch, int width, int height
             high = most[i] > high ? most[i] : high;
         }
         const float none = __uint_as_float(0x7fc00000u);
-        pairs[2 * (int)blockIdx.x] = low <= high ? low : none;
-        pairs[2 * (int)blockIdx.x + 1] = low <= high ? high : none;
+        a.pairs[2 * (int)blockIdx.x] = low <= high ? low : none;
+        a.pairs[2 * (int)blockIdx.x + 1] = low <= high ? high : none;
     }
 }

@@ -52,7 +52,7 @@ struct Room {
         at += round_up(HALF_W * HALF_H * (int)sizeof(short), 16);
         whites = (signed char*)at;
         if (grain)
-            at += DRAWN * round_up(max(TILE_W + 2 * grain->fine_rx, HALF_W + 2 * grain->coarse_rx), 16);
+            at += DRAWN * round_up(max(TILE_W + 2 * __ldg(&grain->fine_rx), HALF_W + 2 * __ldg(&grain->coarse_rx)), 16);
         rows = (short*)at;
     }
 };
@@ -60,9 +60,9 @@ struct Room {
 // A row's filter at one sample.
 __device__ __forceinline__ short filter_row(const signed char* line, const int* taps, int radius)
 {
-    int total = (1 << (ROW_SHIFT - 1)) + taps[0] * line[0];
+    int total = (1 << (ROW_SHIFT - 1)) + __ldg(taps) * line[0];
     for (int k = 1; k <= radius; ++k)
-        total += taps[k] * (line[-k] + line[k]);
+        total += __ldg(taps + k) * (line[-k] + line[k]);
     return (short)((short)total >> ROW_SHIFT);
 }
 
@@ -70,9 +70,9 @@ __device__ __forceinline__ short filter_row(const signed char* line, const int* 
 template <int width>
 __device__ __forceinline__ short filter_column(const short* sample, const int* taps, int radius)
 {
-    int total = taps[0] * sample[0];
+    int total = __ldg(taps) * sample[0];
     for (int k = 1; k <= radius; ++k)
-        total += taps[k] * (sample[-k * width] + sample[k * width]);
+        total += __ldg(taps + k) * (sample[-k * width] + sample[k * width]);
     return (short)total;
 }
 
@@ -167,7 +167,7 @@ __device__ __forceinline__ short enlarge(short near, short far) { return (short)
 
 // Grain and dither of the tile whose top left sample is (left, first) of its plane; the block may read
 // field and dither when it returns. grain: null for no grain, and dither drawn by the plane's number.
-__device__ __forceinline__ void draw_tile(const Room& room, const Grain* __restrict__ grain, u32 plane, int left,
+__device__ __forceinline__ void draw_tile(const Room& room, const Grain* grain, u32 plane, int left,
                                           int first, u32 frame)
 {
     const int thread = (int)threadIdx.x;
@@ -186,8 +186,8 @@ __device__ __forceinline__ void draw_tile(const Room& room, const Grain* __restr
         __syncthreads();
         return;
     }
-    const int fine_rx = grain->fine_rx, fine_ry = grain->fine_ry;
-    const int coarse_rx = grain->coarse_rx, coarse_ry = grain->coarse_ry;
+    const int fine_rx = __ldg(&grain->fine_rx), fine_ry = __ldg(&grain->fine_ry);
+    const int coarse_rx = __ldg(&grain->coarse_rx), coarse_ry = __ldg(&grain->coarse_ry);
     const int* fine_x = (const int*)(grain + 1);
     const int* fine_y = fine_x + fine_rx + 1;
     const int* coarse_x = fine_y + fine_ry + 1;
@@ -196,7 +196,7 @@ __device__ __forceinline__ void draw_tile(const Room& room, const Grain* __restr
     const int half_first = first / 2 - 1, half_left = left / 2 - 1;
     int top = (half_first - coarse_ry) & ~3, offset = half_first - coarse_ry - top;
     draw_filtered<HALF_W>(room.whites, room.rows, half_left, top, round_up(offset + HALF_H + 2 * coarse_ry, 4), frame,
-                          grain->coarse_key, coarse_x, coarse_rx, KeepNothing{});
+                          __ldg(&grain->coarse_key), coarse_x, coarse_rx, KeepNothing{});
     for (int i = thread; i < HALF_W * HALF_H; i += THREADS) {
         const short* sample = room.rows + (offset + coarse_ry) * HALF_W + i;
         room.coarse[i] = filter_column<HALF_W>(sample, coarse_y, coarse_ry);
@@ -206,8 +206,8 @@ __device__ __forceinline__ void draw_tile(const Room& room, const Grain* __restr
     top = (first - fine_ry) & ~3;
     offset = first - fine_ry - top;
     draw_filtered<TILE_W>(room.whites, room.rows, left, top, round_up(offset + TILE_H + 2 * fine_ry, 4), frame,
-                          grain->fine_key, fine_x, fine_rx, KeepDither{room.dither, offset + fine_ry});
-    const int fine_weight = grain->fine_weight, coarse_weight = grain->coarse_weight;
+                          __ldg(&grain->fine_key), fine_x, fine_rx, KeepDither{room.dither, offset + fine_ry});
+    const int fine_weight = __ldg(&grain->fine_weight), coarse_weight = __ldg(&grain->coarse_weight);
     for (int i = thread; i < TILE_H * TILE_W / 2; i += THREADS) {
         const int row = i / (TILE_W / 2), pair = i % (TILE_W / 2);
         const short* sample = room.rows + (offset + fine_ry + row) * TILE_W + 2 * pair;

@@ -6,24 +6,28 @@ typedef SampleOf<SAMPLE_BITS>::Type Sample;
 // Samples that a thread loads: sixteen bytes.
 #define RUN (128 / SAMPLE_BITS)
 
-// Pitches count samples. width, height: of a target. shift: empty bits below a sample. second: null where WOVEN is 1.
-extern "C" __global__ void __launch_bounds__(256)
-part(const Sample* __restrict__ source, long long source_pitch, Sample* __restrict__ first,
-     Sample* __restrict__ second, long long target_pitch, int width, int height, int shift)
+// width, height: of a target. shift: empty bits below a sample. second: nowhere if WOVEN is 1.
+struct PartArguments {
+    Rows<const Sample> source;
+    Rows<Sample> first, second;
+    int width, height, shift;
+};
+
+extern "C" __global__ void __launch_bounds__(256) part(const PartArguments a)
 {
     const int x = ((int)blockIdx.x * 32 + (int)threadIdx.x) * (RUN / WOVEN);
     const int y = (int)blockIdx.y * 8 + (int)threadIdx.y;
-    if (x >= width || y >= height)
+    if (x >= a.width || y >= a.height)
         return;
     Run<Sample, RUN> in;
-    load_run(in, row_of(source, source_pitch, y), x * WOVEN, width * WOVEN, on_vectors(source, source_pitch));
+    load_run(in, a.source, y, x * WOVEN, a.width * WOVEN, a.source.on_vectors());
 #pragma unroll
     for (int plane = 0; plane < WOVEN; ++plane) {
         Run<Sample, RUN / WOVEN> out;
 #pragma unroll
         for (int k = 0; k < RUN / WOVEN; ++k)
-            out.set(k, (Sample)(in.get(k * WOVEN + plane) >> shift));
-        Sample* target = plane == 0 ? first : second;
-        store_run(out, row_of(target, target_pitch, y), x, width, on_vectors(target, target_pitch));
+            out.set(k, (Sample)(in.get(k * WOVEN + plane) >> a.shift));
+        const Rows<Sample> target = plane == 0 ? a.first : a.second;
+        store_run(out, target, y, x, a.width, target.on_vectors());
     }
 }

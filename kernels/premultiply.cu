@@ -4,21 +4,26 @@
 
 typedef SampleOf<SOURCE_BITS>::Type Source;
 
-// Pitches count samples. black, unit: what is taken off a sample, and what it is then multiplied by. alpha: 0..1.
-extern "C" __global__ void __launch_bounds__(256)
-premultiply(const Source* __restrict__ source, long long source_pitch, float black, float unit,
-            const float* __restrict__ alpha, long long alpha_pitch, float* __restrict__ target, long long target_pitch,
-            int width, int height)
+// black, unit: what is taken off a sample, and what it is then multiplied by. alpha: 0..1.
+struct PremultiplyArguments {
+    Rows<const Source> source;
+    float black, unit;
+    Rows<const float> alpha;
+    Rows<float> target;
+    int width, height;
+};
+
+extern "C" __global__ void __launch_bounds__(256) premultiply(const PremultiplyArguments a)
 {
     const int x = ((int)blockIdx.x * 32 + (int)threadIdx.x) * 4, row = (int)blockIdx.y * 8 + (int)threadIdx.y;
-    if (x >= width || row >= height)
+    if (x >= a.width || row >= a.height)
         return;
     Run<Source, 4> in;
     Run<float, 4> share, out;
-    load_run(in, row_of(source, source_pitch, row), x, width, on_vectors(source, source_pitch));
-    load_run(share, row_of(alpha, alpha_pitch, row), x, width, on_vectors(alpha, alpha_pitch));
+    load_run(in, a.source, row, x, a.width, a.source.on_vectors());
+    load_run(share, a.alpha, row, x, a.width, a.alpha.on_vectors());
 #pragma unroll
     for (int k = 0; k < 4; ++k)
-        out.set(k, (((float)in.get(k) - black) * unit) * share.get(k));
-    store_run(out, row_of(target, target_pitch, row), x, width, on_vectors(target, target_pitch));
+        out.set(k, (((float)in.get(k) - a.black) * a.unit) * share.get(k));
+    store_run(out, a.target, row, x, a.width, a.target.on_vectors());
 }

@@ -44,33 +44,49 @@ template <class Sample, int count> struct Run {
     }
 };
 
-// A row of samples, wherever it begins; vector access only where it lies on sixteen bytes.
-template <class Sample>
-__device__ __forceinline__ Sample* row_of(Sample* plane, long long pitch, int row)
-{
-    return plane + row * pitch;
-}
+// Rows of samples in the card's memory: where the first begins, and samples from one row to the next.
+// Const samples are those that no thread of the launch writes; they are read by the path for such memory.
+template <class Sample> struct Rows {
+    Sample* first;
+    long long pitch;
 
-template <class Sample> __device__ __forceinline__ bool on_vectors(const Sample* plane, long long pitch)
-{
-    return (((unsigned long long)plane | (unsigned long long)(pitch * (long long)sizeof(Sample))) & 15u) == 0;
-}
+    __device__ __forceinline__ Sample* row(int y) const { return first + y * pitch; }
+    // Vector access only where every row lies on sixteen bytes.
+    __device__ __forceinline__ bool on_vectors() const
+    {
+        return (((unsigned long long)first | (unsigned long long)(pitch * (long long)sizeof(Sample))) & 15u) == 0;
+    }
+};
+
+// How memory is read: as any, or by the path for what no thread of the launch writes.
+struct Plain {
+    template <class Value> static __device__ __forceinline__ Value read(const Value* at) { return *at; }
+};
+struct ReadOnly {
+    template <class Value> static __device__ __forceinline__ Value read(const Value* at) { return __ldg(at); }
+};
+template <class Sample> struct PathTo {
+    typedef Plain Path;
+};
+template <class Sample> struct PathTo<const Sample> {
+    typedef ReadOnly Path;
+};
 
 // From memory that is whole, and lies on as many bytes as a vector has.
-template <int count, class Sample>
+template <class Path = Plain, int count, class Sample>
 __device__ __forceinline__ void load_run(Run<Sample, count>& run, const Sample* samples)
 {
     if constexpr (Run<Sample, count>::bytes == 4) {
-        run.word[0] = *(const u32*)samples;
+        run.word[0] = Path::read((const u32*)samples);
     } else if constexpr (Run<Sample, count>::bytes == 8) {
-        const uint2 two = *(const uint2*)samples;
+        const uint2 two = Path::read((const uint2*)samples);
         run.word[0] = two.x;
         run.word[1] = two.y;
     } else {
         const uint4* from = (const uint4*)samples;
 #pragma unroll
         for (int i = 0; i < Run<Sample, count>::bytes / 16; ++i) {
-            const uint4 four = from[i];
+            const uint4 four = Path::read(from + i);
             run.word[4 * i] = four.x;
             run.word[4 * i + 1] = four.y;
             run.word[4 * i + 2] = four.z;
@@ -94,22 +110,28 @@ __device__ __forceinline__ void store_run(const Run<Sample, count>& run, Sample*
     }
 }
 
-// Samples x..x + count of a row; past the last of them (row ends at `width`) the last one again.
-template <int count, class Sample>
-__device__ __forceinline__ void load_run(Run<Sample, count>& run, const Sample* row, int x, int width, bool vectors)
+// Samples x..x + count of row y; past the last of them (a row ends at `width`) the last one again.
+// vectors: rows.on_vectors().
+template <int count, class Sample, class Held>
+__device__ __forceinline__ void load_run(Run<Sample, count>& run, const Rows<Held>& rows, int y, int x, int width,
+                                         bool vectors)
 {
+    typedef typename PathTo<Held>::Path Path;
+    const Sample* row = rows.row(y);
     if (vectors && x + count <= width) {
-        load_run(run, row + x);
+        load_run<Path>(run, row + x);
         return;
     }
 #pragma unroll
     for (int i = 0; i < count; ++i)
-        run.set(i, row[min(x + i, width - 1)]);
+        run.set(i, Path::read(row + min(x + i, width - 1)));
 }
 
 template <int count, class Sample>
-__device__ __forceinline__ void store_run(const Run<Sample, count>& run, Sample* row, int x, int width, bool vectors)
+__device__ __forceinline__ void store_run(const Run<Sample, count>& run, const Rows<Sample>& rows, int y, int x,
+                                          int width, bool vectors)
 {
+    Sample* row = rows.row(y);
     if (vectors && x + count <= width) {
         store_run(run, row + x);
         return;

@@ -1,6 +1,11 @@
 // The highlight shoulder. Twin of grainkit/backends/cpu_shoulder.py.
 #pragma once
 
+// The curve's numbers. strength: 0 for no curve.
+struct Shoulder {
+    float knee, curvature, strength;
+};
+
 // As numba's max and min: the first where they are equal or one is no number.
 __device__ __forceinline__ float larger(float a, float b) { return b > a ? b : a; }
 __device__ __forceinline__ float smaller(float a, float b) { return b < a ? b : a; }

@@ -10,18 +10,18 @@
 #define CHROMA_UNIT (1.0f / 32768.0f)
 
 // The curve at a code; no look-up where it is a plain shift.
-__device__ __forceinline__ int value_of(int code, const int* __restrict__ curve, int straight, int shift)
+__device__ __forceinline__ int value_of(int code, const int* curve, int straight, int shift)
 {
-    return code <= straight ? code << shift : curve[code];
+    return code <= straight ? code << shift : __ldg(curve + code);
 }
 
 // The curve at a code whose distance from black is scaled by 1 + gain / 2^LUMA_BITS, between entries too.
-__device__ __forceinline__ int textured(int code, int gain, int black, int last, const int* __restrict__ curve)
+__device__ __forceinline__ int textured(int code, int gain, int black, int last, const int* curve)
 {
     const long long moved = ((long long)code << LUMA_BITS) + (long long)(code - black) * gain;
     const int whole = (int)min(max(moved >> LUMA_BITS, 0ll), (long long)last);
-    const int low = curve[whole];
-    const long long step = (long long)(curve[min(whole + 1, last)] - low) * (moved & ((1 << LUMA_BITS) - 1));
+    const int low = __ldg(curve + whole);
+    const long long step = (long long)(__ldg(curve + min(whole + 1, last)) - low) * (moved & ((1 << LUMA_BITS) - 1));
     return low + (int)(step >> LUMA_BITS);
 }
 
@@ -50,11 +50,12 @@ __device__ __forceinline__ int scale_chroma(int value, float factor, int grey)
     return grey + (int)floorf((float)(value - grey) * factor + 0.5f);
 }
 
-__device__ __forceinline__ float float_gain(const float* __restrict__ table, float y)
+__device__ __forceinline__ float float_gain(const float* table, float y)
 {
     const float t = smaller(larger(0.0f, y), 1.0f) * (float)FLOAT_GAIN_STEPS;
     const int i = min((int)t, FLOAT_GAIN_STEPS - 1);
-    return table[i] + (table[i + 1] - table[i]) * (t - (float)i);
+    const float low = __ldg(table + i);
+    return low + (__ldg(table + i + 1) - low) * (t - (float)i);
 }
 
 // An integer code of a normalised value, dithered with one code of uniform noise.
@@ -65,6 +66,11 @@ __device__ __forceinline__ float store(float value, float offset, float unit, fl
     return smaller(larger(0.0f, floorf(offset + value * unit + nudge)), top);
 }
 
+// How values become codes: code of black, codes from there to white, last code. All 0 where they stay float.
+struct Scale {
+    float offset, unit, top;
+};
+
 // A float sample as the output wants it: float as it is (top is 0), or a code.
 __device__ __forceinline__ void store_float(float value, float, float, float, u32, float& out) { out = value; }
 template <class Sample>
@@ -73,12 +79,23 @@ __device__ __forceinline__ void store_float(float value, float offset, float uni
     out = (Sample)store(value, offset, unit, top, dither);
 }
 
-// Texture over a rectangle of the plane: rows top.., columns left.., height x width terms. Null for none.
+// A rectangle of a plane: rows top.., columns left.., height x width.
+struct Rectangle {
+    int top, left, height, width;
+};
+
+// Texture over a rectangle of the plane, one term a sample. terms: null for none.
 struct Relief {
     const short* terms;
-    int top, left, height, width;
+    Rectangle part;
 
-    __device__ __forceinline__ bool touches_row(int y) const { return terms && y >= top && y < top + height; }
-    __device__ __forceinline__ bool touches(int x) const { return x >= left && x < left + width; }
-    __device__ __forceinline__ int at(int y, int x) const { return terms[(long long)(y - top) * width + (x - left)]; }
+    __device__ __forceinline__ bool touches_row(int y) const
+    {
+        return terms && y >= part.top && y < part.top + part.height;
+    }
+    __device__ __forceinline__ bool touches(int x) const { return x >= part.left && x < part.left + part.width; }
+    __device__ __forceinline__ int at(int y, int x) const
+    {
+        return __ldg(terms + (long long)(y - part.top) * part.width + (x - part.left));
+    }
 };

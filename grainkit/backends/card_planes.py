@@ -5,13 +5,22 @@ Knows CuPy only by what it is handed; backends/cuda.py imports it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.backends.kernel_arguments import (
+    ExtentArguments,
+    PremultiplyArguments,
+    StraightArguments,
+    WeighArguments,
+    address,
+    rows_of,
+)
 from grainkit.errors import BackendUnavailable
 from grainkit.picture.resample import SEEN
 from grainkit.picture.taps import F32, Taps
@@ -22,8 +31,20 @@ SHARED = 48 * 1024
 #: Blocks that look for a plane's extremes, at most, of this many rows at least; and their shared memory.
 EXTENT_BLOCKS, EXTENT_ROWS, EXTENT_SHARED = 128, 8, 2 * 256 * 4
 
-#: Launches a kernel by name: (name, -D options, blocks, threads, shared bytes, arguments by name).
-Launcher = Callable[[str, tuple[str, ...], tuple[int, ...], tuple[int, ...], int, dict[str, Any]], None]
+#: Launches a kernel by name: (name, -D options, blocks, threads, shared bytes, arguments of its struct).
+Launcher = Callable[[str, tuple[str, ...], tuple[int, ...], tuple[int, ...], int, Sequence[object]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class CardTaps:
+    """Taps of both axes on the card. rows, down, columns, across: as kernels/weigh.cu takes them."""
+
+    rows: Any
+    down: Any
+    columns: Any
+    across: Any
+    down_taps: int
+    across_taps: int
 
 
 class Weigher:
@@ -32,14 +53,14 @@ class Weigher:
     def __init__(self, cupy: Any, launch: Launcher) -> None:
         self.cupy, self._launch = cupy, launch
 
-    def tables(self, down: Taps, across: Taps) -> dict[str, Any]:
-        """Taps as arguments of the kernel, on the card."""
-        arrays = {"rows": down.first, "down": down.weights, "columns": across.first, "across": across.weights.T}
-        sent = {name: self.cupy.asarray(np.ascontiguousarray(array)) for name, array in arrays.items()}
-        return {**sent, "down_taps": down.weights.shape[1], "across_taps": across.weights.shape[1]}
+    def tables(self, down: Taps, across: Taps) -> CardTaps:
+        """Taps sent to the card."""
+        arrays = (down.first, down.weights, across.first, across.weights.T)
+        rows, weights, columns, beside = (self.cupy.asarray(np.ascontiguousarray(array)) for array in arrays)
+        return CardTaps(rows, weights, columns, beside, down.weights.shape[1], across.weights.shape[1])
 
     def weighed(
-        self, plane: Any, down: Taps, across: Taps, tables: dict[str, Any] | None = None, *, level: tuple[float, float],
+        self, plane: Any, down: Taps, across: Taps, tables: CardTaps | None = None, *, level: tuple[float, float],
         bounded: bool = False, out: Any = None,
     ) -> Any:  # fmt: skip
         """A float32 plane of samples, after (sample - level[0]) / level[1].
@@ -50,20 +71,20 @@ class Weigher:
         out = self.cupy.empty((height, width), np.float32) if out is None else out
         bits = 8 * plane.dtype.itemsize
         tile_w, tile_h, line = tiling(across, 128 // bits)
-        self._launch(
-            "weigh", (f"-DSOURCE_BITS={bits}",), (-(-width // tile_w), -(-height // tile_h)), (32, 8),
-            4 * tile_h * line,
-            {
-                "source": plane, "source_pitch": pitch(plane), "source_width": plane.shape[1], "black": level[0],
-                "unit": 1.0 / level[1], "target": out, "target_pitch": pitch(out), "width": width, "height": height,
-                **(tables or self.tables(down, across)), "extent": self.extent(plane) if bounded else None,
-                "tile_width": tile_w, "tile_height": tile_h, "line": line,
-            },
+        taps = tables or self.tables(down, across)
+        extent = self.extent(plane) if bounded else None
+        told = WeighArguments(
+            source=rows_of(plane), source_width=plane.shape[1], black=level[0], unit=1.0 / level[1],
+            target=rows_of(out), width=width, height=height, rows=address(taps.rows), down=address(taps.down),
+            down_taps=taps.down_taps, columns=address(taps.columns), across=address(taps.across),
+            across_taps=taps.across_taps, extent=address(extent), tile_width=tile_w, tile_height=tile_h, line=line,
         )  # fmt: skip
+        blocks = (-(-width // tile_w), -(-height // tile_h))
+        self._launch("weigh", (f"-DSOURCE_BITS={bits}",), blocks, (32, 8), 4 * tile_h * line, told)
         return out
 
     def seen_part(
-        self, plane: Any, alpha: Any, down: Taps, across: Taps, tables: dict[str, Any], *, level: tuple[float, float],
+        self, plane: Any, alpha: Any, down: Taps, across: Taps, tables: CardTaps, *, level: tuple[float, float],
         out: Any,
     ) -> None:  # fmt: skip
         """What `grainkit.picture.resample.seen_part` makes of a plane, between its extremes.
@@ -72,24 +93,19 @@ class Weigher:
         """
         (height, width), bits = plane.shape, 8 * plane.dtype.itemsize
         product = self.cupy.empty((height, width), np.float32)
-        self._launch(
-            "premultiply", (f"-DSOURCE_BITS={bits}",), (-(-width // 128), -(-height // 8)), (32, 8), 0,
-            {
-                "source": plane, "source_pitch": pitch(plane), "black": level[0], "unit": 1.0 / level[1],
-                "alpha": alpha, "alpha_pitch": pitch(alpha), "target": product, "target_pitch": pitch(product),
-                "width": width, "height": height,
-            },
-        )  # fmt: skip
+        premultiply = PremultiplyArguments(
+            rows_of(plane), level[0], 1.0 / level[1], rows_of(alpha), rows_of(product), width, height
+        )
+        blocks = (-(-width // 128), -(-height // 8))
+        self._launch("premultiply", (f"-DSOURCE_BITS={bits}",), blocks, (32, 8), 0, premultiply)
         both = [self.weighed(each, down, across, tables, level=(0.0, 1.0)) for each in (product, alpha)]
         height, width = out.shape
-        self._launch(
-            "straight", (), (-(-width // 128), -(-height // 8)), (32, 8), 0,
-            {
-                "plain": out, "plain_pitch": pitch(out), "premultiplied": both[0], "alpha": both[1],
-                "pitch": pitch(both[0]), "width": width, "height": height, "extent": self.extent(plane),
-                "black": level[0], "unit": 1.0 / level[1], "seen": SEEN,
-            },
+        extent = self.extent(plane)
+        straight = StraightArguments(
+            rows_of(out), rows_of(both[0]), rows_of(both[1]), width, height, address(extent), level[0],
+            1.0 / level[1], SEEN,
         )  # fmt: skip
+        self._launch("straight", (), (-(-width // 128), -(-height // 8)), (32, 8), 0, straight)
 
     def extent(self, plane: Any) -> Any:
         """(2,) float32 on the card: the least and largest sample, no numbers where there is no number."""
@@ -102,9 +118,7 @@ class Weigher:
 
     def _extent(self, plane: Any, blocks: int, pairs: Any) -> None:
         height, width = plane.shape
-        told = {
-            "source": plane, "pitch": pitch(plane), "width": width, "height": height, "blocks": blocks, "pairs": pairs,
-        }  # fmt: skip
+        told = ExtentArguments(rows_of(plane), width, height, blocks, address(pairs))
         define = f"-DSOURCE_BITS={8 * plane.dtype.itemsize}"
         self._launch("extent", (define,), (blocks,), (256,), EXTENT_SHARED, told)
 
@@ -164,8 +178,3 @@ def tiling(across: Taps, run: int) -> tuple[int, int, int]:
     raise BackendUnavailable(
         f"the GPU's shared memory is too small to reduce a picture {taps // 6} times in one step; use --backend cpu"
     )
-
-
-def pitch(plane: Any) -> int:
-    """Samples from one row to the next."""
-    return int(plane.strides[0]) // int(plane.dtype.itemsize)

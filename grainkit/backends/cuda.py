@@ -18,9 +18,30 @@ import numpy as np
 import numpy.typing as npt
 
 from grainkit.backends.base import Done, Pending, with_rgb
-from grainkit.backends.card_planes import CardPlane, Weigher
-from grainkit.backends.card_planes import pitch as _pitch
-from grainkit.backends.kernel_source import Parameter, flatten, parameters
+from grainkit.backends.card_planes import CardPlane, CardTaps, Weigher
+from grainkit.backends.kernel_arguments import (
+    NO_ROWS,
+    Channels,
+    ChromaArguments,
+    ChromaTone,
+    FloatChromaTone,
+    FloatLumaTone,
+    FromRgbArguments,
+    LumaArguments,
+    LumaTone,
+    PartArguments,
+    Rectangle,
+    Relief,
+    Scale,
+    Shoulder,
+    ToRgbArguments,
+    Weights,
+    address,
+    layout,
+    packed,
+    rows_of,
+)
+from grainkit.backends.kernel_source import flatten
 from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables, PlaneNoise, chroma_limits, fraction_bits
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
@@ -30,6 +51,7 @@ from grainkit.picture.frame import Frame, Plane, Woven
 from grainkit.picture.noise import stream_key
 from grainkit.picture.resample import Geometry, Placement, around, conform, coverage, crop, levels, placements
 from grainkit.picture.rgb import DITHER_STREAM, PlanesOfRgb, RgbSamples, full_scale, rgb_weights
+from grainkit.picture.taps import Taps
 
 #: How kernels are compiled: every operation rounds once, as on the CPU. CuPy adds -ftz=true by itself.
 OPTIONS = ("--fmad=false", "-std=c++17")
@@ -49,9 +71,6 @@ PLAIN_SHARED = 48 * 1024
 #: Rows begin on this many bytes.
 _ALIGN = 256
 
-_SCALARS: dict[str, Callable[[Any], Any]] = {
-    "int": np.int32, "u32": np.uint32, "float": np.float32, "long long": np.int64,
-}  # fmt: skip
 _REMEDY = "or use --backend cpu"
 
 
@@ -112,36 +131,44 @@ def _card_errors(cupy: Any) -> Iterator[None]:
         ) from error
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Kernel:
-    function: Any
-    parameters: tuple[Parameter, ...]
+    """A compiled kernel. layout: of its arguments, once they are known."""
 
-    def pack(self, arguments: dict[str, Any]) -> tuple[Any, ...]:
-        """Arguments by name as the kernel takes them: in order, each of the parameter's own type."""
-        extra = arguments.keys() - {p.name for p in self.parameters}
-        assert not extra, f"the kernel does not take {sorted(extra)}"
-        return tuple(
-            arguments[p.name] if p.kind == "pointer" else _SCALARS[p.kind](arguments[p.name]) for p in self.parameters
-        )
+    function: Any
+    layout: np.dtype[np.void] | None = None
+
+    def launch(
+        self, blocks: tuple[int, ...], threads: tuple[int, ...], shared: int, arguments: Sequence[object]
+    ) -> None:
+        """Put a launch on the current stream; `arguments` are those of the kernel's struct."""
+        if self.layout is None:
+            self.layout = layout(arguments)
+        self.function(blocks, threads, (packed(arguments, self.layout),), shared_mem=shared)
 
 
 @dataclass(frozen=True)
 class _Launch:
-    """One of a job's two kernels with all its arguments that do not change from frame to frame."""
+    """One of a job's two kernels, and the shared memory of a block."""
 
     kernel: _Kernel
-    arguments: dict[str, Any]
     shared: int
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """Tables on the card. chroma is None for grey pictures."""
+    """What does not change from frame to frame. held: its tables on the card, which addresses in it point to.
+
+    chroma: None for grey pictures.
+    """
 
     tables: PassTables
     luma: _Launch
+    luma_tone: LumaTone | FloatLumaTone
     chroma: _Launch | None
+    chroma_tone: ChromaTone | FloatChromaTone | None
+    grains: tuple[Any, ...]
+    held: tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,9 +181,10 @@ class _Relief:
     height: int
     width: int
 
-    def rectangle(self) -> dict[str, int]:
-        """Its arguments, as kernels name them."""
-        return {f"relief_{side}": getattr(self, side) for side in ("top", "left", "height", "width")}
+    @property
+    def part(self) -> Rectangle:
+        """Where it lies on the plane."""
+        return Rectangle(self.top, self.left, self.height, self.width)
 
 
 NO_RELIEF = _Relief(None, 0, 0, 0, 0)
@@ -280,7 +308,7 @@ class CudaBackend:
         self._lanes: deque[_Lane] = deque()
         self._lane_bytes = 0
         self._weigher = Weigher(cupy, self._launch_named)
-        self._taps: dict[Placement, tuple[Any, Any, dict[str, Any]]] = {}
+        self._taps: dict[Placement, tuple[Taps, Taps, CardTaps]] = {}
 
     def describe(self) -> str:
         """The card, its driver and the versions that kernels are compiled and run by."""
@@ -378,15 +406,11 @@ class CudaBackend:
             planes = layout.views(cupy.empty(layout.nbytes, np.uint8))
             for count, source, targets in ((1, luma, planes[:1]), (2, chroma, planes[1:])):
                 height, width = shapes[count - 1]
-                self._launch_named(
-                    "part", (f"-DSAMPLE_BITS={woven.bits}", f"-DWOVEN={count}"),
-                    (-(-width * count // (32 * 128 // woven.bits)), -(-height // 8)), (32, 8), 0,
-                    {
-                        "source": source, "source_pitch": _pitch(source), "first": targets[0],
-                        "second": targets[-1] if count == 2 else None, "target_pitch": _pitch(targets[0]),
-                        "width": width, "height": height, "shift": woven.shift,
-                    },
-                )  # fmt: skip
+                second = rows_of(targets[1]) if count == 2 else NO_ROWS
+                told = PartArguments(rows_of(source), rows_of(targets[0]), second, width, height, woven.shift)
+                blocks = (-(-width * count // (32 * 128 // woven.bits)), -(-height // 8))
+                kernel = ("part", (f"-DSAMPLE_BITS={woven.bits}", f"-DWOVEN={count}"))
+                self._launch_named(*kernel, blocks, (32, 8), 0, told)
             planes = [plane[:, :width] for plane, (_, width) in zip(planes, shapes, strict=True)]
             made = self._placed(planes, places, levels(frame.color)) if working.is_float else planes
         lane.stream.synchronize()  # the decoder may have its surface back
@@ -417,11 +441,11 @@ class CudaBackend:
         height, width = rows.shape[0], rows.shape[1] // 3
         layout = _Layout(((height, width),) * 3, np.float32)
         luma, cb, cr = layout.views(self._cupy.empty(layout.nbytes, np.uint8))
-        self._launch_boundary(
-            "from_rgb", f"-DSOURCE_BITS={8 * rows.dtype.itemsize}", (height, width), color, rgb=rows,
-            rgb_pitch=_pitch(rows), luma=luma, cb=cb, cr=cr, pitch=_pitch(luma),
-            scale=_one_over(full_scale(rows.dtype)),
+        told = FromRgbArguments(
+            rows_of(rows), rows_of(luma), rows_of(cb), rows_of(cr), width, height,
+            scale=_one_over(full_scale(rows.dtype)), weights=_weights(color),
         )  # fmt: skip
+        self._launch_boundary("from_rgb", f"-DSOURCE_BITS={8 * rows.dtype.itemsize}", told)
         return [plane[:, :width] for plane in (luma, cb, cr)]
 
     def _placed(
@@ -592,8 +616,6 @@ class CudaBackend:
         samples = RgbSamples(np.dtype(dtype), seed)
         with self.card():
             held = [self._taken(p) for p in planes]
-            if len({_pitch(p) for p in held}) > 1:
-                held = [self._cupy.ascontiguousarray(p) for p in held]
             height, width = held[0].shape
             if origin is not None:
                 origin = _in_rows(self._cupy.ascontiguousarray(as_cupy(self._cupy, origin)))
@@ -608,18 +630,16 @@ class CudaBackend:
         if origin is not None and (origin.dtype != rgb.dtype or tuple(origin.shape) != (height, 3 * width)):
             origin = None
         top = full_scale(rgb.dtype)
-        self._launch_boundary(
-            "to_rgb", f"-DTARGET_BITS={8 * rgb.dtype.itemsize}", (height, width), color,
-            **dict(zip(("luma", "cb", "cr"), planes, strict=True)), pitch=_pitch(planes[0]), origin=origin,
-            origin_pitch=0 if origin is None else _pitch(origin), rgb=rows, rgb_pitch=_pitch(rows),
-            scale=_one_over(top), top=top, key=stream_key(rgb.seed, DITHER_STREAM, 0), frame=frame & 0xFFFFFFFF,
+        told = ToRgbArguments(
+            rows_of(planes[0]), rows_of(planes[1]), rows_of(planes[2]), rgb=rows_of(rows),
+            origin=NO_ROWS if origin is None else rows_of(origin), width=width, height=height, scale=_one_over(top),
+            top=top, weights=_weights(color), key=int(stream_key(rgb.seed, DITHER_STREAM, 0)), frame=frame & 0xFFFFFFFF,
         )  # fmt: skip
+        self._launch_boundary("to_rgb", f"-DTARGET_BITS={8 * rgb.dtype.itemsize}", told)
 
-    def _launch_boundary(self, name: str, define: str, shape: tuple[int, int], color: Color, **arguments: Any) -> None:
-        kernel, (height, width) = self._kernel(name, (define,)), shape
-        weights = dict(zip(("kr", "kg", "kb", "cb_scale", "cr_scale"), rgb_weights(color), strict=True))
-        told = kernel.pack({**arguments, **weights, "width": width, "height": height})
-        kernel.function((-(-width // 128), -(-height // 8)), (32, 8), told, shared_mem=0)
+    def _launch_boundary(self, name: str, define: str, told: FromRgbArguments | ToRgbArguments) -> None:
+        blocks = (-(-told.width // 128), -(-told.height // 8))
+        self._launch_named(name, (define,), blocks, (32, 8), 0, told)
 
     def stage_seconds(self, frame: Frame, tables: PassTables) -> dict[str, float]:
         """Seconds that one frame's upload, kernels and download take when nothing overlaps, for measuring."""
@@ -703,34 +723,31 @@ class CudaBackend:
         reliefs: tuple[_Relief, ...], frame: Frame,
     ) -> None:  # fmt: skip
         """Both launches of a frame, on the current stream."""
-        held = (frame.index // job.tables.hold) & 0xFFFFFFFF
-        self._launch(
-            job.luma, shapes[0], source=source[0], source_pitch=_pitch(source[0]), target=target[0],
-            target_pitch=_pitch(target[0]), relief=reliefs[0].terms, frame=held, **reliefs[0].rectangle(),
-        )  # fmt: skip
-        if job.chroma is None:
+        number = (frame.index // job.tables.hold) & 0xFFFFFFFF
+        (height, width), luma = shapes[0], reliefs[0]
+        self._launch(job.luma, LumaArguments(
+            source=rows_of(source[0]), target=rows_of(target[0]), width=width, height=height, tone=job.luma_tone,
+            relief=Relief(address(luma.terms), luma.part), grain=address(job.grains[0]), frame=number,
+        ))  # fmt: skip
+        if job.chroma is None or job.chroma_tone is None:
             return
-        if _pitch(source[1]) != _pitch(source[2]):
-            source = [source[0], *(self._cupy.ascontiguousarray(p) for p in source[1:])]
-        self._launch(
-            job.chroma, shapes[1], luma=source[0], luma_pitch=_pitch(source[0]), luma_width=shapes[0][1],
-            luma_height=shapes[0][0], cb=source[1], cr=source[2], source_pitch=_pitch(source[1]),
-            cb_target=target[1], cr_target=target[2], target_pitch=_pitch(target[1]), cb_relief=reliefs[1].terms,
-            cr_relief=reliefs[2].terms, frame=held, **reliefs[1].rectangle(),
-        )  # fmt: skip
+        self._launch(job.chroma, ChromaArguments(
+            luma=rows_of(source[0]), luma_width=width, luma_height=height, cb=rows_of(source[1]),
+            cr=rows_of(source[2]), cb_target=rows_of(target[1]), cr_target=rows_of(target[2]), width=shapes[1][1],
+            height=shapes[1][0], tone=job.chroma_tone, cb_terms=address(reliefs[1].terms),
+            cr_terms=address(reliefs[2].terms), relief=reliefs[1].part, cb_grain=address(job.grains[1]),
+            cr_grain=address(job.grains[2]), frame=number,
+        ))  # fmt: skip
 
-    def _launch(self, launch: _Launch, shape: tuple[int, int], **arguments: Any) -> None:
-        height, width = shape
-        told = launch.kernel.pack({**launch.arguments, **arguments, "width": width, "height": height})
-        blocks = (-(-width // TILE_W), -(-height // TILE_H))
-        launch.kernel.function(blocks, (THREADS,), told, shared_mem=launch.shared)
+    def _launch(self, launch: _Launch, arguments: LumaArguments | ChromaArguments) -> None:
+        blocks = (-(-arguments.width // TILE_W), -(-arguments.height // TILE_H))
+        launch.kernel.launch(blocks, (THREADS,), launch.shared, arguments)
 
     def _launch_named(
         self, name: str, defines: tuple[str, ...], blocks: tuple[int, ...], threads: tuple[int, ...], shared: int,
-        arguments: dict[str, Any],
+        arguments: Sequence[object],
     ) -> None:  # fmt: skip
-        kernel = self._kernel(name, defines)
-        kernel.function(blocks, threads, kernel.pack(arguments), shared_mem=shared)
+        self._kernel(name, defines).launch(blocks, threads, shared, arguments)
 
     def _ready(self, tables: PassTables, planes: int) -> _Job:
         """The tables on the card: those of the last job, or new ones once nothing reads the old."""
@@ -747,23 +764,19 @@ class CudaBackend:
                 slot.pending.result()
 
     def _new_job(self, tables: PassTables, planes: int) -> _Job:
-        upload = self._cupy.asarray
         noises = tables.noise or (None, None, None)
-        grains = [None if n is None else upload(packed_grain(n)) for n in noises]
-        whole = dict(luma_arguments(tables), grain=grains[0], gain=upload(tables.luma_gain))
-        if not tables.source.is_float:
-            whole["curve"] = upload(tables.luma)
-        luma = self._launch_of("luma", tables, whole, noises[:1])
-        if planes == 1:
-            return _Job(tables, luma, None)
-        whole = dict(chroma_arguments(tables), cb_grain=grains[1], cr_grain=grains[2], gain=upload(tables.chroma_gain))
-        if not tables.source.is_float:
-            whole["curve"] = upload(tables.chroma)
-        return _Job(tables, luma, self._launch_of("chroma", tables, whole, noises[1:]))
+        grains = tuple(None if n is None else self._cupy.asarray(packed_grain(n)) for n in noises)
+        luma, chroma = (
+            [self._cupy.asarray(a) for a in both]
+            for both in ((tables.luma, tables.luma_gain), (tables.chroma, tables.chroma_gain))
+        )
+        return _Job(
+            tables, self._launch_of("luma", tables, noises[:1]), luma_tone(tables, *luma),
+            None if planes == 1 else self._launch_of("chroma", tables, noises[1:]),
+            None if planes == 1 else chroma_tone(tables, *chroma), grains, (*luma, *chroma),
+        )  # fmt: skip
 
-    def _launch_of(
-        self, plane: str, tables: PassTables, arguments: dict[str, Any], noises: tuple[PlaneNoise | None, ...]
-    ) -> _Launch:
+    def _launch_of(self, plane: str, tables: PassTables, noises: tuple[PlaneNoise | None, ...]) -> _Launch:
         name, defines = variant(plane, tables)
         shared = max(shared_bytes(n) for n in noises)
         if shared > self._most_shared:
@@ -774,17 +787,14 @@ class CudaBackend:
         kernel = self._kernel(name, defines)
         if shared > PLAIN_SHARED:
             kernel.function.max_dynamic_shared_size_bytes = shared
-        return _Launch(kernel, arguments, shared)
+        return _Launch(kernel, shared)
 
     def _kernel(self, name: str, defines: tuple[str, ...]) -> _Kernel:
         """A kernel, compiled when it is first needed; CuPy keeps it on disk for the next process."""
         if (name, *defines) not in self._kernels:
             code = flatten(name)
-            taken = parameters(code, name)
-            strange = {p.kind for p in taken} - {"pointer", *_SCALARS}
-            assert not strange, f"{name} takes a {', '.join(strange)}"
             module = self._cupy.RawModule(code=code, options=(*OPTIONS, *defines))
-            self._kernels[name, *defines] = _Kernel(module.get_function(name), taken)
+            self._kernels[name, *defines] = _Kernel(module.get_function(name))
         return self._kernels[name, *defines]
 
     def _make_room(self, source: _Layout, target: _Layout) -> None:
@@ -843,13 +853,12 @@ def as_cupy(cupy: Any, array: Any) -> Any:
 def variant(plane: str, tables: PassTables) -> tuple[str, tuple[str, ...]]:
     """Kernel and -D options for the luma or chroma of these colours."""
     bits = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16, np.dtype(np.float32): 32}
-    defines = [f"-DTARGET_BITS={bits[np.dtype(_sample_type(tables.target))]}"]
-    if not tables.source.is_float:
-        defines.insert(0, f"-DSOURCE_BITS={bits[np.dtype(_sample_type(tables.source))]}")
+    pairs = zip(("SOURCE", "TARGET"), (tables.source, tables.target), strict=True)
+    defines = [f"-D{end}_BITS={bits[np.dtype(_sample_type(color))]}" for end, color in pairs]
     if plane == "chroma":
         across, down = tables.source.subsampling
         defines += [f"-DACROSS={across}", f"-DDOWN={down}"]
-    return plane + ("_float" if tables.source.is_float else ""), tuple(defines)
+    return plane, tuple(defines)
 
 
 def packed_grain(noise: PlaneNoise) -> npt.NDArray[np.int32]:
@@ -874,58 +883,62 @@ def shared_bytes(noise: PlaneNoise | None) -> int:
     return kept + whites + max(fine, coarse)
 
 
-def luma_arguments(tables: PassTables) -> dict[str, Any]:
-    """Scalar arguments of the luma kernel, by name."""
-    source, target, s = tables.source, tables.target, tables.shoulder
+def luma_tone(tables: PassTables, curve: Any, gain: Any) -> LumaTone | FloatLumaTone:
+    """What luma becomes, by its curve and gain on the card."""
+    source, target = tables.source, tables.target
     if source.is_float:
-        return {"knee": s.knee, "curvature": s.curvature, "strength": s.strength, **_store(tables, luma_codes)}
-    return {
-        "straight": tables.luma_straight, "source_shift": tables.straight_shift,
-        "target_shift": fraction_bits(target.depth), "black": int(luma_codes(source.depth, source.range)[0]),
-        "last": tables.luma.size - 1, "high": ((1 << target.depth) - 1) << fraction_bits(target.depth),
-    }  # fmt: skip
+        return FloatLumaTone(address(gain), _shoulder(tables), _scale(target, *luma_codes(target.depth, target.range)))
+    bits = fraction_bits(target.depth)
+    return LumaTone(
+        address(curve), address(gain), straight=tables.luma_straight, source_shift=tables.straight_shift,
+        target_shift=bits, black=int(luma_codes(source.depth, source.range)[0]), last=tables.luma.size - 1,
+        high=((1 << target.depth) - 1) << bits,
+    )  # fmt: skip
 
 
-def chroma_arguments(tables: PassTables) -> dict[str, Any]:
-    """Scalar arguments of the chroma kernel, by name."""
-    source, target, s = tables.source, tables.target, tables.shoulder
+def chroma_tone(tables: PassTables, curve: Any, gain: Any) -> ChromaTone | FloatChromaTone:
+    """What chroma becomes, by its curve and gain on the card."""
+    source, target = tables.source, tables.target
     kr, kg, kb = source.luma_weights()
-    told = {
-        "r_cr": 2 * (1 - kr), "g_cb": -2 * kb * (1 - kb) / kg, "g_cr": -2 * kr * (1 - kr) / kg, "b_cb": 2 * (1 - kb),
-        "knee": s.knee, "curvature": s.curvature, "strength": s.strength,
-    }  # fmt: skip
+    channels = Channels(
+        r_cr=2 * (1 - kr), g_cb=-2 * kb * (1 - kb) / kg, g_cr=-2 * kr * (1 - kr) / kg, b_cb=2 * (1 - kb)
+    )
+    middle, spread = chroma_codes(target.depth, target.range)
     if source.is_float:
-        return told | _store(tables, chroma_codes)
+        return FloatChromaTone(address(gain), channels, _shoulder(tables), _scale(target, middle, middle + spread))
     black, white = luma_codes(source.depth, source.range)
     grey, unit = chroma_codes(source.depth, source.range)
-    middle, spread = chroma_codes(target.depth, target.range)
     low, high = chroma_limits(target)
     bits = fraction_bits(target.depth)
-    last = (1 << target.depth) - 1
-    return told | {
-        "straight": tables.chroma_straight, "source_shift": tables.straight_shift, "target_shift": bits,
-        "luma_black": black, "luma_unit": 1 / (white - black), "chroma_grey": grey, "chroma_unit": 1 / unit,
-        "grey": int(middle) << bits, "low": low << bits, "high": high << bits,
-        "relief_unit": round(spread), "relief_last": last << bits,
-    }  # fmt: skip
+    return ChromaTone(
+        address(curve), address(gain), straight=tables.chroma_straight, source_shift=tables.straight_shift,
+        target_shift=bits, luma_black=black, luma_unit=1 / (white - black), chroma_grey=grey, chroma_unit=1 / unit,
+        channels=channels, shoulder=_shoulder(tables), grey=int(middle) << bits, low=low << bits, high=high << bits,
+        relief_unit=round(spread), relief_last=((1 << target.depth) - 1) << bits,
+    )  # fmt: skip
 
 
-def _store(tables: PassTables, codes: Callable[..., tuple[float, float]]) -> dict[str, float]:
-    """How float values become codes: offset, codes per unit, last code; zeros where they stay float."""
-    target = tables.target
+def _shoulder(tables: PassTables) -> Shoulder:
+    return Shoulder(tables.shoulder.knee, tables.shoulder.curvature, tables.shoulder.strength)
+
+
+def _scale(target: Color, zero: float, one: float) -> Scale:
+    """How float values become codes, by the codes of 0 and 1; zeros where they stay float."""
     if target.is_float:
-        return {"offset": 0.0, "unit": 0.0, "top": 0.0}
-    first, second = codes(target.depth, target.range)
-    unit = second - first if codes is luma_codes else second
-    return {"offset": first, "unit": unit, "top": float((1 << target.depth) - 1)}
+        return Scale(0.0, 0.0, 0.0)
+    return Scale(zero, one - zero, float((1 << target.depth) - 1))
 
 
 def _sample_type(color: Any) -> type[np.generic]:
     return np.float32 if color.is_float else np.uint8 if color.depth == 8 else np.uint16
 
 
-def _one_over(value: float) -> np.float32:
-    return np.float32(1.0) / np.float32(value)
+def _one_over(value: float) -> float:
+    return float(np.float32(1.0) / np.float32(value))
+
+
+def _weights(color: Color) -> Weights:
+    return Weights(*(float(w) for w in rgb_weights(color)))
 
 
 def _in_rows(rgb: Any) -> Any:

@@ -1,22 +1,13 @@
-"""The CUDA sources as text: found, made whole, and asked for their own parameters."""
+"""The CUDA sources as text: found, and made whole."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 _INCLUDE = re.compile(r'\s*#include\s+"([\w.]+)"')
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a kernel: `kind` is pointer, or the C type of a scalar."""
-
-    name: str
-    kind: str
 
 
 def directory() -> Traversable:
@@ -46,15 +37,3 @@ def _lines(file: str, seen: set[str]) -> list[str]:
         else:
             lines.append("")
     return lines
-
-
-def parameters(code: str, kernel: str) -> tuple[Parameter, ...]:
-    """What the kernel of this name takes, in order, read from the source itself."""
-    found = re.search(rf'extern "C" __global__ void[^;{{]*?\b{kernel}\(([^)]*)\)\s*\{{', code)
-    if found is None:
-        raise ValueError(f"no kernel {kernel} in this source")
-    made = []
-    for text in found[1].split(","):
-        words = text.replace("__restrict__", "").replace("const ", "").replace("*", " * ").split()
-        made.append(Parameter(words[-1], "pointer" if "*" in words else " ".join(words[:-1])))
-    return tuple(made)

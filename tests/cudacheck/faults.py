@@ -16,24 +16,24 @@ FAULTS: dict[str, tuple[str, str]] = {
     "wrong halo": ("half_left = left / 2 - 1", "half_left = left / 2"),
     "short halo": ("round_up(offset + TILE_H + 2 * fine_ry, 4)", "round_up(offset + TILE_H + fine_ry, 4)"),
     "right edge": ("        if (x + i < width)\n", "        if (x + i <= width)\n"),
-    "lower edge": ("if (x >= width || y >= height)", "if (x >= width || y > height)"),
+    "lower edge": ("if (x >= a.width || y >= a.height)", "if (x >= a.width || y > a.height)"),
     "missing barrier": (f"{_FILTERED}        {_BARRIER}", _FILTERED),
     "missing last barrier": (f"{_MIXED}    {_BARRIER}", _MIXED),
     "swapped argument": (
         "mix(odd, fine_weight, enlarge(centre, blend(near[2], far[2])), coarse_weight)",
         "mix(odd, coarse_weight, enlarge(centre, blend(near[2], far[2])), fine_weight)",
     ),
-    "float64 scalar": ("float strength, float offset", "double strength, float offset"),
-    "tap too few": ("tap < across_taps", "tap < across_taps - 1"),
-    "tile one short": ("min(left + tile_width, width)", "min(left + tile_width, width - 1)"),
+    "float64 scalar": ("float knee, curvature, strength;", "float knee, curvature; double strength;"),
+    "tap too few": ("tap < a.across_taps", "tap < a.across_taps - 1"),
+    "tile one short": ("min(left + a.tile_width, a.width)", "min(left + a.tile_width, a.width - 1)"),
     "tile one too wide": ("x < right; x += 32", "x <= right; x += 32"),
-    "wrong weights": ("across[(long long)tap * width + x]", "across[(long long)tap * width + x + (x + 1 < width)]"),
+    "wrong weights": ("(long long)tap * a.width + x)", "(long long)tap * a.width + x + (x + 1 < a.width))"),
     "missing barrier of weigh": (
         f"        }}\n    {_BARRIER}\n\n    const float least",
         "        }\n\n    const float least",
     ),
     "missing barrier of extent": (f"most[me] = high;\n    {_BARRIER}", "most[me] = high;"),
-    "early return": (_TILE, f"{_TILE}    if (left + (int)threadIdx.x >= width) return;\n"),
+    "early return": (_TILE, f"{_TILE}    if (left + (int)threadIdx.x >= a.width) return;\n"),
 }
 
 #: Those of them that are in the kernels of a resize.

@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ _BASE = [
 ]  # fmt: skip
 MODES = {
     "plain": ["-O1"],
+    "layout": ["-O0", "-Wno-invalid-offsetof"],
     "asan": ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
     "tsan": ["-O1", "-DHOST_THREADS", "-fsanitize=thread"],
     # What the house rules forbid, to see that it is noticed: a * b + c rounded once.
@@ -38,10 +41,13 @@ def missing() -> str:
     return "" if shutil.which("g++") else "g++ is not installed"
 
 
-def build(code: str, name: str, options: Sequence[str], mode: str = "plain") -> Path:
-    """A shared library of one kernel; -D options are taken, the rest is NVRTC's business."""
+def build(code: str, name: str, options: Sequence[str], mode: str = "plain", export: str = "HOST_EXPORT") -> Path:
+    """A shared library of one kernel; -D options are taken, the rest is NVRTC's business.
+
+    export: the macro that makes of the kernel what the library is asked for.
+    """
     source = f'#include "{HEADER}"\n{_DYNAMIC.sub(lambda m: f"uint4* {m[1]} = (uint4*)host::shared;", code)}\n'
-    source += f"HOST_EXPORT({name})\n"
+    source += f"{export}({name})\n" if "(" not in export else f"{export}\n"
     flags = [*_BASE, *MODES[mode], *(o for o in options if o.startswith("-D"))]
     key = hashlib.sha256("\0".join([source, *flags, HEADER.read_text()]).encode()).hexdigest()[:24]
     made = CACHE / f"{name}-{mode}-{key}.so"
@@ -57,6 +63,28 @@ def build(code: str, name: str, options: Sequence[str], mode: str = "plain") -> 
     return made
 
 
+@dataclass(frozen=True)
+class Layout:
+    """A kernel's struct as g++ lays it out.
+
+    size: bytes. fields: by path the offset of each, and its type as host_cuda.h spells it.
+    """
+
+    size: int
+    fields: dict[str, tuple[int, str]]
+
+
+@cache
+def fields(code: str, name: str, options: Sequence[str], paths: Sequence[str]) -> Layout:
+    """Where the fields of these paths are in the struct that a kernel takes."""
+    listed = "".join(f' HOST_FIELD({name}, "{path}", {path})' for path in paths)
+    library = ctypes.CDLL(str(build(code, name, options, "layout", f"HOST_LAYOUT({name},{listed})")))
+    library.layout.restype = ctypes.c_char_p
+    size, *words = library.layout().decode().split()
+    found = (word.split("@") for word in words)
+    return Layout(int(size), {path: (int(offset), kind) for path, offset, kind in found})
+
+
 class HostKernel:
     """A kernel that runs on this CPU.
 
@@ -65,16 +93,13 @@ class HostKernel:
 
     def __init__(self, code: str, name: str, options: Sequence[str] = (), mode: str = "plain", order: int = 0) -> None:
         library = ctypes.CDLL(str(build(code, name, options, mode)))
-        self.name, self.order = name, order
+        self.name, self.order, self.source = name, order, (code, name, tuple(options))
         self._launch = library.launch
         self._launch.restype = ctypes.c_char_p
-        library.signature.restype = ctypes.c_char_p
-        self.signature: list[str] = library.signature().decode().split()
 
     def __call__(self, blocks: Sequence[int], threads: Sequence[int], arguments: Sequence[Any], shared: int) -> None:
-        """Run it to the end. arguments: numpy arrays (by address), numpy scalars, addresses or None."""
+        """Run it to the end. arguments: structs, numpy arrays (by address) or numpy scalars."""
         packed = [pack(a) for a in arguments]
-        assert len(packed) == len(self.signature), f"{len(packed)} arguments for {len(self.signature)}"
         held = [ctypes.create_string_buffer(p, len(p)) for p in packed]
         pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(h) for h in held))
         three = [(ctypes.c_uint * 3)(*size, *[1] * (3 - len(size))) for size in (blocks, threads)]
@@ -85,10 +110,8 @@ class HostKernel:
 
 def pack(argument: Any) -> bytes:
     """A kernel argument by value."""
-    if argument is None:
-        return bytes(8)
-    if hasattr(argument, "allocation"):
-        return int(argument.allocation.ctypes.data + argument.offset).to_bytes(8, "little")
+    if hasattr(argument, "pointers"):
+        return bytes(argument.data)
     if isinstance(argument, np.ndarray):
         return argument.ctypes.data.to_bytes(8, "little")
     if isinstance(argument, np.generic):

@@ -10,6 +10,7 @@
 // C's headers where they do: C++'s take longer to read than a kernel takes to compile, and there are many kernels.
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ struct uint3 { unsigned x, y, z; };
 static inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 static inline unsigned __float_as_uint(float value) { unsigned bits; memcpy(&bits, &value, 4); return bits; }
+template <class T> static inline T __ldg(const T* at) { return *at; }
 static inline float __uint_as_float(unsigned bits) { float value; memcpy(&value, &bits, 4); return value; }
 template <class T> static inline T min(T a, T b) { return b < a ? b : a; }
 template <class T> static inline T max(T a, T b) { return a < b ? b : a; }
@@ -221,34 +223,35 @@ inline void run(const Launch& launch)
 }
 #endif
 
-// A kernel's parameters from pointers to them, as cuLaunchKernel takes them, and their types in words.
+// A kernel's parameters from pointers to them, as cuLaunchKernel takes them; the first of them; types in words.
+template <auto kernel> struct Entry;
+template <class... T, void (*kernel)(T...)> struct Entry<kernel> {
+    template <size_t... i> static void go(void** a, std::index_sequence<i...>) { kernel(*(T*)a[i]...); }
+    static void call(void** a) { go(a, std::index_sequence_for<T...>{}); }
+};
+template <class T> T taken(void (*)(T));
 struct Words {
-    char text[1024];
-    Words& operator<<(const char* more) { strncat(text, more, sizeof text - strlen(text) - 1); return *this; }
+    char text[4096];
+    void add(const char* form, ...)
+    {
+        va_list told;
+        va_start(told, form);
+        const size_t used = strlen(text);
+        vsnprintf(text + used, sizeof text - used, form, told);
+        va_end(told);
+    }
 };
 template <class T> void tell(Words& words)
 {
     if constexpr (std::is_pointer_v<T>) {
         using Pointed = std::remove_pointer_t<T>;
-        words << (std::is_const_v<Pointed> ? "*const:" : "*:");
+        words.add(std::is_const_v<Pointed> ? "*const:" : "*:");
         tell<std::remove_cv_t<Pointed>>(words);
     } else {
-        const char size[] = {char('0' + sizeof(T)), 0};
-        words << (std::is_floating_point_v<T> ? "f" : std::is_unsigned_v<T> ? "u" : "i") << size;
+        static_assert(std::is_arithmetic_v<T>, "a field of the struct that Python does not take apart");
+        words.add("%c%d", std::is_floating_point_v<T> ? 'f' : std::is_unsigned_v<T> ? 'u' : 'i', (int)sizeof(T));
     }
 }
-template <auto kernel> struct Entry;
-template <class... T, void (*kernel)(T...)> struct Entry<kernel> {
-    template <size_t... i> static void go(void** a, std::index_sequence<i...>) { kernel(*(T*)a[i]...); }
-    static void call(void** a) { go(a, std::index_sequence_for<T...>{}); }
-    static const char* signature()
-    {
-        static Words all;
-        all = {};
-        ((tell<T>(all), all << " "), ...);
-        return all.text;
-    }
-};
 }  // namespace host
 
 #define threadIdx (host::place->thread)
@@ -258,11 +261,23 @@ template <class... T, void (*kernel)(T...)> struct Entry<kernel> {
 #define __syncthreads() host::sync(__LINE__)
 
 #define HOST_EXPORT(kernel)                                                                                    \
-    extern "C" const char* signature() { return host::Entry<&kernel>::signature(); }                           \
     extern "C" const char* launch(const unsigned* b, const unsigned* t, unsigned shared_bytes, int order, void** a) \
     {                                                                                                          \
         host::problem[0] = 0;                                                                                  \
         host::order = order;                                                                                   \
         host::run({{b[0], b[1], b[2]}, {t[0], t[1], t[2]}, shared_bytes, &host::Entry<&kernel>::call, a});     \
         return host::problem;                                                                                  \
+    }
+
+// The size of a kernel's struct, and of each field its path, offset and type.
+#define HOST_FIELD(kernel, path, field)                                                                        \
+    words.add(" %s@%d@", path, (int)offsetof(decltype(host::taken(kernel)), field));                           \
+    host::tell<decltype(((decltype(host::taken(kernel))*)nullptr)->field)>(words);
+#define HOST_LAYOUT(kernel, fields)                                                                            \
+    extern "C" const char* layout()                                                                            \
+    {                                                                                                          \
+        static host::Words words;                                                                              \
+        words = {};                                                                                            \
+        words.add("%d", (int)sizeof(decltype(host::taken(kernel))));                                           \
+        fields return words.text;                                                                              \
     }

@@ -26,7 +26,8 @@ _TYPES = {
     "u32": np.uint32, "s32": np.int32, "b32": np.uint32, "f32": np.float32,
     "u64": np.uint64, "s64": np.int64, "b64": np.uint64, "pred": np.bool_,
 }  # fmt: skip
-#: A device address is the number of its allocation, from 1, above this many bits of offset.
+#: A device address is the number of its allocation, from 1, above this many bits of offset; that of a parameter is the
+#: parameter's number, from 0, above as many.
 _SPACE = 40
 _TINY = np.float32(np.finfo(np.float32).tiny)
 
@@ -52,12 +53,12 @@ def _held(kind: str) -> Any:
 class Program:
     """A kernel's text, taken apart.
 
-    parameters: (type, name). registers: type by name. steps: what each instruction does, or None for those that
+    parameters: names of structs. registers: type by name. steps: what each instruction does, or None for those that
     steer (branches, barriers, ends), which are in `control` as (kind, target, predicate, negated).
     """
 
     name: str
-    parameters: list[tuple[str, str]]
+    parameters: list[str]
     registers: dict[str, str]
     texts: list[str] = field(default_factory=list)
     steps: list[Step | None] = field(default_factory=list)
@@ -73,7 +74,9 @@ def parse(ptx: str, name: str) -> Program:
         raise PtxError(f"no entry {name}")
     if re.search(r"\.shared(?!\s+\.align\s+\d+\s+\.b8\s+shared\[\])\s+\.align", ptx) or ".local" in ptx:
         raise PtxError("only dynamic shared memory is known here, and no local memory")
-    parameters = re.findall(r"\.param\s+\.(\w+)\s+(?:\.ptr\s+(?:\.\w+\s+)?\.align\s+\d+\s+)?(\w+)", found[1])
+    parameters = re.findall(r"\.param\s+\.align\s+\d+\s+\.b8\s+(\w+)\[\d+\]", found[1])
+    if len(parameters) != found[1].count(".param"):
+        raise PtxError("only structs are known here as parameters")
     registers = {
         f"{prefix}{i}": kind
         for kind, prefix, count in re.findall(r"\.reg\s+\.(\w+)\s+(%\w+)<(\d+)>", found[3])
@@ -166,6 +169,8 @@ class _Maker:
             return lambda machine, lanes: machine.special[operand][lanes].view(dtype)
         if operand == "shared":
             constant = np.zeros(1, dtype)
+        elif operand in self.program.parameters:
+            constant = np.array([self.program.parameters.index(operand) << _SPACE], dtype)
         elif operand.startswith("0f"):
             constant = np.array([int(operand[2:], 16)], np.uint32).view(dtype)
         else:
@@ -313,9 +318,20 @@ class _Maker:
         here, there = (operands[0], operands[1]) if kind == "ld" else (operands[1], operands[0])
         names = [p.strip() for p in here.strip("{}").split(",")]
         if space == "param":
-            puts = self.put(names[0])
-            name = there.strip("[]")
-            return lambda machine, lanes: puts(machine, lanes, machine.parameters[name].view(dtype))
+            found, puts_each = self.address(there, "u64"), [self.put(n) for n in names]
+            width = count * dtype.itemsize
+
+            def load_parameter(machine: Machine, lanes: Lanes) -> None:
+                at = found(machine, lanes)
+                if (at == at[0]).all():
+                    at = at[:1]
+                told = machine.parameters[self.program.parameters[int(at[0]) >> _SPACE]][
+                    (at & ((1 << _SPACE) - 1))[:, None] + np.arange(width)
+                ].view(dtype)
+                for i, put in enumerate(puts_each):
+                    put(machine, lanes, told[:, i])
+
+            return load_parameter
         address = self.address(there, "u64" if space == "global" else "u32")
         text, read_only = self.text, "nc" in modifiers
         if kind == "ld":
@@ -429,24 +445,27 @@ class Machine:
         self.allocations: list[Any] = []
         self.writers: list[Any] = []
         self.parameters = {
-            name: self._argument(argument) for argument, (_, name) in zip(arguments, program.parameters, strict=True)
+            name: self._struct(argument) for argument, name in zip(arguments, program.parameters, strict=True)
         }
         self.shared = np.zeros((total, shared), np.uint8)
         self.written = np.zeros((total, shared), np.bool_)
         self.shared_writer = np.full((total, shared), -1, np.int32)
         self.shared_reader = np.full((total, shared), -1, np.int32)
 
-    def _argument(self, argument: Any) -> Any:
-        if argument is None:
-            return np.zeros(1, np.uint64)
-        if not hasattr(argument, "allocation"):
-            return np.array([argument])
+    def _struct(self, argument: Any) -> Any:
+        """The bytes of a struct, its addresses as they are here."""
+        told = np.frombuffer(argument.data, np.uint8).copy()
+        for at, pointer in argument.pointers.items():
+            told[at : at + 8] = np.array([self._address(pointer)], np.uint64).view(np.uint8)
+        return told
+
+    def _address(self, pointer: Any) -> int:
         for number, known in enumerate(self.allocations, start=1):
-            if known is argument.allocation:
-                return np.array([(number << _SPACE) + argument.offset], np.uint64)
-        self.allocations.append(argument.allocation)
-        self.writers.append(np.full(argument.allocation.size, -1, np.int32))
-        return np.array([(len(self.allocations) << _SPACE) + argument.offset], np.uint64)
+            if known is pointer.allocation:
+                return int((number << _SPACE) + pointer.offset)
+        self.allocations.append(pointer.allocation)
+        self.writers.append(np.full(pointer.allocation.size, -1, np.int32))
+        return int((len(self.allocations) << _SPACE) + pointer.offset)
 
     def run(self) -> None:
         """Run every thread to its end."""
@@ -579,10 +598,13 @@ class Machine:
 
 
 class PtxKernel:
-    """A kernel of a PTX text, to be launched on numpy memory; `requests` counts its sectors."""
+    """A kernel of a PTX text, to be launched on numpy memory; `requests` counts its sectors.
 
-    def __init__(self, ptx: str, name: str, signature: list[str]) -> None:
-        self.program, self.signature = parse(ptx, name), signature
+    source: what the PTX was made of: code, name, options.
+    """
+
+    def __init__(self, ptx: str, source: tuple[str, str, tuple[str, ...]]) -> None:
+        self.program, self.source = parse(ptx, source[1]), source
         self.requests: Counter[str] = Counter()
 
     def __call__(self, blocks: Sequence[int], threads: Sequence[int], arguments: Sequence[Any], shared: int) -> None:

@@ -3,7 +3,7 @@
 Kernels are executed by whatever `executor` makes of their source: the host build, or NVRTC's PTX in the
 interpreter. What a backend can get wrong shows:
 
-* arguments are packed as CuPy packs them and compared with the kernel's own C++ signature;
+* a kernel's struct is taken as CuPy takes it, by value, and compared with the kernel's own, field by field;
 * a stream is a queue, run as late as can be (or at once): without the right event or synchronisation
   the host reads what is not there yet, or overwrites what is still to be read;
 * fresh memory is poison, and memory given back is poisoned in the order of the stream it came from;
@@ -22,14 +22,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tests.cudacheck import host
+
 POISON = 0xAA
 _LARGE = 1 << 30
 
 
 class Executor(Protocol):
-    """A kernel that can be run: its parameters' types as host_cuda.h spells them, and the call."""
+    """A kernel that can be run. source: what it was made of: code, name, options."""
 
-    signature: list[str]
+    source: tuple[str, str, tuple[str, ...]]
 
     def __call__(
         self, blocks: Sequence[int], threads: Sequence[int], arguments: Sequence[Any], shared: int
@@ -42,6 +44,14 @@ class Pointer:
 
     allocation: Any
     offset: int
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A struct that is passed by value: its bytes, and by offset the addresses among them."""
+
+    data: bytes
+    pointers: dict[int, Pointer]
 
 
 class Race(AssertionError):
@@ -64,6 +74,16 @@ class CompileException(Exception):
     pass
 
 
+def fields(dtype: np.dtype[Any], path: str = "", start: int = 0) -> dict[str, tuple[int, np.dtype[Any]]]:
+    """Offset and type of each field of a struct, by its path: those of structs within it one by one."""
+    found = {}
+    assert dtype.fields is not None
+    for name, (inner, offset, *_) in dtype.fields.items():
+        more = fields(inner, f"{path}{name}.", start + offset) if inner.fields else {}
+        found |= more or {path + name: (start + offset, inner)}
+    return found
+
+
 def stand_in(
     executor: Callable[[str, str, Sequence[str]], Executor], *, eager: bool = False, memory: int = 8 << 30,
     capability: str = "86", most_shared: int = 99 * 1024, devices: int = 1,
@@ -74,6 +94,8 @@ def stand_in(
     """
     cupy = ModuleType("cupy")
     log: list[str] = []
+    # By address that was asked for: the memory it is in, and the type of what was said to be there.
+    known: dict[int, tuple[weakref.ref[Memory], np.dtype[Any]]] = {}
     used = [0]
 
     class Stream:
@@ -168,14 +190,13 @@ def stand_in(
 
         @property
         def data(self) -> Any:
-            return SimpleNamespace(array=self._array, copy_from_device_async=self._copy)
+            at = self._array.ctypes.data
+            known[at] = weakref.ref(self._memory), self.dtype
+            return SimpleNamespace(ptr=at, array=self._array, copy_from_device_async=self._copy)
 
         def _copy(self, source: Any, nbytes: int, stream: Stream) -> None:
             assert nbytes == self.nbytes == source.array.nbytes
             stream.push("copy", lambda: np.copyto(self._array, source.array))
-
-        def pointer(self) -> Pointer:
-            return Pointer(self._memory.bytes, self._array.ctypes.data - self._memory.bytes.ctypes.data)
 
         def set(self, array: Any, stream: Stream | None = None) -> None:
             assert array.dtype == self.dtype
@@ -247,31 +268,39 @@ def stand_in(
             assert 0 < np.prod(block) <= self.bounds, f"{self.name}: {block} threads, at most {self.bounds}"
             assert all(0 < g < 65536 for g in grid), f"{self.name}: grid {grid}"
             assert shared_mem <= self.max_dynamic_shared_size_bytes <= most_shared, f"{self.name}: {shared_mem} bytes"
-            wanted = self.kernel.signature
-            assert len(args) == len(wanted), f"{self.name}: {len(args)} arguments for {len(wanted)} parameters"
-            for number, (argument, want) in enumerate(zip(args, wanted, strict=True)):
-                said = kind(argument)
-                plain = want.replace("const:", "").replace(":", "")
-                fits = plain.startswith("*") if said == "*" else said == plain
-                assert fits, f"{self.name} argument {number}: {said} for {want}"
-            told = [a.pointer() if isinstance(a, ndarray) else a for a in args]
-            memories, stream = [a._memory for a in args if isinstance(a, ndarray)], current[-1]
+            (given,) = args
+            # CuPy passes arrays of numpy's by value where they have one element, and as many bytes as it has.
+            assert isinstance(given, np.ndarray)
+            assert given.size == 1
+            ours, theirs = fields(given.dtype), host.fields(*self.kernel.source, tuple(fields(given.dtype)))
+            data, pointers, memories = given.tobytes(), {}, []
+            for path, (offset, dtype) in ours.items():
+                at, want = theirs.fields[path]
+                said, plain = f"{dtype.kind}{dtype.itemsize}", "u8" if "*" in want else want
+                assert said == plain, f"{self.name} {path}: {said} for {want}"
+                assert offset == at, f"{self.name} {path}: at {offset}, not {at}"
+                if "*" not in want:
+                    continue
+                address = int.from_bytes(data[offset : offset + 8], "little")
+                if address:
+                    held, dtype = known[address]
+                    memory = held()
+                    assert memory is not None, f"{self.name} {path}: memory that was given back"
+                    plain = f"*{dtype.kind}{dtype.itemsize}"
+                    assert plain == want.replace("const:", "").replace(":", ""), (
+                        f"{self.name} {path}: {plain} for {want}"
+                    )
+                    memories.append(memory)
+                    pointers[offset] = Pointer(memory.bytes, address - memory.bytes.ctypes.data)
+            assert given.dtype.itemsize == theirs.size, f"{self.name}: {given.dtype.itemsize} bytes for {theirs.size}"
+            told, stream = Struct(data, pointers), current[-1]
 
             def run() -> None:
                 if any(other is not stream for m in memories for other in m.filling):
                     raise Race(f"{self.name} reads what another stream has not filled yet")
-                self.kernel(grid, block, told, shared_mem)
+                self.kernel(grid, block, [told], shared_mem)
 
             stream.push(self.name, run)
-
-    def kind(argument: Any) -> str:
-        """How CuPy passes an argument: as the signature spells it. A Python float is a double, an int 64 bits."""
-        if argument is None:
-            return "*"
-        if isinstance(argument, ndarray):
-            return f"*{argument.dtype.kind}{argument.dtype.itemsize}"
-        argument = {int: np.int64, float: np.float64, bool: np.bool_}.get(type(argument), lambda a: a)(argument)
-        return f"{argument.dtype.kind}{argument.dtype.itemsize}"
 
     class RawModule:
         def __init__(self, *, code: str, options: tuple[str, ...] = ()) -> None:

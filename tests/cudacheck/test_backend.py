@@ -14,7 +14,6 @@ import grainkit
 from grainkit.backends import cuda as cuda_module
 from grainkit.backends import open_backend
 from grainkit.backends.cuda import CudaBackend
-from grainkit.backends.kernel_source import flatten, parameters
 from grainkit.errors import BackendUnavailable, GrainkitError, InputError
 from grainkit.recipe.overrides import override
 from tests.cudacheck import host
@@ -95,9 +94,9 @@ def test_a_synchronisation_taken_out_is_caught(old, new, card, cpu):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"low": low << bits, "high": high << bits,', '"high": low << bits, "low": high << bits,'),
-        ("cb_target=target[1], cr_target=target[2]", "cb_target=target[2], cr_target=target[1]"),
-        ("blocks = (-(-width // TILE_W),", "blocks = (max(width // TILE_W, 1),"),
+        ("low=low << bits,", "low=high << bits,"),
+        ("cb_target=rows_of(target[1])", "cb_target=rows_of(target[2])"),
+        ("blocks = (-(-arguments.width // TILE_W),", "blocks = (max(arguments.width // TILE_W, 1),"),
     ],
     ids=["low and high", "Cb and Cr", "grid one short"],
 )  # fmt: skip
@@ -112,8 +111,6 @@ def test_a_mutant_that_is_none_passes(card, cpu):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"float": np.float32', '"float": np.float64', "f8 for f4"),
-        ('"int": np.int32', '"int": int', "i8 for i4"),
         ("THREADS, TILE_W, TILE_H, DRAWN = 256", "THREADS, TILE_W, TILE_H, DRAWN = 512", "512.* threads, at most 256"),
         ("kernel.function.max_dynamic_shared_size_bytes = shared", "pass", "bytes"),
         ('("--fmad=false", "-std=c++17")', '("-std=c++17",)', "must not be fused"),
@@ -125,14 +122,6 @@ def test_a_launch_that_is_wrong_in_itself_is_refused(old, new, said, card):
     coarse = replace(JOB, grain=replace(JOB.grain, size=4.0), side=4320)
     with pytest.raises(AssertionError, match=said):
         coarse.finish(mutated(old, new)())
-
-
-def test_arguments_go_by_the_names_that_the_source_gives_them(card):
-    taken = parameters(flatten("luma"), "luma")
-    assert [p.kind for p in taken[:5]] == ["pointer", "long long", "pointer", "long long", "int"]
-    assert taken[-1].name == "frame"
-    with pytest.raises(ValueError, match="no kernel nothing"):
-        parameters(flatten("luma"), "nothing")
 
 
 def test_memory_on_the_card_does_not_grow_and_stays_within_the_limit(card):

@@ -107,7 +107,7 @@ def test_the_ptx_parts_planes_as_the_decoder_meant(arch, install):
 
     def executor(code, name, options):
         ptx = nvrtc.compile_kernel(code, tuple(options), arch).ptx
-        return PtxKernel(ptx, name, host.HostKernel(code, name, options).signature)
+        return PtxKernel(ptx, (code, name, tuple(options)))
 
     card = install(stand_in(executor))
     for name in ("nv12", "p010le"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from grainkit.backends.cuda import OPTIONS, variant
@@ -36,6 +37,11 @@ def test_signatures_are_those_that_are_used(thing, parts):
         assert part in said
 
 
+def test_structs_of_numpy_are_passed_by_value():
+    """CuPy takes the bytes of an array of numpy's that has one element."""
+    assert cupy.cuda.function.CNumpyArray(np.zeros((), np.dtype([("first", "u8"), ("pitch", "i4")], align=True)))
+
+
 def test_names_exist():
     cuda = cupy.cuda
     for error in (
@@ -49,6 +55,7 @@ def test_names_exist():
         (cuda.Stream, "synchronize"),
         (cuda.runtime, "getDeviceCount"), (cuda.runtime, "getDeviceProperties"), (cuda.runtime, "memGetInfo"),
         (cuda.runtime, "driverGetVersion"), (cuda.nvrtc, "getVersion"), (cupy.ndarray, "device"),
+        (cuda.MemoryPointer, "ptr"), (cupy.ndarray, "data"),
         (cupy, "get_default_memory_pool"), (cupy, "empty"), (cupy, "asarray"), (cupy, "ascontiguousarray"),
     ]:  # fmt: skip
         assert hasattr(owner, name), name

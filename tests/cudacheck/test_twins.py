@@ -37,14 +37,14 @@ TABLE = np.random.default_rng(5).uniform(0.0, 0.01, FLOAT_GAIN_STEPS + 1).astype
 
 #: Source that includes it, device function, what it is called with at i, its twin, what that is called with.
 TWINS = [
-    ("luma_float", "roll", "a[i], 0.7f, 3.1f, 0.8f", cpu_shoulder.roll, lambda i: (A[i], SHOULDER)),
-    ("luma_float", "slope", "a[i], b[i], 0.7f, 3.1f, 0.8f", cpu_shoulder.slope, lambda i: (A[i], B[i], SHOULDER)),
-    ("luma_float", "largest", "a[i], b[i], c[i], 1.5748f, -0.1873f, -0.4681f, 1.8556f", cpu_shoulder.largest_channel,
+    ("luma", "roll", "a[i], 0.7f, 3.1f, 0.8f", cpu_shoulder.roll, lambda i: (A[i], SHOULDER)),
+    ("luma", "slope", "a[i], b[i], 0.7f, 3.1f, 0.8f", cpu_shoulder.slope, lambda i: (A[i], B[i], SHOULDER)),
+    ("luma", "largest", "a[i], b[i], c[i], 1.5748f, -0.1873f, -0.4681f, 1.8556f", cpu_shoulder.largest_channel,
      lambda i: (A[i], B[i], C[i], CHANNELS)),
-    ("luma_float", "float_gain", "table, a[i]", cpu_float.float_gain, lambda i: (TABLE, A[i])),
-    ("luma_float", "store", "a[i], 16.0f, 219.0f, 255.0f, spread(w[i])", cpu_float.stored,
+    ("luma", "float_gain", "table, a[i]", cpu_float.float_gain, lambda i: (TABLE, A[i])),
+    ("luma", "store", "a[i], 16.0f, 219.0f, 255.0f, spread(w[i])", cpu_float.stored,
      lambda i: (A[i], STORE, np.uint16(WORDS[0, i] & 0xFFFF))),
-    ("luma_float", "white", "w[i]", noise.white, lambda i: (np.uint8(WORDS[0, i] & 0xFF),)),
+    ("luma", "white", "w[i]", noise.white, lambda i: (np.uint8(WORDS[0, i] & 0xFF),)),
     ("to_rgb", "code", "a[i], 255.0f, 0.5f", convert._code, lambda i: (A[i], F32(255), F32(0.5))),
 ]  # fmt: skip
 
@@ -60,7 +60,7 @@ extern "C" __global__ void twins(const float* a, const float* b, const float* c,
 }}
 """
     out = np.empty((outputs, COUNT), np.float32)
-    options = ["-DTARGET_BITS=32", "-Wno-unused"]
+    options = ["-DSOURCE_BITS=32", "-DTARGET_BITS=32", "-Wno-unused"]
     host.HostKernel(code, "twins", options)((1,), (32,), [A, B, C, WORDS, TABLE, out, np.int32(COUNT)], 0)
     return out
 
@@ -76,7 +76,7 @@ def test_twins_agree_to_the_bit(source, name, told, twin, same):
 def test_hash_words_agree_to_the_bit(name):
     body = f"Words v = {name}(w[i], w[count + i], w[2 * count + i], w[3 * count + i]);"
     body += "".join(f"out[{k} * count + i] = __uint_as_float(v.{'abcd'[k]});" for k in range(4))
-    found = run("luma_float", body, 4).view(np.uint32)
+    found = run("luma", body, 4).view(np.uint32)
     wanted = np.array([getattr(noise, name)(*WORDS[:, i]) for i in range(COUNT)], np.uint32).T
     np.testing.assert_array_equal(found, wanted)
 
@@ -90,7 +90,7 @@ def test_luma_and_chroma_of_rgb_agree_to_the_bit():
 
 
 def test_constants_of_the_kernels_are_pythons():
-    code = flatten("luma") + flatten("luma_float")
+    code = flatten("luma")
     defined = {name: int(value) for name, value in re.findall(r"#define (\w+) (\d+)\b", code)}
     assert defined["FLOAT_GAIN_STEPS"] == FLOAT_GAIN_STEPS
     names = ("ROW_SHIFT", "COARSE_SHIFT", "MIX_SHIFT", "FIELD_LIMIT")
