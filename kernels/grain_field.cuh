@@ -40,7 +40,7 @@ struct Room {
     signed char* whites;  // DRAWN rows
     short* rows;          // the rest
 
-    // grain: null where there is none. backends/cuda.py works out the same sizes.
+    // grain: null where there is none. backends/cuda_pass.py works out the same sizes.
     __device__ Room(uint4* room, const Grain* grain)
     {
         char* at = (char*)room;

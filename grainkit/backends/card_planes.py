@@ -1,18 +1,16 @@
-"""Planes in a GPU's memory that are resized there, and looked at in parts and small versions: kernels/weigh.cu.
-
-Knows CuPy only by what it is handed; backends/cuda.py imports it.
-"""
+"""Planes in a GPU's memory that are resized there, and looked at in parts and small versions: kernels/weigh.cu."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.backends.cuda_memory import Lane
+from grainkit.backends.cupy_surface import CardArray, Cupy, InOrder, Part
 from grainkit.backends.kernel_arguments import (
     ExtentArguments,
     PremultiplyArguments,
@@ -22,6 +20,7 @@ from grainkit.backends.kernel_arguments import (
     rows_of,
 )
 from grainkit.errors import BackendUnavailable
+from grainkit.picture.frame import Plane
 from grainkit.picture.resample import SEEN
 from grainkit.picture.taps import F32, Taps
 
@@ -39,10 +38,10 @@ Launcher = Callable[[str, tuple[str, ...], tuple[int, ...], tuple[int, ...], int
 class CardTaps:
     """Taps of both axes on the card. rows, down, columns, across: as kernels/weigh.cu takes them."""
 
-    rows: Any
-    down: Any
-    columns: Any
-    across: Any
+    rows: CardArray
+    down: CardArray
+    columns: CardArray
+    across: CardArray
     down_taps: int
     across_taps: int
 
@@ -50,7 +49,7 @@ class CardTaps:
 class Weigher:
     """What `grainkit.picture.taps.weighed` does, for planes on the card; work goes onto the current stream."""
 
-    def __init__(self, cupy: Any, launch: Launcher) -> None:
+    def __init__(self, cupy: Cupy, launch: Launcher) -> None:
         self.cupy, self._launch = cupy, launch
 
     def tables(self, down: Taps, across: Taps) -> CardTaps:
@@ -60,9 +59,9 @@ class Weigher:
         return CardTaps(rows, weights, columns, beside, down.weights.shape[1], across.weights.shape[1])
 
     def weighed(
-        self, plane: Any, down: Taps, across: Taps, tables: CardTaps | None = None, *, level: tuple[float, float],
-        bounded: bool = False, out: Any = None,
-    ) -> Any:  # fmt: skip
+        self, plane: CardArray, down: Taps, across: Taps, tables: CardTaps | None = None, *, level: tuple[float, float],
+        bounded: bool = False, out: CardArray | None = None,
+    ) -> CardArray:  # fmt: skip
         """A float32 plane of samples, after (sample - level[0]) / level[1].
 
         tables: those of down and across, where they are on the card already. bounded: between the extremes of `plane`.
@@ -84,8 +83,8 @@ class Weigher:
         return out
 
     def seen_part(
-        self, plane: Any, alpha: Any, down: Taps, across: Taps, tables: CardTaps, *, level: tuple[float, float],
-        out: Any,
+        self, plane: CardArray, alpha: CardArray, down: Taps, across: Taps, tables: CardTaps, *,
+        level: tuple[float, float], out: CardArray,
     ) -> None:  # fmt: skip
         """What `grainkit.picture.resample.seen_part` makes of a plane, between its extremes.
 
@@ -107,7 +106,7 @@ class Weigher:
         )  # fmt: skip
         self._launch("straight", (), (-(-width // 128), -(-height // 8)), (32, 8), 0, straight)
 
-    def extent(self, plane: Any) -> Any:
+    def extent(self, plane: CardArray) -> CardArray:
         """(2,) float32 on the card: the least and largest sample, no numbers where there is no number."""
         blocks = min(-(-int(plane.shape[0]) // EXTENT_ROWS), EXTENT_BLOCKS)
         pairs = self.cupy.empty((1, 2 * blocks), np.float32)
@@ -116,7 +115,7 @@ class Weigher:
         self._extent(pairs, 1, found)
         return found
 
-    def _extent(self, plane: Any, blocks: int, pairs: Any) -> None:
+    def _extent(self, plane: CardArray, blocks: int, pairs: CardArray) -> None:
         height, width = plane.shape
         told = ExtentArguments(rows_of(plane), width, height, blocks, address(pairs))
         define = f"-DSOURCE_BITS={8 * plane.dtype.itemsize}"
@@ -132,8 +131,9 @@ class CardPlane:
     """
 
     def __init__(
-        self, array: Any, weigher: Weigher, stream: AbstractContextManager[Any], *, lane: Any = None, origin: Any = None
-    ) -> None:
+        self, array: CardArray, weigher: Weigher, stream: InOrder, *, lane: Lane | None = None,
+        origin: CardArray | None = None,
+    ) -> None:  # fmt: skip
         self.array, self.lane, self.origin = array, lane, origin
         self._weigher, self._stream = weigher, stream
 
@@ -142,9 +142,8 @@ class CardPlane:
         return tuple(self.array.shape)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = self.array.dtype
-        return dtype
+    def dtype(self) -> np.dtype[np.generic]:
+        return self.array.dtype
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return 2, int(self.array.device.id)
@@ -155,11 +154,15 @@ class CardPlane:
             made: F32 = self._weigher.weighed(self.array, down, across, level=(0.0, 1.0)).get()
             return made
 
-    def __getitem__(self, part: Any) -> npt.NDArray[Any]:
+    def __getitem__(self, part: Part) -> npt.NDArray[Any]:
         """Samples of a part, on the host."""
         with self._stream:
-            samples: npt.NDArray[Any] = self._weigher.cupy.ascontiguousarray(self.array[part]).get()
-            return samples
+            return self._weigher.cupy.ascontiguousarray(self.array[part]).get()
+
+
+def as_planes(arrays: Sequence[CardPlane] | Sequence[CardArray]) -> tuple[Plane, ...]:
+    """Planes on the card as a frame takes them, whose type names those of the host's only."""
+    return cast("tuple[Plane, ...]", tuple(arrays))
 
 
 def tiling(across: Taps, run: int) -> tuple[int, int, int]:

@@ -17,7 +17,8 @@ from grainkit.analysis.light import Light
 from grainkit.arguments import GivenSettings, as_assignments, as_index
 from grainkit.backends import open_backend
 from grainkit.backends.base import Backend, Pending
-from grainkit.backends.cuda import CudaBackend, on_card
+from grainkit.backends.cuda import CudaBackend
+from grainkit.backends.cuda_card import on_card
 from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables
 from grainkit.effects.base import Analysed, Stage, pass_tables

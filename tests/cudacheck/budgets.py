@@ -8,7 +8,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from grainkit.backends.cuda import OPTIONS, variant
+from grainkit.backends.cuda_launch import OPTIONS
+from grainkit.backends.cuda_pass import variant
 from grainkit.backends.kernel_source import flatten
 from tests.cudacheck import nvrtc
 from tests.cudacheck.pictures import KINDS

@@ -1,4 +1,4 @@
-"""A stand-in for the part of CuPy that backends/cuda.py uses, with no card behind it.
+"""A stand-in for the part of CuPy that the CUDA backend uses, with no card behind it.
 
 Kernels are executed by whatever `executor` makes of their source: the host build, or NVRTC's PTX in the
 interpreter. What a backend can get wrong shows:

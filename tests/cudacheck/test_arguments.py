@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grainkit.backends import kernel_arguments as told
-from grainkit.backends.cuda import OPTIONS
+from grainkit.backends.cuda_launch import OPTIONS
 from grainkit.backends.kernel_source import flatten
 from tests.cudacheck import host, nvrtc
 from tests.cudacheck.stand_in import fields

@@ -63,27 +63,36 @@ def test_rows_that_fill_their_memory_are_copied_out_of_it(card, cpu):
     assert compare(CudaBackend(), cpu, replace(JOB, size=(40, 512)))
 
 
+#: The backend's own modules, those that are imported before those that import them.
+MODULES = ("cuda_card", "cuda_memory", "cuda_launch", "card_planes", "cuda_pass", "cuda_rgb", "cuda_resize", "cuda")
+
+
 def mutated(old: str, new: str) -> type[CudaBackend]:
-    """The backend's class with a mistake in it."""
-    source = Path(cuda_module.__file__).read_text()
-    assert source.count(old) >= 1, "the source has changed, and the fault with it must"
-    module = ModuleType("grainkit.backends.mutant")
-    sys.modules[module.__name__] = module
+    """The backend's class with a mistake in it: its modules once more, one of them changed."""
+    folder = Path(cuda_module.__file__).parent
+    sources = {f"grainkit.backends.{name}": (folder / f"{name}.py").read_text() for name in MODULES}
+    changed = [name for name, source in sources.items() if old in source]
+    assert len(changed) == 1, "the source has changed, and the fault with it must"
+    sources[changed[0]] = sources[changed[0]].replace(old, new, 1)
+    held = {name: sys.modules[name] for name in sources}
     try:
-        exec(compile(source.replace(old, new, 1), "mutant.py", "exec"), module.__dict__)
+        for name, source in sources.items():
+            sys.modules[name] = module = ModuleType(name)
+            exec(compile(source, "mutant.py", "exec"), module.__dict__)
     finally:
-        del sys.modules[module.__name__]
-    return module.CudaBackend
+        sys.modules.update(held)
+    backend: type[CudaBackend] = module.CudaBackend
+    return backend
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("                self._slot.done.synchronize()\n", "                pass\n"),
+        ("                self._way.done.synchronize()\n", "                pass\n"),
         ("        slot.done.record(slot.stream)\n", ""),
         ("            self._cupy.cuda.get_current_stream().synchronize()  # tables", "            # tables"),
-        ("        if slot.pending is not None:  # nobody", "        if False:  # nobody"),
-        ("        with slot.stream:\n            self._run(", "        if True:\n            self._run("),
+        ("        slot.free()", "        pass"),
+        ("        with slot.stream:\n            job.run(", "        if True:\n            job.run("),
     ],
     ids=["no wait for the event", "event not recorded", "tables not waited for", "slot overwritten", "wrong stream"],
 )
@@ -105,14 +114,14 @@ def test_a_swapped_argument_or_short_grid_is_caught(old, new, card, cpu):
 
 
 def test_a_mutant_that_is_none_passes(card, cpu):
-    assert compare(mutated("_REMEDY = ", "_REMEDY = ")(), cpu)
+    assert compare(mutated("IN_FLIGHT = ", "IN_FLIGHT = ")(), cpu)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("THREADS, TILE_W, TILE_H, DRAWN = 256", "THREADS, TILE_W, TILE_H, DRAWN = 512", "512.* threads, at most 256"),
-        ("kernel.function.max_dynamic_shared_size_bytes = shared", "pass", "bytes"),
+        ("self.function.max_dynamic_shared_size_bytes = shared", "pass", "bytes"),
         ('("--fmad=false", "-std=c++17")', '("-std=c++17",)', "must not be fused"),
         ("code = flatten(name)", "code = '#include \"noise.cuh\"\\n' + flatten(name)", "does not see"),
     ],
@@ -137,7 +146,7 @@ def test_memory_on_the_card_does_not_grow_and_stays_within_the_limit(card):
 
     small = CudaBackend(device_memory=60_000)
     JOB.finish(small)
-    assert len(small._slots) == 1
+    assert len(small._ways._slots) == 1
     with pytest.raises(GrainkitError, match=r"raise --device-memory, or use --backend cpu"):
         JOB.finish(CudaBackend(device_memory=1000))
 

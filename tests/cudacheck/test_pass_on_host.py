@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grainkit.backends.cuda import CudaBackend, variant
+from grainkit.backends.cuda import CudaBackend
+from grainkit.backends.cuda_pass import variant
 from grainkit.backends.kernel_source import flatten
 from tests.cudacheck import host
 from tests.cudacheck.faults import faulty

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grainkit.backends.cuda import OPTIONS, CudaBackend, variant
+from grainkit.backends.cuda import CudaBackend
+from grainkit.backends.cuda_launch import OPTIONS
+from grainkit.backends.cuda_pass import variant
 from grainkit.backends.kernel_source import flatten
 from grainkit.picture import rgb as convert
 from grainkit.picture.color import SRGB_STILL, Color
@@ -157,7 +159,7 @@ def test_a_planted_fault_is_caught(fault, said, install):
 def test_a_fault_planted_into_a_resize_is_caught(fault, said, install):
     cupy = install(stand_in(faulty(Executor(75), fault)))
     plane = cupy.asarray(picture(0, (20, 70)).planes[0])
-    weigher = CudaBackend()._weigher
+    weigher = CudaBackend()._resizer.weigher
     down, across = lanczos(10, 0.0, 20.0, 20), lanczos(35, 0.0, 70.0, 70)
     with pytest.raises(PtxError, match=said):
         weigher.weighed(plane, down, across, level=(16.0, 219.0), bounded=True).get()

@@ -266,7 +266,7 @@ def test_memory_on_the_card_stays_within_the_limit(card):
     backend.close()
     small = CudaBackend(device_memory=80_000)
     many(small)
-    assert len(small._lanes) == 1
+    assert len(small._ways._lanes) == 1
     with pytest.raises(GrainkitError, match=r"150x40 takes .* raise --device-memory"):
         many(CudaBackend(device_memory=1000))
 
@@ -274,10 +274,10 @@ def test_memory_on_the_card_stays_within_the_limit(card):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("_REMEDY = ", "_REMEDY = "),
+        ("IN_FLIGHT = ", "IN_FLIGHT = "),
         ("        self._cupy.cuda.get_current_stream().synchronize()  # weights", "        # weights"),
         ("        self.sent.synchronize()  # what", "        # what"),
-        ("        if lane.pending is not None:  # nobody", "        if False:  # nobody"),
+        ("        lane.free()", "        pass"),
         ("with lane.stream:\n                memory", "if True:\n                memory"),
         ("        self.done.record(self.stream)\n", ""),
         ("bounded=not place.is_identity", "bounded=False"),
@@ -311,7 +311,7 @@ def test_small_versions_are_made_of_whole_planes(card):
     rng = np.random.default_rng(7)
     plane = rng.integers(0, 1024, (50, 300)).astype(np.uint16)
     down, across = covers(9, 1, 0.21, 50), covers(40, 3, 0.17, 297)
-    held = CardPlane(card.asarray(plane)[:, 3:], cuda._weigher, nullcontext())
+    held = CardPlane(card.asarray(plane)[:, 3:], cuda._resizer.weigher, nullcontext())
     np.testing.assert_array_equal(weighed(held, down, across), weighed(plane[:, 3:], down, across))
 
 

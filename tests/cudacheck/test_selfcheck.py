@@ -7,7 +7,7 @@ import json
 import pytest
 
 from grainkit.backends import open_backend
-from grainkit.backends.cuda import variant
+from grainkit.backends.cuda_pass import variant
 from grainkit.effects.base import Context, pass_tables
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard

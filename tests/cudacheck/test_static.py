@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from grainkit.backends.cuda import OPTIONS, variant
+from grainkit.backends.cuda_launch import OPTIONS
+from grainkit.backends.cuda_pass import variant
 from grainkit.backends.kernel_source import flatten
 from tests.cudacheck import budgets, nvrtc
 from tests.cudacheck.faults import planted

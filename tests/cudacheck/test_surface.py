@@ -1,4 +1,4 @@
-"""What backends/cuda.py uses of CuPy exists in the CuPy that is installed, as the stand-in has it; no card needed."""
+"""What the CUDA backend uses of CuPy exists in the CuPy that is installed, as the stand-in has it; no card needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from grainkit.backends.cuda import OPTIONS, variant
+from grainkit.backends.cuda_launch import OPTIONS
+from grainkit.backends.cuda_pass import variant
 from grainkit.backends.kernel_source import flatten
 from tests.cudacheck import nvrtc
 from tests.cudacheck.pictures import KINDS
