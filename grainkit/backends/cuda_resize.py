@@ -39,7 +39,7 @@ class Resizer:
         self._taps.clear()
 
     def conform(self, frame: Frame, geometry: Geometry, working: Color) -> Frame:
-        """As grainkit.picture.resample's. Where samples are resized, or made of R'G'B', that is done on the card and the
+        """As `picture.resample`'s. Where samples are resized, or made of R'G'B', that is done on the card and the
         planes stay there; so do those that were there already, resized or not."""
         if isinstance(frame.planes, Woven):
             return self._decoded(frame, frame.planes, geometry, working)

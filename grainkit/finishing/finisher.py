@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -307,7 +307,7 @@ def finish_array(
     if not there:
         refuse_other_things(rgb)
     with Finisher(recipe, backend) as finisher:
-        pictures = [picture_on_card(_cuda(finisher.backend).as_array(rgb))] if there else pictures_of(rgb)
+        pictures = [picture_on_card(cast(RGB, _cuda(finisher.backend).as_array(rgb)))] if there else pictures_of(rgb)
         mattes = mattes_of(matte, pictures)
         done = [_finished(one, own, finisher, index) for one, own in zip(pictures, mattes, strict=True)]
     return done[0] if there else joined(rgb, done)

@@ -52,7 +52,7 @@ ONLY_IN: dict[str, list[str]] = {
         "io.vpx_alpha",
         "codec.encoder",
     ],
-    "cupy": ["backends.cuda"],
+    "cupy": ["backends.cuda_card"],
     "yaml": ["recipe.yaml_text"],
     "cv2": ["io.*", "analysis.*", "effects.*", "codec.*", "adapt.*"],
     "PIL": ["io.*", "codec.jpeg"],
