@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     )
     from grainkit.finishing.finisher import Finisher, finish_array
     from grainkit.io import open_source
-    from grainkit.job.finish import Report, finish
+    from grainkit.job.finish import finish
+    from grainkit.job.report import Report
     from grainkit.picture.frame import Frame
     from grainkit.recipe.recipe import Recipe, load_recipe, preset_names
 
@@ -64,7 +65,7 @@ _HOMES = {
     "OutputError": "errors",
     "Recipe": "recipe.recipe",
     "RecipeError": "errors",
-    "Report": "job.finish",
+    "Report": "job.report",
     "UserError": "errors",
     "finish": "job.finish",
     "finish_array": "finishing.finisher",

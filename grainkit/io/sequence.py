@@ -303,6 +303,8 @@ class SequenceSink:
     An error while encoding or storing a frame is raised by a later write(), or by commit().
     """
 
+    notes: tuple[str, ...] = ()
+
     def __init__(
         self, destination: Path | str, *, delivery: StillDelivery, dpi: float = 0.0,
         metadata: StillMetadata | None = None, xmp: bytes | None = None, first_number: int = 0,

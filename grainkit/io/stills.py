@@ -81,6 +81,8 @@ class StillSource:
 class StillSink:
     """Writes one frame; see `encode_still` for what it must hold and for dpi, metadata and xmp."""
 
+    notes: tuple[str, ...] = ()
+
     def __init__(
         self, destination: Path | str, *, delivery: StillDelivery, dpi: float = 0.0,
         metadata: StillMetadata | None = None, xmp: bytes | None = None,

@@ -251,6 +251,8 @@ class Y4MSink:
     Raises OutputError for frames Y4M cannot hold (float, R'G'B').
     """
 
+    notes: tuple[str, ...] = ()
+
     def __init__(
         self,
         stream: BinaryIO,

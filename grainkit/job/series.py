@@ -16,6 +16,7 @@ from grainkit.io.formats import looks_like_still
 from grainkit.io.mattes import known, matte_files
 from grainkit.io.names import folds_case, names_folder
 from grainkit.io.pending import output_errors
+from grainkit.io.reading import SEQUENCE, STILLS
 from grainkit.job.sidecar import is_sidecar, sidecar_path
 from grainkit.machine.system import memory
 from grainkit.recipe.recipe import SIDECAR_SUFFIX
@@ -108,8 +109,6 @@ class _Asked:
     @property
     def said(self) -> str | None:
         """What the user says of numbered stills, by --as or by what only a sequence has; None for nothing."""
-        from grainkit.job.series_or_sequence import SEQUENCE
-
         if self.as_ is not None:
             return self.as_
         return SEQUENCE if self.because else None
@@ -178,8 +177,6 @@ def _foreign(folder: Path) -> dict[str, str]:
 
 def _judged(found: Numbered, files: list[Path], asked: _Asked) -> tuple[list[Path] | None, list[str]]:
     """`_stills_of` for numbered stills, where nothing is to be said of what --as, --frames and --rate say."""
-    from grainkit.job.series_or_sequence import STILLS
-
     if asked.said == STILLS or len(files) < 2:
         return files, []
     if asked.as_ is not None or asked.timed:

@@ -15,12 +15,12 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeGuard, cast
 
 from grainkit import __version__
 from grainkit.errors import GrainkitError, InputError, OutputError, RecipeError, UserError
@@ -29,7 +29,8 @@ from grainkit.scale.interrupts import interrupts
 from grainkit.unforeseen import doing, done_meanwhile, in_one_line
 
 if TYPE_CHECKING:
-    from grainkit.job.finish import Progress, Report
+    from grainkit.job.report import Report
+    from grainkit.job.request import FinishRequest, Options, Progress
     from grainkit.recipe.recipe import Recipe
 
 #: Characters of a path that Linux takes; a longer word in a message is no path, and is cut.
@@ -211,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     finish.add_argument("--preset", metavar="NAME", help="what to deliver (default: social; see `grainkit presets`)")
     finish.add_argument("--recipe", type=_path, metavar="FILE",
                         help="a .yaml recipe, or the .grainkit.txt of an earlier output")  # fmt: skip
-    finish.add_argument("--source", default="auto", metavar="NAME",
+    finish.add_argument("--source", default="auto", metavar="NAME", dest="source_profile",
                         help="where the picture comes from: flux, sdxl, midjourney, chatgpt, gemini or photo, which "
                              "adjusts the preset and declares the origin where the file claims none (default: auto, "
                              "neither)")  # fmt: skip
@@ -403,11 +404,11 @@ def _finish_all(options: argparse.Namespace) -> int:
 
     @functools.cache
     def recipe() -> Recipe:
-        from grainkit.job.finish import resolve_recipe
+        from grainkit.job.request import RecipeChoice
+        from grainkit.job.settle import resolve_recipe
 
-        return resolve_recipe(
-            options.preset, options.recipe, options.settings, options.seed, piped=options.output == "-"
-        )
+        choice = RecipeChoice(options.preset, options.recipe, options.settings, options.seed)
+        return resolve_recipe(choice, piped=options.output == "-")
 
     taken = expand_inputs(
         options.input, options.matte, as_=options.as_, output=options.output,
@@ -479,11 +480,13 @@ class _Failure:
 class _Apart:
     """What came of a job in another process, and what it said: (whether on stderr, text)."""
 
-    done: dict[str, Any] | _Failure
+    done: Mapping[str, object] | _Failure
     said: tuple[tuple[bool, str], ...]
 
 
-def _finished(jobs: Sequence[_Job], count: int, *, shown: bool) -> Generator[dict[str, Any] | _Failure, None, None]:
+def _finished(
+    jobs: Sequence[_Job], count: int, *, shown: bool
+) -> Generator[Mapping[str, object] | _Failure, None, None]:
     """Reports of a series in its order, each with all it said before it; `count` at once."""
     if count == 1:
         yield from map(_done, jobs)
@@ -521,7 +524,7 @@ def _ended(input: str, code: int | None) -> str:
     )
 
 
-def _done(job: _Job, *, apart: bool = False) -> dict[str, Any] | _Failure:
+def _done(job: _Job, *, apart: bool = False) -> Mapping[str, object] | _Failure:
     """What came of a job; apart: in a process of its own, whose standard output is kept."""
     try:
         with doing(f"finishing {job.input}"):
@@ -557,24 +560,16 @@ class _Kept(io.TextIOBase):
         return len(text)
 
 
-def _finish_one(input: str, output: str | None, options: argparse.Namespace, label: str) -> dict[str, Any]:
-    from grainkit.job.finish import dry_run, finish
+def _finish_one(input: str, output: str | None, options: argparse.Namespace, label: str) -> Mapping[str, object]:
+    from grainkit.job.dry_run import dry_run
+    from grainkit.job.request import Watch
+    from grainkit.job.run import run
     from grainkit.machine import system
 
-    told = {
-        "preset": options.preset, "recipe": options.recipe, "source_profile": options.source,
-        "seed": options.seed, "settings": options.settings,
-        "frames": options.frames, "rate": options.rate, "allow_truncated": options.allow_truncated,
-        "overwrite": options.overwrite, "pilot": options.pilot, "matte": options.matte,
-        "adapt": options.adapt,
-        "max_pixels": options.max_pixels,
-        "grain_like": options.grain_like,
-        # Folders that are left by now are frames.
-        "as_": "sequence" if options.as_ or os.path.isdir(input) else None,
-        "stdin": _standard_input() if input == "-" else None,
-    }  # fmt: skip
+    request = _request(input, output, options)
+    stdin = _standard_input() if input == "-" else None
     if options.dry_run:
-        plan = dry_run(input, output, **told)
+        plan = dry_run(request, Watch(stdin=stdin))
         if not options.json:
             from grainkit.recipe.recipe import yaml_text
 
@@ -588,11 +583,7 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
     shown = not options.quiet and sys.stderr.isatty()
     with _told_of_what_is_kept(options.resume), _progress(f"{label}{Path(input).name}", shown=shown) as progress:
         stdout = _standard_output(options) if output == "-" else None
-        report = finish(
-            input, output, backend=options.backend, device_memory=options.device_memory, progress=progress,
-            announce=announce, stdout=stdout, grain_table=options.grain_table,
-             grain_table_out=options.grain_table_out, hwaccel=options.hwaccel, resume=options.resume, **told,
-        )  # fmt: skip
+        report = run(request, Watch(progress, announce, stdin, stdout))
     if not options.quiet:
         # Who has no such card need not hear what it lacks; `doctor` says it.
         if report.chosen_because and (not label or label.startswith("[1/")) and system.has_nvidia_driver():
@@ -602,6 +593,16 @@ def _finish_one(input: str, output: str | None, options: argparse.Namespace, lab
         if not options.json and report.output != "-":
             print(_line(report, label))
     return report.as_mapping()
+
+
+def _request(input: str, output: str | None, options: argparse.Namespace) -> FinishRequest:
+    """What the options ask for, of one input: each is called as in `grainkit.job.request.Options`."""
+    from grainkit.job.request import FinishRequest, Options
+
+    given = {name: value for name, value in vars(options).items() if name in Options.__annotations__}
+    # Folders that are left by now are frames.
+    given["as_"] = "sequence" if options.as_ or os.path.isdir(input) else None
+    return FinishRequest.of(input, output, backend=options.backend, **cast("Options", given))
 
 
 @contextmanager
