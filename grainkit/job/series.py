@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -17,13 +17,18 @@ from grainkit.io.mattes import known, matte_files
 from grainkit.io.names import folds_case, names_folder
 from grainkit.io.pending import output_errors
 from grainkit.io.reading import SEQUENCE, STILLS
+from grainkit.job.failures import Failure, failure_of
+from grainkit.job.request import FinishRequest, Watch
 from grainkit.job.sidecar import is_sidecar, sidecar_path
 from grainkit.machine.system import memory
 from grainkit.recipe.recipe import SIDECAR_SUFFIX
 from grainkit.scale.cores import cores
+from grainkit.scale.executors import Ended, Executor
+from grainkit.unforeseen import doing
 
 if TYPE_CHECKING:
     from grainkit.io.sequence import Numbered
+    from grainkit.job.report import Report
     from grainkit.job.series_or_sequence import Verdict
     from grainkit.recipe.recipe import Recipe
 
@@ -31,6 +36,56 @@ if TYPE_CHECKING:
 WORTH_IT = 4 << 20
 #: Memory that a still is counted with where nobody says how many are finished at once: 50 megapixels, for print.
 MEMORY_EACH = 2 << 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one request of a series.
+
+    announced: what was told before what takes long. printed: what libraries printed meanwhile, where that was kept:
+    (whether on standard error, text).
+    """
+
+    result: Report | Failure
+    announced: tuple[str, ...] = ()
+    printed: tuple[tuple[bool, str], ...] = ()
+
+
+def run(
+    requests: Sequence[FinishRequest], executor: Executor, work: Callable[[FinishRequest], Outcome] | None = None
+) -> Generator[Outcome, None, None]:
+    """Finish each by itself, wherever the executor does it; outcomes come in their order.
+
+    work: what is done with each, `outcome_of` where None. One that fails stops none of the others.
+    """
+    with contextlib.closing(executor.map(work or outcome_of, requests)) as outcomes:
+        for request, outcome in zip(requests, outcomes, strict=True):
+            if isinstance(outcome, Ended):
+                yield Outcome(Failure(_ended(str(request.input), outcome.code), 1))
+            else:
+                yield outcome
+
+
+def outcome_of(request: FinishRequest, on_error: Callable[[Exception], None] | None = None) -> Outcome:
+    """What came of a request, with nobody watching. on_error: is shown the error that it fails with."""
+    from grainkit.job.run import run
+
+    announced: list[str] = []
+    try:
+        with doing(f"finishing {request.input}"):
+            return Outcome(run(request, Watch(announce=announced.append)), tuple(announced))
+    except Exception as error:
+        if on_error is not None:
+            on_error(error)
+        return Outcome(failure_of(error, str(request.input)), tuple(announced))
+
+
+def _ended(input: str, code: int | None) -> str:
+    how = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
+    return (
+        f"{input}: the process that was finishing it ended {how}; finish it again, and fewer at once with --workers if "
+        "memory was short"
+    )
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def test_a_breach_is_found_and_said(name, line, said):
 
 def test_the_command_starts_without_loading_the_heavy_libraries():
     code = (
-        "import sys, grainkit, grainkit.hosts.cli.command; grainkit.hosts.cli.command._parser()\n"
+        "import sys, grainkit.hosts.cli.command, grainkit.hosts.cli.parser; grainkit.hosts.cli.parser.parser()\n"
         "print([m for m in ('av', 'cv2', 'numba', 'numpy', 'cupy', 'yaml', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

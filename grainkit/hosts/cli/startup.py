@@ -87,6 +87,12 @@ def load() -> None:
         gc.enable()
 
 
+def begin_apart() -> None:
+    """Begin a process that does jobs for the command: load what they need before any of it is asked for."""
+    before_libraries()
+    load()
+
+
 def _leave_registries_to_the_compiler() -> None:
     """Let numba read compiled functions from its cache without all that it needs to compile one.
 
