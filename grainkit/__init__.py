@@ -2,6 +2,7 @@
 
 import grainkit as gk
 report = gk.finish("in.mp4", "out.mp4", preset="social/reel", seed=7)
+reports = gk.finish_series("pictures/", "finished/", preset="social", seed=7)
 out = gk.finish_array(rgb, preset="social", seed=7)
 with gk.open_source("in.mp4") as source, gk.Finisher(gk.load_recipe("social/reel")) as finisher:
     for frame in finisher.stream(source): ...
@@ -13,7 +14,7 @@ What goes wrong is a `gk.GrainkitError`; what the caller can mend is a `gk.UserE
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from grainkit.errors import (
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     )
     from grainkit.finishing.finisher import Finisher, finish_array
     from grainkit.io import open_source
-    from grainkit.job.finish import finish
+    from grainkit.job.finish import finish, finish_series
     from grainkit.job.report import Report
     from grainkit.picture.frame import Frame
     from grainkit.recipe.recipe import Recipe, load_recipe, preset_names
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "finish",
     "finish_array",
+    "finish_series",
     "load_recipe",
     "open_source",
     "preset_names",
@@ -69,13 +71,14 @@ _HOMES = {
     "UserError": "errors",
     "finish": "job.finish",
     "finish_array": "finishing.finisher",
+    "finish_series": "job.finish",
     "load_recipe": "recipe.recipe",
     "open_source": "io",
     "preset_names": "recipe.recipe",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'grainkit' has no attribute {name!r}")
     return getattr(import_module(f"grainkit.{_HOMES[name]}"), name)

@@ -99,7 +99,7 @@ def skipped_report(settled: Settled, done: Done) -> Report:
     )  # fmt: skip
 
 
-def told(
+def sidecar_of(
     report: Report, settled: Settled, treatment: Treatment, written: Written, identity: Identity,
     lacking: Mapping[str, object],
 ) -> JobReport:  # fmt: skip

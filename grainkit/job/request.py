@@ -135,18 +135,14 @@ class FinishRequest:
 
         Raises a UserError for what is no path, rate, range of frames or setting, and TypeError for other names.
         """
-        given: dict[str, object] = {**options, "backend": backend}
-        request = cls(
+        for name in options:
+            if name not in Options.__annotations__:
+                raise TypeError(f"{name!r} is no option of a job; there are {', '.join(Options.__annotations__)}")
+        return cls(
             as_place(input, "input"), None if output is None else as_place(output, "output"),
-            _part(RecipeChoice, given), options.get("source_profile", NO_PROFILE), _part(Read, given),
-            _part(Write, given), _part(Machine, given),
+            part_of(RecipeChoice, options), options.get("source_profile", NO_PROFILE), part_of(Read, options),
+            part_of(Write, options), Machine(backend, options.get("device_memory")),
         )  # fmt: skip
-        given.pop("source_profile", None)
-        if given:
-            raise TypeError(
-                f"{next(iter(given))!r} is no option of a job; there are {', '.join(Options.__annotations__)}"
-            )
-        return request
 
     @property
     def is_piped(self) -> bool:
@@ -200,10 +196,12 @@ class Watch:
 #: Who is told nothing.
 UNWATCHED = Watch()
 
-_P = TypeVar("_P", RecipeChoice, Read, Write, Machine)
+
+_P = TypeVar("_P", RecipeChoice, Read, Write)
 
 
-def _part(kind: type[_P], given: dict[str, object]) -> _P:
-    """A part of a request, made of those options that are its; they are taken out of `given`."""
+def part_of(kind: type[_P], options: Options) -> _P:
+    """A part of a request, made of those options that are its."""
     make: Callable[..., _P] = kind
-    return make(**{each.name: given.pop(each.name) for each in fields(kind) if each.name in given})
+    names = {each.name for each in fields(kind)}
+    return make(**{name: value for name, value in options.items() if name in names})

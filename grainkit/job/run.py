@@ -16,7 +16,7 @@ from grainkit.finishing.plan import Plan
 from grainkit.io.base import SourceInfo
 from grainkit.job.deliver import deliver, deliver_to_pipe, pending_table
 from grainkit.job.outputs import clear_up, new_folder, output_files, refuse_outputs, refuse_table
-from grainkit.job.report import Report, report_of, skipped_report, told
+from grainkit.job.report import Report, report_of, sidecar_of, skipped_report
 from grainkit.job.request import UNWATCHED, FinishRequest, Watch
 from grainkit.job.resume import Identity, done_already
 from grainkit.job.settle import Settled, remembers, settle
@@ -67,7 +67,7 @@ def run_settled(settled: Settled, watch: Watch = UNWATCHED) -> Report:
         if plan.output is None:
             deliver_to_pipe(written[0])
         else:
-            said = told(report, settled, treated, written[0], identity, lacking)
+            said = sidecar_of(report, settled, treated, written[0], identity, lacking)
             report = deliver(report, plan, written, said, overwrite or resume)
         if table is not None:
             table.commit()

@@ -174,13 +174,10 @@ def _refuse_series(request: FinishRequest, recipe: Recipe) -> None:
     read = request.read
     if read.as_ == SEQUENCE or (not os.path.isdir(request.input) and read.as_ is None):
         return
-    from grainkit.job.series import expand_inputs
+    from grainkit.job.inputs import expand_inputs
 
-    output, matte = (None if path is None else str(path) for path in (request.output, read.matte))
-    taken = expand_inputs(
-        [str(request.input)], matte, as_=read.as_, output=output, timed=read.is_timed, recipe=lambda: recipe,
-        max_pixels=read.max_pixels,
-    )  # fmt: skip
+    output = None if request.output is None else str(request.output)
+    taken = expand_inputs([str(request.input)], read, output, lambda: recipe)
     if taken.said and taken.is_series:
         raise InputError(f"{request.input}: {taken.said[0]} (as_='sequence' in Python)")
     if read.as_ is not None and taken.is_series:

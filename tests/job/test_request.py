@@ -137,6 +137,30 @@ def test_a_series_runs_wherever_its_executor_does(tmp_path, executor):
     assert leftovers(tmp_path / "out") == []
 
 
+def test_a_folder_of_stills_is_a_series_of_reports(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for at, name in enumerate(("ant", "bee")):
+        still(folder / f"{name}.png", 64, 48, phase=at / 3)
+    reports = gk.finish_series(folder, tmp_path / "out", **PLAIN)
+    assert [Path(each.output).name for each in reports] == ["ant.video.png", "bee.video.png"]
+    assert [each.skipped for each in gk.finish_series(folder, tmp_path / "out", resume=True, **PLAIN)] == [True, True]
+    # Each is what it would be alone.
+    alone = gk.finish(folder / "bee.png", tmp_path / "bee.png", **PLAIN)
+    assert alone.sha256 == reports[1].sha256
+    (one,) = gk.finish_series([numbered(tmp_path / "s", 3)], **PLAIN)
+    assert (one.kind, one.frames) == ("clip", 3)
+
+
+def test_one_of_a_series_that_fails_is_told_when_all_others_are_done(tmp_path):
+    requests = stills(tmp_path)
+    with pytest.raises(gk.UserError, match=r"^1 of 3 inputs failed; .*bee\.png: the PNG cannot be read"):
+        gk.finish_series([each.input for each in requests], f"{tmp_path}/out/", **PLAIN)
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == ["ant.video.png", "cow.video.png"]
+    with pytest.raises(gk.OutputError, match="do not fit into"):
+        gk.finish_series(tmp_path, tmp_path / "one.png", **PLAIN)
+
+
 def test_any_executor_will_do_and_what_ends_is_told():
     class Elsewhere:
         def map(self, work, items):

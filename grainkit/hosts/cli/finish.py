@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from grainkit.errors import InputError, OutputError
 from grainkit.hosts.cli import startup, suggest
@@ -30,7 +30,9 @@ def finish(order: Order) -> int:
 
 
 def _finish_all(order: Order, stdout: BinaryIO | None) -> int:
-    from grainkit.job.series import expand_inputs
+    from grainkit.io.reading import Read
+    from grainkit.job.inputs import expand_inputs
+    from grainkit.job.request import RecipeChoice, part_of
     from grainkit.recipe.catalogue import nearest_keys
     from grainkit.recipe.recipe import preset_names
 
@@ -38,21 +40,14 @@ def _finish_all(order: Order, stdout: BinaryIO | None) -> int:
         raise InputError(stray)
     if order.output == "-" and order.json and not order.dry_run:
         raise OutputError("--json and -o - both want standard output; leave one out")
-    options = order.options
 
     @functools.cache
     def recipe() -> Recipe:
-        from grainkit.job.request import RecipeChoice
         from grainkit.job.settle import resolve_recipe
 
-        choice = RecipeChoice(options["preset"], options["recipe"], tuple(options["settings"]), options["seed"])
-        return resolve_recipe(choice, piped=order.output == "-")
+        return resolve_recipe(part_of(RecipeChoice, order.options), piped=order.output == "-")
 
-    taken = expand_inputs(
-        order.inputs, cast("str | None", options["matte"]), as_=options["as_"], output=order.output,
-        timed=options["frames"] != (0, None) or options["rate"] is not None, recipe=recipe,
-        max_pixels=options["max_pixels"],
-    )  # fmt: skip
+    taken = expand_inputs(order.inputs, part_of(Read, order.options), order.output, recipe)
     for sentence in () if order.quiet else taken.said:
         tell(sentence)
     if taken.is_series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,12 +36,9 @@ class Order:
 
     def request(self, input: str, output: str | None) -> FinishRequest:
         """The job for one of the inputs that the order's were taken for."""
-        from grainkit.job.request import FinishRequest
+        from grainkit.job.series import request_of
 
-        # Folders that are left by now are frames.
-        as_ = "sequence" if self.options.get("as_") or os.path.isdir(input) else None
-        options: Options = {**self.options, "as_": as_}
-        return FinishRequest.of(input, output, backend=self.backend, **options)
+        return request_of(input, output, self.options, self.backend)
 
 
 def finish_one(

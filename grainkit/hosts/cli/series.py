@@ -19,8 +19,9 @@ from grainkit.job.failures import Failure, failure_of, of_the_system
 from grainkit.unforeseen import doing
 
 if TYPE_CHECKING:
+    from grainkit.job.inputs import Taken
     from grainkit.job.request import FinishRequest
-    from grainkit.job.series import Outcome, Taken
+    from grainkit.job.series import Outcome
     from grainkit.recipe.recipe import Recipe
 
 
