@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from grainkit.adapt.shoulder_search import Room
 from grainkit.adapt.trial import Effects
@@ -35,7 +34,7 @@ class Settings:
         grain, guard = grain_of(effects), guard_of(effects)
         return Settings(grain.strength, grain.size, guard.knee, guard.ceiling, guard.patches, grain.carrier)
 
-    def over(self, effects: Effects) -> dict[str, Any]:
+    def over(self, effects: Effects) -> Effects:
         """`effects` with these settings."""
         return {
             **effects,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -58,7 +57,7 @@ class Patches:
         """Pulls that are in the gain."""
         return max(len(self.looks) - 1, 0)
 
-    def as_mapping(self) -> list[dict[str, Any]]:
+    def as_mapping(self) -> list[dict[str, object]]:
         """Numbers of each look, for the sidecar."""
         return [
             {

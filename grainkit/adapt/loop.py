@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from grainkit.adapt.bounds import Limits, Settings
 from grainkit.adapt.highlight_patches import Patches
@@ -64,7 +63,7 @@ class Adapted:
         misses = "; ".join(missed_words(miss, recipe, proxies) for miss in best.misses)
         return f"adapted to {encodes(recipe, proxies)}: {changed}; {misses or 'every limit is met'}"
 
-    def as_mapping(self) -> dict[str, Any]:
+    def as_mapping(self) -> dict[str, object]:
         """All numbers, for the sidecar."""
         return {
             "asked": self.asked.as_mapping(),
@@ -119,7 +118,7 @@ def adapt(recipe: Recipe, kind: str, trial: Trial, fixed: Collection[str] = ()) 
         predicted = loop.predicted(settings)
     chosen = min(range(len(rounds)), key=lambda at: (rounds[at].badness, at))
     found = rounds[chosen].settings
-    own = dict(getattr(recipe, kind))
+    own = dict(recipe.still if kind == "still" else recipe.clip)
     for name, value in found.as_mapping().items():
         effect, parameter = name.split(".")
         if value != asked.as_mapping()[name]:
@@ -145,9 +144,9 @@ def _are_same(one: Settings, other: Settings, kind: str) -> bool:
     return one.is_like(other) if kind == "clip" else replace(one, patches=other.patches) == other
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
+def _told(outcome: Outcome) -> dict[str, object]:
     unit = "bytes" if outcome.proxy.codec == "jpeg" else "kbps"
-    told: dict[str, Any] = {"proxy": label(outcome.proxy), unit: round(outcome.cost)}
+    told: dict[str, object] = {"proxy": label(outcome.proxy), unit: round(outcome.cost)}
     if outcome.crf:
         told["crf"] = outcome.crf
     if outcome.growth is not None:

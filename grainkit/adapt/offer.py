@@ -68,7 +68,7 @@ def wanted(recipe: Recipe, plan: Plan, info: SourceInfo, asked: bool | None) -> 
     """
     kind = _kind(info)
     proxies = proxies_of(recipe, kind)
-    if asked is False or (asked is None and not getattr(recipe.adapt, kind)):
+    if asked is False or (asked is None and not (recipe.adapt.still if kind == "still" else recipe.adapt.clip)):
         return ()
     refusal = _refusal(recipe, plan, info, proxies)
     if refusal is None:
