@@ -84,8 +84,8 @@ class RecipeChoice:
     grain_table: str | Path | None = None
 
     def __post_init__(self) -> None:
-        for role in ("recipe", "grain_like", "grain_table"):
-            given = {"recipe": self.recipe, "grain_like": self.grain_like, "grain_table": self.grain_table}[role]
+        files = {"recipe": self.recipe, "grain_like": self.grain_like, "grain_table": self.grain_table}
+        for role, given in files.items():
             if given is not None and not isinstance(given, Recipe):
                 object.__setattr__(self, role, as_place(given, role))
         object.__setattr__(self, "settings", tuple(as_assignments(self.settings)))
