@@ -2,7 +2,7 @@
 
     python -m benchmarks.mutants [MODULE ...] [--lines A:B] [--sample N] [--seed N] [--skip N] [--list]
 
-Every operator, comparison, number and condition of noise, tables, cinema_grain and highlight_guard can be changed
+Every operator, comparison, number and condition of noise, slots, grain's and highlights' parameters can be changed
 (annotations and the declarations of parameters excepted: tests/presets.lock holds those); N of all the changes are
 drawn by seed. Each runs in a fork of a process that has its libraries loaded, against the tests of the effects, up to
 the first that fails. What survives them is put to the digests of tests/goldens.py as well.
