@@ -103,15 +103,16 @@ class Finisher:
 
     def _finished(self, frames: Iterable[Frame], plan: Plan, first: int, since: int | None) -> Iterator[Frame]:
         if self._gain is None:
-            _refuse_patches(plan)
+            refuse_patches(plan)
         since = first if since is None else since
         before, after = split(plan)
         # Patches are worked out from planes in this memory.
         where = self.backend if self._gain is None or after is not None else None
         wanted = self._seen(self._made_ready(frames, before, where), first, since)
         if after is not None:
-            for one in wanted:
-                yield finish_still(one.frame, plan, self.backend, one.term, self._gain)
+            for one, done in in_two_passes(wanted, before, after, self.backend, self._gain):
+                self._note(one)
+                yield done
             return
         tables = plan_tables(plan)
         begun: deque[Pending] = deque()
@@ -130,10 +131,13 @@ class Finisher:
         """The frames that are wanted; what effects gave to them is noted, as is what they gave to an earlier run's."""
         for one in frames:
             if one.frame.index >= since:
-                self.light = self.light or one.light
-                self.gave |= one.by
+                self._note(one)
             if one.frame.index >= first:
                 yield one
+
+    def _note(self, one: Analysed) -> None:
+        self.light = self.light or one.light
+        self.gave |= one.by
 
     def _made_ready(self, frames: Iterable[Frame], plan: Plan, where: Backend | None) -> Iterator[Analysed]:
         if self._ready is not None:
@@ -174,7 +178,7 @@ def _digest(rgb: RGB, backend: Backend) -> int:
     return pixels_digest(_cuda(backend).to_host(rgb) if on_card(rgb) else rgb)
 
 
-def _refuse_patches(plan: Plan) -> None:
+def refuse_patches(plan: Plan) -> None:
     """RecipeError where highlight patches are asked for and there is no gain."""
     guard = plan.recipe.effect(HighlightGuard)
     if guard.patches and guard.strength and not plan.working.is_hdr:
@@ -193,18 +197,32 @@ def finish_still(
     of the delivery's size; see grainkit.effects.highlights.patches.
     """
     before, after = split(plan)
-    tables = plan_tables(before)
     if after is None:
+        tables = plan_tables(before)
         term = texture if gain is None else with_patches(frame, gain, tables.shoulder, texture)
         return finish_frame(frame, plan, tables, backend, term)
-    done = finish_frame(frame, before, tables, backend, texture)
+    return next(in_two_passes([Analysed(frame, texture)], before, after, backend, gain))[1]
+
+
+def in_two_passes(
+    frames: Iterable[Analysed], before: Plan, after: Plan, backend: Backend, gain: F32 | None = None
+) -> Iterator[tuple[Analysed, Frame]]:
+    """Finish frames before and after they are enlarged and sharpened: what the effects of the last pass gave, and it.
+
+    frames: conformed and analysed for the first pass. gain: see `finish_still`.
+    """
+    first, last = plan_tables(before), plan_tables(after)
     # Sharpening and patches read whole planes: they are resized where that is done.
     where = backend if after.sharpening is None and gain is None else None
-    ready = brought_up(replace(done, matte=frame.matte), after, where)
-    last = plan_tables(after)
-    return finish_frame(
-        ready, after, last, backend, None if gain is None else with_patches(ready, gain, last.shoulder, None)
-    )
+
+    def enlarged() -> Iterator[Analysed]:
+        for one in frames:
+            done = finish_frame(one.frame, before, first, backend, one.term)
+            yield Analysed(brought_up(replace(done, matte=one.frame.matte), after, where))
+
+    for one in analysed(enlarged(), stages_of(after, after.recipe.effects).values()):
+        term = one.term if gain is None else with_patches(one.frame, gain, last.shoulder, one.term)
+        yield one, finish_frame(one.frame, after, last, backend, term)
 
 
 def brought_up(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame:
@@ -321,7 +339,7 @@ def _finished(picture: Picture, matte: npt.NDArray[np.float32] | None, finisher:
     if index is None:
         info = replace(info, pixels=_digest(rgb, finisher.backend))
     plan = own_format_plan(info, recipe)
-    _refuse_patches(plan)
+    refuse_patches(plan)
     frame = Frame(PlanesOfRgb(rgb, color), color, index or 0, alpha=picture.alpha, rgb=rgb, matte=matte)
     frame = conformed(frame, plan, finisher.backend)
     if wants_regrain(plan):
