@@ -521,13 +521,18 @@ def luma_lines(tables: PassTables, width: int) -> LumaLines:
     return LumaLines(values, gains, value_pairs, gain_pairs, np.empty(SEGMENT, np.int32))
 
 
+def is_sited_in_pairs(luma: Plane, tables: PassTables) -> bool:
+    """Say whether luma at the chroma samples is looked up two at a time."""
+    return luma.dtype == np.uint8 and is_narrow(tables.target.depth)
+
+
 def chroma_lines(tables: PassTables, luma: Plane, width: int) -> ChromaLines:
     """Make scratch for rows of chroma, `width` samples wide; without `sited_pairs` where `luma` cannot be paired."""
     whole = _whole(tables.target)
     even = width + width % 2
     gains = np.empty(even, whole)
     sited: Codes = np.empty(width, np.uint16 if tables.source.depth <= 14 else np.int32)
-    sited_bytes = np.zeros(even if luma.dtype == np.uint8 and whole == np.int16 else 0, np.uint8)
+    sited_bytes = np.zeros(even if is_sited_in_pairs(luma, tables) else 0, np.uint8)
     return ChromaLines(
         np.empty(width, whole), np.empty(width, whole), gains[:width], gains.view(np.uint32), sited,
         sited_bytes[:width], sited_bytes.view(np.uint16), np.empty(SEGMENT, np.float32),
