@@ -23,7 +23,7 @@ from grainkit.backends.tables import PassTables, PlaneNoise
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame, Plane
 from grainkit.picture.resample import Geometry, conform
-from grainkit.picture.rgb import RgbSamples
+from grainkit.picture.rgb import RGB, RgbSamples
 from grainkit.scale.cores import cores
 
 #: Strips of a plane for each thread: enough that none waits long for another.
@@ -81,6 +81,18 @@ class CpuBackend:
 
     def describe(self) -> str:
         return f"cpu ({platform.machine()}, {self.workers} threads)"
+
+    def owns(self, array: object) -> bool:
+        """Whether it is a NumPy array."""
+        return isinstance(array, np.ndarray)
+
+    def as_array(self, array: object) -> RGB:
+        """The array itself."""
+        return np.asarray(array)
+
+    def to_host(self, array: object) -> RGB:
+        """The array itself."""
+        return np.asarray(array)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
