@@ -16,9 +16,7 @@ import numpy.typing as npt
 from grainkit.analysis.light import Light
 from grainkit.arguments import GivenSettings, as_assignments, as_index
 from grainkit.backends import open_backend
-from grainkit.backends.base import Backend, Pending
-from grainkit.backends.cuda import CudaBackend
-from grainkit.backends.cuda_card import on_card
+from grainkit.backends.base import Backend, Pending, on_card
 from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables
 from grainkit.effects.base import Analysed, Stage, pass_tables
@@ -175,7 +173,7 @@ def _of_own_grain(plan: Plan, frames: Iterable[Frame], backend: Backend) -> tupl
 
 def _digest(rgb: RGB, backend: Backend) -> int:
     """A picture's digest, wherever it lies: the hash runs on the host."""
-    return pixels_digest(_cuda(backend).to_host(rgb) if on_card(rgb) else rgb)
+    return pixels_digest(_owner(backend, rgb).to_host(rgb) if on_card(rgb) else rgb)
 
 
 def refuse_patches(plan: Plan) -> None:
@@ -252,8 +250,9 @@ def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame
     """
     if plan.background:
         frame = composited(frame, plan.background)
-    if on_card(frame.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]):
-        backend = _cuda(backend)
+    given = frame.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]
+    if on_card(given):
+        backend = _owner(backend, given)
     ready = (conform if backend is None else backend.conform)(frame, plan.geometry, plan.working)
     # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
     if ready.alpha is None or plan.keeps_alpha_scale or not plan.rgb_depth:
@@ -278,8 +277,9 @@ def analysed(frames: Iterable[Analysed], stages: Iterable[Stage]) -> Iterator[An
     yield from frames
 
 
-def _cuda(backend: Backend | None) -> CudaBackend:
-    if not isinstance(backend, CudaBackend):
+def _owner(backend: Backend | None, array: object) -> Backend:
+    """The backend, where an array that is not the host's is its own; InputError where it is not."""
+    if backend is None or not backend.owns(array):
         name = "cpu" if backend is None else backend.name
         raise InputError(f"the frame is on a GPU and the backend is {name}; use backend='cuda'")
     return backend
@@ -325,7 +325,8 @@ def finish_array(
     if not there:
         refuse_other_things(rgb)
     with Finisher(recipe, backend) as finisher:
-        pictures = [picture_on_card(cast(RGB, _cuda(finisher.backend).as_array(rgb)))] if there else pictures_of(rgb)
+        held = cast(RGB, _owner(finisher.backend, rgb).as_array(rgb)) if there else rgb
+        pictures = [picture_on_card(held)] if there else pictures_of(rgb)
         mattes = mattes_of(matte, pictures)
         done = [_finished(one, own, finisher, index) for one, own in zip(pictures, mattes, strict=True)]
     return done[0] if there else joined(rgb, done)

@@ -198,6 +198,21 @@ def test_planes_on_the_card_stay_there(wrap, kind, card, cpu):
         np.testing.assert_array_equal(ours.get(), theirs)
 
 
+def test_each_backend_knows_what_is_its_own(card, cpu):
+    cuda, plane = CudaBackend(), np.zeros((4, 4), np.uint8)
+    there = card.asarray(plane)
+    assert [cuda.owns(a) for a in (there, Tensor(there), plane, [1])] == [True, True, False, False]
+    assert [cpu.owns(a) for a in (there, Tensor(there), plane, [1])] == [False, False, True, False]
+    np.testing.assert_array_equal(cuda.to_host(cuda.as_array(there)), plane)
+    assert cpu.to_host(cpu.as_array(plane)) is plane
+
+
+def test_a_picture_on_the_card_is_refused_by_the_cpu(card):
+    said = "the frame is on a GPU and the backend is cpu; use backend='cuda'"
+    with pytest.raises(InputError, match=said):
+        grainkit.finish_array(card.asarray(np.zeros((20, 30, 3), np.uint8)), backend="cpu", preset="social")
+
+
 def test_a_clip_finished_on_the_stand_in_is_the_cpus(card, tmp_path):
     source = clip(tmp_path / "c.nut", frames=5, pixel_format="yuv420p")
     made = {}
