@@ -19,11 +19,6 @@ from samples.draw import codes, limited_420, portrait
 ONLY = ("highlight_guard.strength=0", "cinema_grain.strength=0", "skin_texture.strength=1")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("GRAINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "atlases"))
-
-
 def head(height: int) -> np.ndarray:
     """The drawn portrait, its face about half as high as the picture."""
     return portrait(height * 3 // 4, height)

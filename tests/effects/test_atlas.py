@@ -30,7 +30,7 @@ def test_age_deepens_the_lines():
 
 
 def test_vellus_hair_lies_only_where_it_can_be_seen():
-    fine = bake(1, "adult", 0.16).relief[0][..., CAVITY]
+    fine = load_atlas(1, "adult", 0.16).relief[0][..., CAVITY]
     hairs = fine < -0.05
     assert 0.001 < hairs.mean() < 0.05
     assert (atlas().relief[0][..., CAVITY] >= 0).all()

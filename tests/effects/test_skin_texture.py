@@ -27,11 +27,6 @@ from samples.draw import clip, codes, limited_420, portrait
 ONLY = ("highlight_guard.strength=0", "cinema_grain.strength=0", "skin_texture.strength=1")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("GRAINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "atlases"))
-
-
 @pytest.fixture(scope="module")
 def frames():
     pictures = clip(5, 360, 640)
