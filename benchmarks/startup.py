@@ -4,7 +4,8 @@
 
 The first frame is 1080p with all three effects on a drawn face, written to standard output as Y4M; what is measured is
 wall and CPU time from the start of the process until all of it has come through the pipe. Everything is compiled
-and read before (one round that does not count). Python that does nothing is there for comparison.
+and read before (one round that does not count). Python that does nothing is there for comparison, and so is the
+command with numba's cache left alone (`hosts/cli/startup.py`), as it is with a numba that was not tested.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from pathlib import Path
 from benchmarks._measure import WARM, Spent, Spread, keep, machine, ran, table
 from benchmarks.peers import HEIGHT, WIDTH, draw_clip, own_recipe
 
+#: The command with numba's cache left alone.
+UNPATCHED = (
+    "import sys; from grainkit.hosts.cli import command, startup\n"
+    "startup.TESTED_NUMBA = (); sys.exit(command.command())"
+)
 FRAME = WIDTH * HEIGHT * 3 // 2
 
 
@@ -57,9 +63,14 @@ def main() -> None:
         draw_clip(clip, 24)
         full = own_recipe(folder / "full.yaml", texture=0.85, guard=1.0)
         plain = own_recipe(folder / "plain.yaml", guard=1.0)
+        left_alone = [sys.executable, "-c", UNPATCHED]
         frames = {
-            what: [*grainkit, "finish", str(clip), "-o", "-", "--recipe", str(recipe), "--backend", "cpu", "--quiet"]
-            for what, recipe in (("first frame, all three effects", full), ("first frame, grain + guard", plain))
+            what: [*command, "finish", str(clip), "-o", "-", "--recipe", str(recipe), "--backend", "cpu", "--quiet"]
+            for what, command, recipe in (
+                ("first frame, all three effects", grainkit, full),
+                ("first frame, grain + guard", grainkit, plain),
+                ("the same, numba's cache left alone", left_alone, plain),
+            )
         }
         jobs = {
             "python -c pass": lambda: ran([[sys.executable, "-c", "pass"]], WARM),

@@ -2,6 +2,7 @@
 
 import grainkit as gk
 report = gk.finish("in.mp4", "out.mp4", preset="social/reel", seed=7)
+reports = gk.finish_series("pictures/", "finished/", preset="social", seed=7)
 out = gk.finish_array(rgb, preset="social", seed=7)
 with gk.open_source("in.mp4") as source, gk.Finisher(gk.load_recipe("social/reel")) as finisher:
     for frame in finisher.stream(source): ...
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     )
     from grainkit.finishing.finisher import Finisher, finish_array
     from grainkit.io import open_source
-    from grainkit.job.finish import Report, finish
+    from grainkit.job.finish import finish, finish_series
+    from grainkit.job.report import Report
     from grainkit.picture.frame import Frame
     from grainkit.recipe.presets import load_recipe, preset_names
     from grainkit.recipe.recipe import Recipe
@@ -47,6 +49,7 @@ __all__ = [
     "__version__",
     "finish",
     "finish_array",
+    "finish_series",
     "load_recipe",
     "open_source",
     "preset_names",
@@ -65,10 +68,11 @@ _HOMES = {
     "OutputError": "errors",
     "Recipe": "recipe.recipe",
     "RecipeError": "errors",
-    "Report": "job.finish",
+    "Report": "job.report",
     "UserError": "errors",
     "finish": "job.finish",
     "finish_array": "finishing.finisher",
+    "finish_series": "job.finish",
     "load_recipe": "recipe.presets",
     "open_source": "io",
     "preset_names": "recipe.presets",

@@ -63,7 +63,14 @@ struct Plain {
     template <class Value> static __device__ __forceinline__ Value read(const Value* at) { return *at; }
 };
 struct ReadOnly {
-    template <class Value> static __device__ __forceinline__ Value read(const Value* at) { return __ldg(at); }
+    template <class Value> static __device__ __forceinline__ Value read(const Value* at)
+    {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+        return *at;  // The compiler for these has so many loads of that path under way that registers run short.
+#else
+        return __ldg(at);
+#endif
+    }
 };
 template <class Sample> struct PathTo {
     typedef Plain Path;

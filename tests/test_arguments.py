@@ -9,7 +9,8 @@ from PIL import Image
 
 import grainkit as gk
 from grainkit.arguments import as_assignments, as_frames, as_rate
-from grainkit.job.finish import dry_run
+from grainkit.job.dry_run import dry_run
+from grainkit.job.request import FinishRequest
 from grainkit.recipe.overrides import override
 from grainkit.recipe.presets import load_recipe
 from tests.drawn import numbered, still
@@ -40,7 +41,7 @@ def test_the_rate_of_a_sequence_may_be_a_number(tmp_path):
     pattern = numbered(tmp_path / "s", 2)
     with gk.open_source(pattern, rate=29.97) as source:
         assert source.info.rate == Fraction(30000, 1001)
-    plan = dry_run(pattern, tmp_path / "o.mp4", preset="video", rate=12.5)
+    plan = dry_run(FinishRequest.of(pattern, tmp_path / "o.mp4", preset="video", rate=12.5))
     assert plan["input"]["rate"] == "25/2"
 
 
@@ -129,7 +130,7 @@ def test_other_ranges_are_refused(given):
     ],
 )
 def test_what_is_no_path_is_said(given, said):
-    for job in (gk.finish, dry_run, gk.open_source):
+    for job in (gk.finish, FinishRequest.of, gk.open_source):
         with pytest.raises(gk.InputError, match=said):
             job(given)
 
@@ -157,7 +158,10 @@ def test_what_is_no_backend_is_said(given, tmp_path):
 
 def test_a_recipe_goes_where_a_preset_does(tmp_path):
     recipe = override(gk.load_recipe("video"), ["cinema_grain.strength=1"])
-    assert dry_run(still(tmp_path / "a.png"), preset=recipe)["effects"]["cinema_grain"]["strength"] == 1.0
+    assert (
+        dry_run(FinishRequest.of(still(tmp_path / "a.png"), preset=recipe))["effects"]["cinema_grain"]["strength"]
+        == 1.0
+    )
 
 
 def test_errors_are_exported_and_one_catches_all(tmp_path):

@@ -9,7 +9,6 @@ import os
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,9 @@ from grainkit.effects.base import Analysed
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.finishing.plan import ClipPlan, PipePlan, Plan, StillPlan
-from grainkit.io import open_source
 from grainkit.io.base import Source, SourceInfo
 from grainkit.io.mattes import Mattes
+from grainkit.io.reading import Read
 from grainkit.picture.frame import Frame
 from grainkit.recipe.recipe import Recipe
 from grainkit.recipe.targets import Proxy, suits
@@ -41,21 +40,15 @@ _TRIALS, _LOOKING = 2, 4
 
 @dataclass(frozen=True)
 class Reading:
-    """How the job reads its input; samples are read the same way, with the user's mattes where there are any."""
+    """How samples of a job's input are read: as the job reads it, with the user's mattes where there are any."""
 
     input: str | Path
-    frames: tuple[int, int | None] = (0, None)
-    rate: Fraction | None = None
-    allow_truncated: bool = False
+    read: Read
     mattes: Mattes | None = None
-    max_pixels: int | None = None
 
     def source(self, first: int, end: int | None) -> Source:
         """The input's frames first to end - 1."""
-        return open_source(
-            self.input, start=first, stop=end, rate=self.rate, allow_truncated=self.allow_truncated,
-            max_pixels=self.max_pixels,
-        )  # fmt: skip
+        return self.read.source(self.input, first, end)
 
     def matted(self, frames: Iterable[Frame]) -> Iterable[Frame]:
         """Frames of such a source, each with its matte."""
@@ -75,7 +68,7 @@ def wanted(recipe: Recipe, plan: Plan, info: SourceInfo, asked: bool | None) -> 
     """
     kind = _kind(info)
     proxies = proxies_of(recipe, kind)
-    if asked is False or (asked is None and not getattr(recipe.adapt, kind)):
+    if asked is False or (asked is None and not (recipe.adapt.still if kind == "still" else recipe.adapt.clip)):
         return ()
     refusal = _refusal(recipe, plan, info, proxies)
     if refusal is None:
@@ -152,7 +145,7 @@ def adapted(
     from grainkit.adapt.trial import ClipTrial
     from grainkit.codec.windows import choose_windows, gathered
 
-    with reading.source(*reading.frames) as frames:
+    with reading.source(*reading.read.frames) as frames:
         windows = choose_windows(frames, _window_length(plan))
     if not windows:
         raise InputError(f"{reading.input} has no frames in the range asked for; see --frames")

@@ -46,10 +46,14 @@ class Backend(Protocol):
     """Runs the fused pass. Given a frame, tables and the frame's number, the result is fixed.
 
     in_flight: how many frames are best begun before the first is asked for.
+    resizes: whether `conform` is the machine's own, and stills are better brought to size by it.
+    chosen_because: why `auto` took this one and not a faster one, a sentence; '' where nothing is to be said.
     """
 
     name: str
     in_flight: int
+    resizes: bool
+    chosen_because: str
 
     def describe(self) -> str:
         """The machine in words, for reports."""

@@ -72,6 +72,7 @@ class CpuBackend:
 
     name = "cpu"
     in_flight = 1
+    resizes = False
 
     def __init__(self, workers: int | None = None, chosen_because: str = "") -> None:
         self.workers = workers or cores()

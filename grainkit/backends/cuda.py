@@ -45,6 +45,8 @@ class CudaBackend:
     """
 
     name = "cuda"
+    resizes = True
+    chosen_because = ""
 
     def __init__(self, device_memory: int | None = None, in_flight: int = IN_FLIGHT) -> None:
         self._card = Card()

@@ -135,7 +135,10 @@ class PacketRewriter(Protocol):
 
 
 class Sink(Protocol):
-    """Takes frames; what was written appears at the destination whole, at commit(), or not at all."""
+    """Takes frames; what was written appears at the destination whole, at commit(), or not at all.
+
+    notes: what could not be carried over, a sentence each; known once frames were written.
+    """
 
     @property
     def notes(self) -> tuple[str, ...]:

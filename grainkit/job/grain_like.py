@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class GrainLike:
     """Grain of a reference. settings: what it makes of a recipe, as for `override`. measured: for the sidecar."""
 
     settings: tuple[str, ...]
-    measured: dict[str, Any]
+    measured: dict[str, object]
     note: str
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from grainkit.errors import OutputError
+from grainkit.errors import OutputError, RecipeError
 from grainkit.finishing.plan import DeliveryPlan, FilePlan, SequencePlan
 from grainkit.io.base import SourceInfo
-from grainkit.io.mattes import known
+from grainkit.io.mattes import known, matte_files
 from grainkit.io.names import refuse_name
 from grainkit.io.pending import output_errors, sweep
 from grainkit.job.sidecar import is_sidecar, sidecar_path
@@ -82,6 +82,37 @@ def refuse_sidecar(plan: DeliveryPlan, inputs: Iterable[Path], overwrite: bool, 
             f"{path} exists already and is no sidecar of grainkit's, but {plan.output.name} would have its there; pass "
             "--overwrite to replace it, or choose another name with -o"
         )
+
+
+def refuse_outputs(
+    plans: Sequence[DeliveryPlan],
+    inputs: Sequence[Path],
+    matte: str | Path | None,
+    overwrite: bool,
+    *,
+    resume: bool = False,
+) -> None:
+    """OutputError where what is to be made, the sidecar of the first plan too, may not take its place."""
+    mattes = [] if matte is None else matte_files(matte)
+    for each in plans:
+        refuse_clobber(each, inputs, overwrite or resume, mattes=mattes)
+    refuse_sidecar(plans[0], inputs, overwrite, mattes=mattes)
+
+
+def refuse_table(
+    path: str | Path | None, plans: Sequence[DeliveryPlan], inputs: Iterable[Path], overwrite: bool
+) -> None:
+    """Raise where a film grain table cannot be written there; None for where none is asked for."""
+    if path is None:
+        return
+    if not plans[0].carries_grain:
+        raise RecipeError("--grain-table-out writes grain that is carried as metadata; use --preset video/av1")
+    path = Path(path)
+    taken = [*inputs, *(each.output for each in plans if isinstance(each, FilePlan))]
+    if path.resolve() in [one.resolve() for one in taken]:
+        raise OutputError(f"the grain table cannot take the place of {path}; choose another name")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; pass --overwrite to replace it, or choose another name")
 
 
 def refuse_meanwhile(plan: FilePlan, overwrite: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.finishing.plan import Plan
@@ -49,7 +48,7 @@ def other_input(recipe: str | Path | Recipe | None, digest: Callable[[], str]) -
     )
 
 
-def _told(recipe: str | Path | Recipe | None) -> Mapping[str, Any]:
+def _told(recipe: str | Path | Recipe | None) -> Mapping[str, object]:
     """What the sidecar says, where the recipe comes out of one."""
     if isinstance(recipe, Recipe) or recipe is None or not str(recipe).endswith(SIDECAR_SUFFIX):
         return {}

@@ -15,13 +15,10 @@ from grainkit.analysis.likeness import thumbnail, unlikeness
 from grainkit.errors import InputError
 from grainkit.io.base import MAX_STILL
 from grainkit.io.decode_still import read_still
+from grainkit.io.reading import SEQUENCE, STILLS
 from grainkit.io.sequence import Numbered
 from grainkit.io.stills import still_size
 from grainkit.recipe.recipe import Recipe
-
-#: What `--as` may say.
-STILLS, SEQUENCE = "stills", "sequence"
-AS = (STILLS, SEQUENCE)
 
 #: Unlikeness of neighbours up to which both pairs that are looked at are frames, and one where the other is not (a
 #: cut). `python -m benchmarks.series_or_sequence` prints how often that is wrong.

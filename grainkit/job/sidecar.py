@@ -10,10 +10,10 @@ import hashlib
 import platform
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from grainkit.recipe.presets import SIDECAR_SUFFIX
 from grainkit.recipe.recipe import Recipe, fingerprint, to_mapping
 from grainkit.recipe.yaml_text import FORMAT, yaml_text
 
+#: Stands in a sidecar until the output is in place and its digest known.
+NO_DIGEST = "0" * 64
 #: How the first line of every sidecar begins; see `_summary`.
 _BEGINS = b"# grainkit "
 _NUMBER = re.compile(r"[._-]?%0?\d*d")
@@ -85,26 +87,74 @@ def versions() -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True)
+class Touched:
+    """What changed pixels.
+
+    generated: effects that put in detail which was not there. idle: effects that changed no pixel. also: what changed
+    pixels beside the effects, such as output_sharpening. upscaled: whether the picture was enlarged.
+    """
+
+    generated: Collection[str] = ()
+    idle: Collection[str] = ()
+    also: Collection[str] = ()
+    upscaled: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of the picture.
+
+    digital_source_type: IPTC term of the output, '' where none is claimed.
+    source_profile: where the picture was declared to come from, auto for nowhere.
+    light, focal_length: estimates in words, '' where there are none. measured: figures by name.
+    """
+
+    digital_source_type: str = ""
+    source_profile: str = "auto"
+    light: str = ""
+    focal_length: str = ""
+    measured: Mapping[str, object] = field(default_factory=dict)
+
+
+class ToldTouched(TypedDict):
+    """`Touched` as a sidecar has it, the retouching effects among them."""
+
+    generated: list[str]
+    retouched: list[str]
+    upscaled: bool
+    idle: list[str]
+
+
+class JobReport(TypedDict):
+    """All that a sidecar says, as plain values in its order; see `job_report`."""
+
+    grainkit: int
+    made_by: str
+    backend: str
+    seed: int
+    source_profile: str
+    options: list[str]
+    input: dict[str, object]
+    output: dict[str, object]
+    applied: dict[str, dict[str, object]]
+    light: str
+    focal_length: str
+    touched: ToldTouched
+    notes: list[str]
+    digital_source_type: str
+    measured: dict[str, object]
+    versions: dict[str, str]
+    fingerprint: str
+    job: str
+    recipe: Mapping[str, object]
+
+
 def job_report(
-    recipe: Recipe,
-    *,
-    kind: str,
-    backend: str,
-    input: Mapping[str, Any],
-    output: Mapping[str, Any],
-    notes: Iterable[str] = (),
-    digital_source_type: str = "",
-    source_profile: str = "auto",
-    measured: Mapping[str, Any] | None = None,
-    light: str = "",
-    focal_length: str = "",
-    generated: Iterable[str] = (),
-    idle: Iterable[str] = (),
-    also: Iterable[str] = (),
-    upscaled: bool = False,
-    options: Iterable[str] = (),
-    job: str = "",
-) -> dict[str, Any]:
+    recipe: Recipe, *, kind: str, backend: str, input: Mapping[str, object], output: Mapping[str, object],
+    notes: Iterable[str] = (), options: Iterable[str] = (), job: str = "", touched: Touched | None = None,
+    found: Found | None = None,
+) -> JobReport:  # fmt: skip
     """All that a sidecar says, as plain values in its order.
 
     recipe: as it was given, seed included. kind: still or clip, which parameters were applied.
@@ -112,43 +162,42 @@ def job_report(
     input: name, sha256, size (width, height), kind, frames, and of a still its pixels' digest. output: name, sha256,
         frames, size, pixel_format. Of a name that is a path the last part is kept. '-' is standard input or output.
     notes: what was assumed or done on the way, a sentence each.
-    digital_source_type: IPTC term of the output, '' where none is claimed.
-    source_profile: where the picture was declared to come from, auto for nowhere.
-    measured: figures by name. light, focal_length: estimates in words, '' where there are none.
-    generated: effects that put in detail which was not there. idle: effects that changed no pixel. also: what
-        changed pixels beside the effects, such as output_sharpening.
-    upscaled: whether the picture was enlarged.
-    job: by which another run knows that it would make the same; see `grainkit.job.resume`.
     options: words of the command beside the recipe that decide the output, such as --frames 10:20.
+    job: by which another run knows that it would make the same; see `grainkit.job.resume`.
     """
+    touched, found = touched or Touched(), found or Found()
     applied = {name: asdict(parameters) for name, parameters in recipe.for_kind(kind).effects.items()}
-    made_up = [name for name in EFFECTS if name in set(generated)]
+    made_up = [name for name in EFFECTS if name in touched.generated]
     on = [name for name, values in applied.items() if values.get("strength") != 0 and name not in made_up]
-    unused = [name for name in on if name in set(idle)]
-    retouched = [*(name for name in on if name not in unused), *also]
-    report = {
+    unused = [name for name in on if name in touched.idle]
+    retouched = [*(name for name in on if name not in unused), *touched.also]
+    report: JobReport = {
         "grainkit": FORMAT,
         "made_by": f"grainkit {__version__}",
         "backend": backend,
         "seed": recipe.seed,
-        "source_profile": source_profile,
+        "source_profile": found.source_profile,
         "options": list(options),
         "input": {**input, "name": _last_part(input.get("name", ""))},
         "output": {**output, "name": _last_part(output.get("name", ""))},
         "applied": applied,
-        "light": light,
-        "focal_length": focal_length,
-        "touched": {"generated": made_up, "retouched": retouched, "upscaled": upscaled, "idle": unused},
+        "light": found.light,
+        "focal_length": found.focal_length,
+        "touched": {"generated": made_up, "retouched": retouched, "upscaled": touched.upscaled, "idle": unused},
         "notes": list(notes),
-        "digital_source_type": digital_source_type,
-        "measured": dict(measured or {}),
+        "digital_source_type": found.digital_source_type,
+        "measured": dict(found.measured),
         "versions": versions(),
         "fingerprint": fingerprint(recipe),
         "job": job,
         "recipe": to_mapping(recipe),
     }
-    plain: dict[str, Any] = _plain(report)
-    return plain
+    return cast(JobReport, _plain(report))
+
+
+def with_digest(report: JobReport, sha256: str) -> JobReport:
+    """The report with the output's digest in it, once that is known."""
+    return {**report, "output": {**report["output"], "sha256": sha256}}
 
 
 def is_sidecar(path: Path) -> bool:
@@ -160,13 +209,13 @@ def is_sidecar(path: Path) -> bool:
         return False
 
 
-def sidecar_text(report: Mapping[str, Any]) -> str:
+def sidecar_text(report: JobReport) -> str:
     """A `job_report` as a sidecar's text: a few comment lines, then YAML."""
     comments = "".join(f"# {_one_line(line)}\n" for line in _summary(report))
     return comments + "\n" + yaml_text(report)
 
 
-def write_sidecar(path: Path, report: Mapping[str, Any]) -> None:
+def write_sidecar(path: Path, report: JobReport) -> None:
     """Write a `job_report` to `path`, whole or not at all; what was there is replaced.
 
     Raises OutputError where it cannot be written.
@@ -182,7 +231,7 @@ def write_sidecar(path: Path, report: Mapping[str, Any]) -> None:
         raise
 
 
-def _summary(report: Mapping[str, Any]) -> list[str]:
+def _summary(report: JobReport) -> list[str]:
     recipe, touched = report["recipe"], report["touched"]
     source, made = report["input"], report["output"]
     lines = [
@@ -199,15 +248,15 @@ def _summary(report: Mapping[str, Any]) -> list[str]:
         f" Upscaled: {'yes' if touched['upscaled'] else 'no'}."
     )
     lines.append(f"Digital source type: {report['digital_source_type'] or 'undeclared'}.")
-    recipe_file = sidecar_path(Path(made["name"])).name
-    command = ["grainkit", "finish", as_argument(source["name"]), "--recipe", as_argument(recipe_file)]
+    recipe_file = sidecar_path(Path(str(made["name"]))).name
+    command = ["grainkit", "finish", as_argument(str(source["name"])), "--recipe", as_argument(recipe_file)]
     # Into a folder of its own: what it would be called beside its input is what was made before.
     command += [*report["options"], "-o", "again/"]
     lines.append("The next command runs in a folder that holds both the input and this file.")
     return [*lines, f"To make it again: {shlex.join(command)}"]
 
 
-def _effect_line(name: str, values: Mapping[str, Any], idle: bool) -> str:
+def _effect_line(name: str, values: Mapping[str, object], idle: bool) -> str:
     title = name.replace("_", " ").capitalize()
     if values.get("strength") == 0:
         return f"{title}: off."
@@ -233,7 +282,7 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """`value` as what YAML holds; text that is not Unicode (a file name may not be) in escapes."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}

@@ -83,7 +83,7 @@ _Dumper.add_representer(str, _represent_text)
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 
-def yaml_text(values: Mapping[str, Plain]) -> str:
+def yaml_text(values: Mapping[str, object]) -> str:
     """Plain values (mappings, lists, text, numbers, truth values, None) as YAML, in the order given."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20)
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -45,6 +45,10 @@ ENCODER = ClipDelivery("mp4", "libx264", "yuv420p", options={"preset": "medium",
 _RATE = Fraction(24)
 
 
+#: What the figures of a result belong to, by name.
+About = dict[str, str | int | None]
+
+
 @dataclass(frozen=True)
 class Row:
     """One stage at one size and depth.
@@ -68,6 +72,13 @@ class Row:
     def name(self) -> str:
         """What identifies the row in another result."""
         return f"{self.stage} {self.size[0]}x{self.size[1]} {self.depth} bit"
+
+
+class Result(TypedDict):
+    """A result as plain values: what it belongs to, and its rows."""
+
+    machine: About
+    rows: list[dict[str, object]]
 
 
 def measure(
@@ -157,12 +168,9 @@ def _times(work: Callable[[], None], frames: int, rounds: int = ROUNDS) -> list[
     for _ in range(rounds):
         wall, cpu = time.perf_counter(), time.process_time()
         work()
-        found.append(
-            tuple(
-                1000 * (now - then) / frames for now, then in ((time.perf_counter(), wall), (time.process_time(), cpu))
-            )
-        )
-    return found  # type: ignore[return-value]
+        took, spent = time.perf_counter() - wall, time.process_time() - cpu
+        found.append((1000 * took / frames, 1000 * spent / frames))
+    return found
 
 
 def _row(stage: str, size: tuple[int, int], depth: int, found: list[tuple[float, float]], **more: float) -> Row:
@@ -181,7 +189,7 @@ def _pictures(size: tuple[int, int], color: Color, count: int) -> list[Frame]:
     """A ramp from black to white with a colour that drifts, which moves on from frame to frame."""
     width, height = size
     across, down = color.subsampling
-    dtype: Any = np.uint8 if color.depth == 8 else np.uint16
+    dtype = np.dtype(np.uint8 if color.depth == 8 else np.uint16)
     top = (1 << color.depth) - 1
     ramp = np.tile(np.linspace(0.07, 0.92, width) * top, (height, 1)).astype(dtype)
     drift = np.tile(np.linspace(0.42, 0.58, -(-width // across)) * top, (-(-height // down), 1)).astype(dtype)
@@ -192,7 +200,7 @@ def _pictures(size: tuple[int, int], color: Color, count: int) -> list[Frame]:
     ]
 
 
-def machine(backend: Backend) -> dict[str, Any]:
+def machine(backend: Backend) -> About:
     """What the figures belong to: backend with its card and driver, processor, system, versions."""
     return {
         "grainkit": version("grainkit"), "backend": backend.describe(), "cores": os.cpu_count(),
@@ -201,12 +209,12 @@ def machine(backend: Backend) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_mapping(about: dict[str, Any], rows: Iterable[Row]) -> dict[str, Any]:
+def as_mapping(about: About, rows: Iterable[Row]) -> Result:
     """A result as plain values, for JSON."""
     return {"machine": about, "rows": [asdict(r) for r in rows]}
 
 
-def load(path: str | Path) -> tuple[dict[str, Any], list[Row]]:
+def load(path: str | Path) -> tuple[About, list[Row]]:
     """A result that `as_mapping` made and somebody kept. Raises InputError where it is none."""
     try:
         kept = json.loads(Path(path).read_bytes())  # UTF-8, or UTF-16 as PowerShell writes it

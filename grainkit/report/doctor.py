@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, requires
 from itertools import chain
-from typing import Any
 
 from grainkit.backends import open_backend
 from grainkit.errors import BackendUnavailable, GrainkitError, OutputError
@@ -33,7 +32,7 @@ class Finding:
     remedy: str = ""
     broken: bool = False
 
-    def as_mapping(self) -> dict[str, Any]:
+    def as_mapping(self) -> dict[str, object]:
         return asdict(self)
 
 

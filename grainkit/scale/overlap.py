@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
@@ -42,9 +42,8 @@ class Overlapped(Generic[T]):
                     if not self._hand_over(item):
                         break
             finally:
-                close = getattr(iterator, "close", None)
-                if close is not None:
-                    close()
+                if isinstance(iterator, Generator):
+                    iterator.close()
         except BaseException as raised:  # whatever it is, it belongs to the thread that takes the items
             error = raised
         with self._changed:

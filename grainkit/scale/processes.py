@@ -21,6 +21,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Generic, TypeVar
 
 from grainkit.machine import system
+from grainkit.scale.executors import Ended
 from grainkit.scale.interrupts import interrupts
 
 if sys.platform == "win32":
@@ -40,10 +41,24 @@ _THREADS = "OPENCV_FOR_THREADS_NUM"
 
 
 @dataclass(frozen=True)
-class Ended:
-    """In place of a result: the process ended before it had one. code: its exit status, -N for signal N."""
+class SideBySide:
+    """An executor of `count` processes, each with a share of the cores.
 
-    code: int | None
+    told: called with the number of jobs done, in any order. begin: a function of a module, called first of all in each
+    process; whatever it, the work and the items need is imported there.
+    """
+
+    count: int
+    told: Callable[[int], None] | None = None
+    begin: Callable[[], None] | None = None
+
+    def map(self, work: Callable[[J], R], items: Sequence[J]) -> Generator[R | Ended, None, None]:
+        """As `Executor` says. Whatever `work` raises ends its process.
+
+        Where the caller stops, or is interrupted, the processes are asked to end and waited for.
+        """
+        crew = _Crew[J, R](work, self.begin, max(1, (os.cpu_count() or 1) // self.count))
+        return _in_order(crew, items, self)
 
 
 @dataclass(frozen=True)
@@ -76,36 +91,41 @@ class _Worker(Generic[J]):
             self.connection.send(job)
 
 
-def side_by_side(
-    work: Callable[[J], R], jobs: Sequence[J], count: int, told: Callable[[int], None] | None = None
-) -> Generator[R | Ended, None, None]:
-    """What `work` makes of each job, in their order, by `count` processes with a share of the cores each.
+@dataclass(frozen=True)
+class _Crew(Generic[J, R]):
+    """What every process of an executor is begun with. threads: its share of the cores."""
 
-    work: a function of a module; it, jobs and results are pickled. Whatever it raises ends its process. told: called
-    with the number of jobs done, in any order.
-    Where the caller stops, or is interrupted, the processes are asked to end and waited for.
-    """
-    context = get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // count)
+    work: Callable[[J], R]
+    begin: Callable[[], None] | None
+    threads: int
+
+    def worker(self) -> _Worker[J]:
+        """A process of its own that waits for a job."""
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        asked, asking = (None, None) if system.ENDS_WHEN_ASKED else context.Pipe(duplex=False)
+        process = context.Process(target=_serve, args=(theirs, asked, self), daemon=True)
+        with system.ctrl_c_held_back():
+            process.start()
+        theirs.close()
+        if asked is not None:
+            asked.close()
+        return _Worker[J](process, ours, asking)
+
+
+def _in_order(crew: _Crew[J, R], jobs: Sequence[J], executor: SideBySide) -> Generator[R | Ended, None, None]:
+    """What the crew makes of each job, in their order."""
     waiting, done = deque(enumerate(jobs)), dict[int, R | Ended]()
     at_work: dict[Connection, tuple[_Worker[J], int]] = {}
     workers: list[_Worker[J]] = []
     next_out = finished = 0
     try:
         while next_out < len(jobs):
-            while waiting and len(at_work) < count:
+            while waiting and len(at_work) < executor.count:
                 number, job = waiting.popleft()
-                ours, theirs = context.Pipe()
-                asked, asking = (None, None) if system.ENDS_WHEN_ASKED else context.Pipe(duplex=False)
-                process = context.Process(target=_serve, args=(theirs, asked, work, threads), daemon=True)
-                with system.ctrl_c_held_back():
-                    process.start()
-                theirs.close()
-                if asked is not None:
-                    asked.close()
-                worker = _Worker[J](process, ours, asking)
+                worker = crew.worker()
                 workers.append(worker)
-                at_work[ours] = (worker, number)
+                at_work[worker.connection] = (worker, number)
                 worker.give(job)
             for ready in wait(list(at_work), _WAIT):
                 assert isinstance(ready, Connection)
@@ -123,8 +143,8 @@ def side_by_side(
                     else:
                         ready.close()
                 finished += 1
-                if told is not None:
-                    told(finished)
+                if executor.told is not None:
+                    executor.told(finished)
             while next_out in done:
                 yield done.pop(next_out)
                 next_out += 1
@@ -135,19 +155,21 @@ def side_by_side(
             worker.wait()
 
 
-def _serve(connection: Connection, asked: Connection | None, work: Callable[[J], R], threads: int) -> None:
+def _serve(connection: Connection, asked: Connection | None, crew: _Crew[J, R]) -> None:
     """What a process does: jobs until there are no more, or it is asked to end.
 
     asked: says when, where signals do not.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault(_THREADS, str(threads))
+    os.environ.setdefault(_THREADS, str(crew.threads))
     threading.Thread(target=_end_with_parent, name="grainkit-parent", daemon=True).start()
     with suppress(EOFError, ConnectionError, KeyboardInterrupt), interrupts():
         if asked is not None:
             threading.Thread(target=_end_when_asked, args=(asked,), name="grainkit-asked", daemon=True).start()
+        if crew.begin is not None:
+            crew.begin()
         while True:
-            connection.send(work(connection.recv()))
+            connection.send(crew.work(connection.recv()))
 
 
 def _end_when_asked(asked: Connection) -> None:

@@ -19,7 +19,9 @@ from grainkit.codec.windows import choose_windows, gathered
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.errors import InputError, OutputError, RecipeError
-from grainkit.job.finish import dry_run, finish
+from grainkit.job.dry_run import dry_run
+from grainkit.job.finish import finish
+from grainkit.job.request import FinishRequest, Watch
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from grainkit.recipe.overrides import override
@@ -390,9 +392,9 @@ def test_it_can_be_left_out_and_what_was_set_stays(tmp_path):
     held = finish(source, tmp_path / "c.jpg", preset="social", settings=["cinema_grain.strength=1.7"])
     told = yaml.safe_load(Path(held.sidecar).read_text())
     assert told["applied"]["cinema_grain"]["strength"] == 1.7
-    assert dry_run(source, preset="social")["adapt"].startswith("adapting to the platform's JPEG: ")
-    assert dry_run(source, preset="social", adapt=False)["adapt"] == "no"
-    assert dry_run(source, preset="print")["adapt"] == "no"
+    assert dry_run(FinishRequest.of(source, preset="social"))["adapt"].startswith("adapting to the platform's JPEG: ")
+    assert dry_run(FinishRequest.of(source, preset="social", adapt=False))["adapt"] == "no"
+    assert dry_run(FinishRequest.of(source, preset="print"))["adapt"] == "no"
 
 
 SMALL = """\
@@ -437,7 +439,10 @@ def test_where_it_cannot_be_done_it_says_so(tmp_path):
     with pytest.raises(OutputError, match="name a file with -o"):
         finish(clip(tmp_path / "c.nut"), "-", preset="social", adapt=True)
     with pytest.raises(InputError, match="can be read once; name a file"):
-        dry_run("-", tmp_path / "d.mp4", preset="social", adapt=True, stdin=BytesIO(y4m_of(clip(tmp_path / "e.nut"))))
+        dry_run(
+            FinishRequest.of("-", tmp_path / "d.mp4", preset="social", adapt=True),
+            Watch(stdin=BytesIO(y4m_of(clip(tmp_path / "e.nut")))),
+        )
 
 
 def test_the_proxies_of_a_kind(recipe):

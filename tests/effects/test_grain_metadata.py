@@ -10,7 +10,9 @@ from grainkit import Finisher, finish_array, load_recipe, open_source
 from grainkit.effects.grain.av1.table import read_table
 from grainkit.errors import InputError, OutputError, RecipeError
 from grainkit.hosts.cli import command as cli
-from grainkit.job.finish import dry_run, finish
+from grainkit.job.dry_run import dry_run
+from grainkit.job.finish import finish
+from grainkit.job.request import FinishRequest
 from grainkit.recipe.overrides import override
 from tests.av1_streams import decode, framemd5, read, same_pictures, shown_seeds, trace
 from tests.drawn import clip, still, y4m_of
@@ -128,10 +130,14 @@ def test_what_carries_no_grain_is_refused_before_work(source, tmp_path):
     ):
         settings = asked.get("settings", METADATA)
         with pytest.raises(RecipeError) as caught:
-            dry_run(source, output if output == "-" else tmp_path / output, **{**asked, "settings": settings})
+            dry_run(
+                FinishRequest.of(
+                    source, output if output == "-" else tmp_path / output, **{**asked, "settings": settings}
+                )
+            )
         assert f"this is {what}; {REMEDY}" in str(caught.value)
     with pytest.raises(RecipeError, match="this is a still"):
-        dry_run(picture, tmp_path / "b.png", preset="video", settings=METADATA)
+        dry_run(FinishRequest.of(picture, tmp_path / "b.png", preset="video", settings=METADATA))
     recipe = override(load_recipe("video"), METADATA)
     with open_source(source) as frames, Finisher(recipe) as finisher, pytest.raises(RecipeError, match="carrier"):
         next(finisher.stream(frames))
@@ -140,7 +146,8 @@ def test_what_carries_no_grain_is_refused_before_work(source, tmp_path):
 
 
 def test_without_grain_there_is_nothing_to_carry(source, tmp_path):
-    plan = dry_run(source, tmp_path / "b.mp4", preset="video/h264", settings=(*METADATA, "cinema_grain.strength=0"))
+    settings = (*METADATA, "cinema_grain.strength=0")
+    plan = dry_run(FinishRequest.of(source, tmp_path / "b.mp4", preset="video/h264", settings=settings))
     assert not any("metadata" in note for note in plan["notes"])
 
 

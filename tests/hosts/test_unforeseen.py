@@ -143,7 +143,7 @@ def test_what_was_being_done_is_told_of_every_stage(monkeypatch, refused, folder
         (["presets"], "grainkit.recipe.presets.preset_names"),
         (["doctor"], "grainkit.report.doctor.examine"),
         (["bench"], "grainkit.report.bench.machine"),
-        (["finish", "a.png"], "grainkit.job.series.expand_inputs"),
+        (["finish", "a.png"], "grainkit.job.inputs.expand_inputs"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

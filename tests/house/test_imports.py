@@ -122,7 +122,7 @@ def test_a_breach_is_found_and_said(name, line, said):
 
 def test_the_command_starts_without_loading_the_heavy_libraries():
     code = (
-        "import sys, grainkit, grainkit.hosts.cli.command; grainkit.hosts.cli.command._parser()\n"
+        "import sys, grainkit.hosts.cli.command, grainkit.hosts.cli.parser; grainkit.hosts.cli.parser.parser()\n"
         "print([m for m in ('av', 'cv2', 'numba', 'numpy', 'cupy', 'yaml', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -139,25 +139,6 @@ def test_the_command_leaves_out_what_no_kernel_needs(tmp_path):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run(told, capture_output=True, text=True, check=True, env=clean)
     assert done.stdout.strip() == "0 []"
-
-
-def test_what_was_compiled_is_read_without_what_compiles(tmp_path):
-    code = (
-        "import sys; from grainkit.hosts.cli import startup\n"
-        "startup.before_libraries(); startup.load()\n"
-        "from grainkit.picture.taps import _cover, covers\n"
-        "taps = covers(4, 1, 0.5, 16)\n"
-        "print(taps.first.tolist(), taps.weights.tolist())\n"
-        "print(sum(_cover.stats.cache_hits.values()), 'numba.cpython.unicode' in sys.modules)"
-    )
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    cold, warm = (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
-        for _ in range(2)
-    )
-    assert cold.splitlines()[0] == warm.splitlines()[0] == f"[2, 4, 6, 8] {[[0.5, 0.5, 0.0]] * 4}"
-    assert cold.splitlines()[1] == "0 True"
-    assert warm.splitlines()[1] == "1 False"
 
 
 def test_what_finishes_stills_does_not_load_ffmpeg():

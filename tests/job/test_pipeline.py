@@ -18,7 +18,9 @@ from grainkit.backends import open_backend
 from grainkit.errors import EncodingError, GrainkitError, InputError, OutputError, RecipeError, UserError
 from grainkit.io import pending
 from grainkit.job import sidecar
-from grainkit.job.finish import dry_run, finish
+from grainkit.job.dry_run import dry_run
+from grainkit.job.finish import finish
+from grainkit.job.request import FinishRequest
 from grainkit.machine import system
 from grainkit.recipe.presets import load_recipe
 from tests.drawn import clip, frames_of, leftovers, numbered, still, y4m_of
@@ -279,7 +281,7 @@ def test_a_pilot_is_clean_whole_and_16_bit(tmp_path):
 
 
 def test_a_dry_run_writes_nothing_and_says_what_finish_does(drawn_clip, tmp_path):
-    plan = dry_run(drawn_clip, f"{tmp_path}/new/", seed=4, settings=["delivery.width=32"])
+    plan = dry_run(FinishRequest.of(drawn_clip, f"{tmp_path}/new/", seed=4, settings=["delivery.width=32"]))
     assert list(tmp_path.iterdir()) == []
     report = finish(drawn_clip, f"{tmp_path}/new/", seed=4, settings=["delivery.width=32"])
     assert plan["output"]["name"] == report.output
@@ -550,7 +552,7 @@ def test_a_sidecar_takes_no_place_of_an_input_or_of_a_strangers_file(tmp_path):
     with pytest.raises(OutputError, match=r"n\.png\.grainkit\.txt exists already and is no sidecar"):
         finish(source, tmp_path / "n.png", preset="video", settings=OFF)
     with pytest.raises(OutputError, match="is no sidecar"):
-        dry_run(source, tmp_path / "n.png", preset="video")
+        dry_run(FinishRequest.of(source, tmp_path / "n.png", preset="video"))
     assert (picture.read_bytes(), notes.read_text(encoding="utf-8")) == (was, "my own notes")
     assert not (tmp_path / "q.png").exists()
     assert not (tmp_path / "n.png").exists()

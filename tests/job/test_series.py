@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from grainkit.hosts.cli import command as cli
+from grainkit.job import run
+from grainkit.job.report import Report
+from grainkit.job.request import FinishRequest, Watch
 from grainkit.job.series_summary import series_summary
 from tests.drawn import clip, numbered, still
 
@@ -76,14 +79,14 @@ def test_an_error_of_the_system_hides_nothing_either(
 ) -> None:
     for name in ("a.png", "b.png", "c.png"):
         still(Path(name))
-    whole = cli._finish_one
+    whole = run.run
 
-    def failing(input: str, *rest: object) -> object:
-        if input == "b.png":
+    def failing(request: FinishRequest, watch: Watch) -> Report:
+        if request.input == "b.png":
             raise OSError(5, "Input/output error", "b.png")
-        return whole(input, *rest)  # type: ignore[arg-type]
+        return whole(request, watch)
 
-    monkeypatch.setattr(cli, "_finish_one", failing)
+    monkeypatch.setattr(run, "run", failing)
     assert finish("a.png", "b.png", "c.png", "-o", "out/") == 1
     assert len(list(Path("out").glob("*.jpg"))) == 2
     err = capsys.readouterr().err

@@ -17,7 +17,7 @@ from grainkit.analysis.likeness import SIDE, thumbnail, unlikeness
 from grainkit.errors import InputError
 from grainkit.hosts.cli import command as cli
 from grainkit.job import series_or_sequence
-from grainkit.job.series import expand_inputs
+from grainkit.job.inputs import expand_inputs
 
 Array = npt.NDArray[Any]
 #: Nothing that takes time.

@@ -10,6 +10,8 @@ import yaml
 from grainkit.effects import EFFECTS
 from grainkit.errors import InputError, OutputError
 from grainkit.job.sidecar import (
+    Found,
+    Touched,
     job_report,
     sha256_file,
     sha256_files,
@@ -36,7 +38,7 @@ def report(recipe=None, **changes):
         },
         "output": {"name": "C:\\out\\out.mp4", "sha256": "1e5" + "0" * 61, "frames": 48, "size": (720, 1280)},
         "notes": ["rotation of 90 degrees baked in"],
-        "measured": {"rho": np.float32(0.5), "frames": np.int64(3), "rounds": ({"share": 1e-5},)},
+        "found": Found(measured={"rho": np.float32(0.5), "frames": np.int64(3), "rounds": ({"share": 1e-5},)}),
     }
     return job_report(recipe or load_recipe("social/reel"), **{**given, **changes})
 
@@ -75,7 +77,11 @@ def test_the_same_job_gives_the_same_text_and_no_folders():
 def test_a_person_reads_what_was_done_first():
     recipe = override(load_recipe("social/reel"), ["highlight_guard.strength=0"])
     text = sidecar_text(
-        report(recipe, light="from upper left", source_profile="flux", upscaled=True, generated=["cinema_grain"])
+        report(
+            recipe,
+            found=Found(light="from upper left", source_profile="flux"),
+            touched=Touched(upscaled=True, generated=["cinema_grain"]),
+        )
     )
     head, _, body = text.partition("\n\n")
     assert all(line.startswith("# ") for line in head.splitlines())

@@ -30,7 +30,7 @@ from grainkit.machine import system
 from grainkit.recipe.presets import load_recipe
 from grainkit.report import bench
 from grainkit.scale.interrupts import interrupts
-from grainkit.scale.processes import side_by_side
+from grainkit.scale.processes import SideBySide
 from tests.drawn import leftovers, still
 from tests.like_windows import MODULES, OS, SIGNAL
 
@@ -96,7 +96,7 @@ def _called(node: ast.Call) -> Iterator[str]:
     if name == "get_context" and first != "spawn":
         yield "get_context() without 'spawn'"
     if name in ("Pool", "ProcessPoolExecutor"):
-        yield f"{name}: processes come from side_by_side"
+        yield f"{name}: processes come from SideBySide"
     started = name in ("run", "Popen", "call", "check_call", "check_output")
     if started and given & {"text", "universal_newlines"} and "encoding" not in given:
         yield f"{name}() as text without an encoding"
@@ -118,7 +118,7 @@ def test_nothing_is_used_that_windows_lacks(path):
         ("import signal; signal.SIGHUP", "signal.SIGHUP"),
         ("from multiprocessing import Pool", "multiprocessing.Pool without a context"),
         ("get_context('fork')", "get_context() without 'spawn'"),
-        ("ProcessPoolExecutor(2)", "processes come from side_by_side"),
+        ("ProcessPoolExecutor(2)", "processes come from SideBySide"),
         ("open('a')", "open() of text without an encoding"),
         ("open('a', 'w')", "open() of text without an encoding"),
         ("path.open()", "open() of text without an encoding"),
@@ -339,7 +339,7 @@ def test_processes_that_hear_no_signal_are_asked_and_clean_up(tmp_path, monkeypa
 
     begun: list[int] = []
     asker = threading.Thread(target=interrupt_once_begun)
-    with interrupts(), closing(side_by_side(patient, [str(tmp_path / "0"), str(tmp_path / "1")], 2)) as found:
+    with interrupts(), closing(SideBySide(2).map(patient, [str(tmp_path / "0"), str(tmp_path / "1")])) as found:
         asker.start()
         with pytest.raises(KeyboardInterrupt):
             next(found)

@@ -16,7 +16,8 @@ import grainkit as gk
 from grainkit.errors import RecipeError
 from grainkit.finishing.planning import make_plan
 from grainkit.io.base import SourceInfo
-from grainkit.job.finish import dry_run
+from grainkit.job.dry_run import dry_run
+from grainkit.job.request import FinishRequest
 from grainkit.picture.background import Canvas, background_signal, composited, padded
 from grainkit.picture.color import SRGB_STILL, Color, Range, Transfer
 from grainkit.picture.frame import Frame
@@ -215,7 +216,7 @@ def test_bars_of_a_clip_are_legal_codes_on_whole_chroma_samples(form, codec, box
 def test_the_dry_run_and_a_pipe_know_the_bars(tmp_path):
     still(tmp_path / "p.png", 40, 30)
     settings = [*PAD, "delivery.width=100", "delivery.height=100"]
-    told = dry_run(tmp_path / "p.png", tmp_path / "o.png", preset="social", settings=settings)
+    told = dry_run(FinishRequest.of(tmp_path / "p.png", tmp_path / "o.png", preset="social", settings=settings))
     assert told["output"]["size"] == [100, 100]
     assert any("bars to 100x100" in note for note in told["notes"])
     source, room = clip(tmp_path / "c.nut", frames=1, pixel_format="yuv420p"), io.BytesIO()

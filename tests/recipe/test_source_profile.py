@@ -17,7 +17,8 @@ from grainkit.effects.skin_texture.parameters import SkinTexture
 from grainkit.errors import RecipeError
 from grainkit.hosts.cli import command as cli
 from grainkit.io.metadata import DIGITAL_SOURCE_TYPES, xmp_packet
-from grainkit.job.finish import resolve_recipe
+from grainkit.job.request import RecipeChoice
+from grainkit.job.settle import resolve_recipe
 from grainkit.recipe.presets import load_recipe, preset_names
 from grainkit.recipe.recipe import KINDS
 from grainkit.recipe.source_profile import SourceProfile, load_source, source_names
@@ -56,7 +57,7 @@ def test_the_promised_profiles_are_shipped_with_their_reasons():
 def test_a_profile_that_was_not_measured_changes_nothing():
     for name in ("chatgpt", "gemini"):
         assert load_source(name).effects == {}
-        assert resolve_recipe("social", None, (), None, profile=load_source(name)) == load_recipe("social")
+        assert resolve_recipe(RecipeChoice("social"), origin=load_source(name)) == load_recipe("social")
 
 
 def test_none_is_as_before_and_an_unknown_one_is_refused():
@@ -72,7 +73,7 @@ def test_it_goes_over_the_preset_and_under_recipe_and_settings():
     profile = SourceProfile("x", "", GENERATED, {"skin_texture": {"strength": 1.3, "pores": 0.5}})
 
     def resolved(preset=None, recipe=None, settings=()):
-        return resolve_recipe(preset, recipe, settings, None, profile=profile)
+        return resolve_recipe(RecipeChoice(preset, recipe, settings), origin=profile)
 
     assert strength(load_recipe("social")) == 0.85
     assert strength(resolved("social")) == 1.3

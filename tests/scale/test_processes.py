@@ -16,7 +16,8 @@ from grainkit.hosts.cli import command as cli
 from grainkit.io.pending import Pending
 from grainkit.job import series
 from grainkit.job.series import at_once
-from grainkit.scale.processes import Ended, side_by_side
+from grainkit.scale.executors import Ended
+from grainkit.scale.processes import SideBySide
 from tests.drawn import leftovers, still
 
 PLAIN = ["--no-adapt", "--set", "skin_texture.strength=0"]
@@ -51,7 +52,7 @@ def until(true, seconds=240.0):
 def test_results_keep_their_order_and_one_that_is_killed_is_one_alone(tmp_path):
     done = []
     asked = jobs(tmp_path, "slow", "die", "quick", "quick")
-    found = list(side_by_side(worked, asked, 2, done.append))
+    found = list(SideBySide(2, done.append).map(worked, asked))
     assert found[1] == Ended(-signal.SIGKILL)
     share = str(max(1, (os.cpu_count() or 1) // 2))
     assert [each for each in found if not isinstance(each, Ended)] == [(asked[n]["to"], share) for n in (0, 2, 3)]
@@ -59,7 +60,7 @@ def test_results_keep_their_order_and_one_that_is_killed_is_one_alone(tmp_path):
 
 
 def test_who_stops_early_leaves_nothing_running_or_half_done(tmp_path):
-    with closing(side_by_side(worked, jobs(tmp_path, "quick", "wait", "wait"), 3)) as found:
+    with closing(SideBySide(3).map(worked, jobs(tmp_path, "quick", "wait", "wait"))) as found:
         assert next(found)[0] == str(tmp_path / "0.txt")
         until(lambda: len(list(tmp_path.glob("*.begun"))) == 2)
         assert len(leftovers(tmp_path)) == 2

@@ -10,14 +10,18 @@ import gc
 import io
 import os
 import sys
+from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from grainkit.errors import UserError
 from grainkit.params import shown
 
 #: What numba loads where it finds it: linear algebra, and what measures its tests. No kernel needs either.
 _LEFT_OUT = ("scipy", "coverage")
+#: Minor versions of numba whose cache is reached into: those that `tests/hosts/test_startup.py` has passed with. Any
+#: other one runs as it is.
+TESTED_NUMBA = tuple(("0", str(minor)) for minor in range(61, 69))
 
 
 def before_libraries() -> None:
@@ -81,27 +85,44 @@ def load() -> None:
     gc.disable()
     try:
         import_module("grainkit.job.finish")
-        _leave_registries_to_the_compiler()
+        import numba
+
+        leave_registries_to_the_compiler(numba.__version__)
     finally:
         gc.freeze()
         gc.enable()
 
 
-def _leave_registries_to_the_compiler() -> None:
+def begin_apart() -> None:
+    """Begin a process that does jobs for the command: load what they need before any of it is asked for."""
+    before_libraries()
+    load()
+
+
+class _Cache(Protocol):
+    """What of numba's cache of one function is reached into."""
+
+    def _guard_against_spurious_io_errors(self) -> AbstractContextManager[None]: ...
+    def _load_overload(self, sig: object, target_context: object) -> object: ...
+
+
+def leave_registries_to_the_compiler(version: str) -> None:
     """Let numba read compiled functions from its cache without all that it needs to compile one.
 
     Before it looks into its cache it imports and registers what every function of Python and numpy compiles to: a
-    tenth of a start. Code from the cache needs its runtime alone; where there is none, the compiler registers the
-    rest for itself.
+    sixth of a start (`python -m benchmarks.startup`). Code from the cache needs its runtime alone; where there is none,
+    the compiler registers the rest for itself.
+    version: numba's. One that is not in TESTED_NUMBA is left as it is.
     """
+    if tuple(version.split(".")[:2]) not in TESTED_NUMBA:
+        return
     from numba.core import caching
     from numba.core.runtime import nrt
 
-    def load_overload(self: Any, sig: Any, target_context: Any) -> Any:
+    def load_overload(self: _Cache, sig: object, target_context: object) -> object:
         nrt.rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
 
-    cache: Any = caching.Cache
-    if hasattr(cache, "_load_overload") and hasattr(cache, "_guard_against_spurious_io_errors"):
-        cache.load_overload = load_overload
+    kind: Any = caching.Cache  # whose methods are not ours to assign to
+    kind.load_overload = load_overload
