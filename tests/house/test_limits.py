@@ -17,8 +17,8 @@ PARAMETERS = 10
 ANYS = 300
 
 #: Decorators of grainkit.machine.jit, by which kernels are told apart. What they compile takes plain arrays and numbers
-#: one by one, and its loop has to be seen whole by LLVM: its lines and parameters are not counted. Kernels of CUDA are not
-#: Python; they stand in kernels/.
+#: one by one, and its loop has to be seen whole by LLVM: its lines and parameters are not counted. Kernels of CUDA are
+#: not Python; they stand in kernels/.
 COMPILERS = {"njit", "uncounted"}
 #: The friendly face of a job: each of its options is a parameter, for people who write Python.
 FRIENDLY = {"job/finish.py: finish"}
@@ -72,7 +72,7 @@ MANY = ", ".join(f"p{n}" for n in range(PARAMETERS))
     ("source", "found"),
     [
         (f"def f():\n{LONG}\n", ["x.py: f"]),
-        (f"class C:\n  def f(self):\n    def g():\n    {LONG.replace('    x', '      x').strip()}\n", ["x.py: f", "x.py: g"]),
+        (f"class C:\n  def f(self):\n   def g():\n{LONG}\n", ["x.py: f", "x.py: g"]),
         (f"def f(*, {MANY}, more): ...\n", ["x.py: f"]),
         (f"def f(self, {MANY}, *rest, **more): ...\n", []),
         (f"@uncounted(inline='always')\ndef f({MANY}, more):\n{LONG}\n", []),
