@@ -16,6 +16,8 @@ from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from samples.draw import codes, limited_420, portrait
 
+pytestmark = pytest.mark.slow
+
 ONLY = ("highlight_guard.strength=0", "cinema_grain.strength=0", "skin_texture.strength=1")
 
 

@@ -175,6 +175,7 @@ def test_a_folder_holds_the_matte_of_a_clips_name():
 # The job
 
 
+@pytest.mark.slow
 def test_the_job_uses_it_and_says_so():
     rgb = codes(portrait(300, 400), 8)
     Image.fromarray(rgb).save("p.png")
@@ -271,6 +272,7 @@ def test_a_matte_is_never_overwritten_nor_taken_for_an_input(capsys):
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_any_part_of_a_matted_clip_is_that_part_of_the_whole(samples):
     """The analysis sees the frames before the part, so their mattes are needed too."""
     for number in range(3):

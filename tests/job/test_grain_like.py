@@ -83,6 +83,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames", "over_time"),
     [(grained, False), (lambda: grained(9), True), (lambda: grained(9, textured=True), True),
@@ -208,6 +209,7 @@ def test_a_picture_without_grain_gets_all_of_it(plain):
     assert np.std(whole - rgb) == pytest.approx(np.std(lacking - rgb), rel=0.03)
 
 
+@pytest.mark.slow
 def test_regrain_on_clips_is_measured_from_the_start_whatever_part_is_finished(tmp_path):
     path = tmp_path / "in.mkv"
     with av.open(str(path), "w") as output:
