@@ -3,8 +3,8 @@
 from dataclasses import fields, replace
 from functools import cache
 
-import yaml
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
