@@ -103,6 +103,7 @@ def test_our_own_grain_is_found_again(frames, over_time):
     assert found.chroma == pytest.approx(ASKED.chroma_shares, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_file_gives_the_recipe_that_made_it(png):
     like = grain_like(png)
     grain = override(load_recipe("print"), like.settings).effect(CinemaGrain)
@@ -144,6 +145,7 @@ def test_what_cannot_be_matched_is_said(tmp_path):
         grain_like(busy)
 
 
+@pytest.mark.slow
 def test_finishing_like_a_reference_is_told_and_replays(png, plain, tmp_path):
     first = finish(plain, tmp_path / "a.png", preset="video", grain_like=png, seed=5)
     told = yaml.safe_load(Path(first.sidecar).read_text())

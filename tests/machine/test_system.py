@@ -502,6 +502,7 @@ def test_a_drive_letter_is_no_scheme_and_its_percent_no_pattern(monkeypatch):
     assert sequence.parse_pattern(r"C:\100%d\a.png") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
 def test_a_console_that_lacks_characters_is_no_error(tmp_path, encoding):
     named = ["ł雪.png", os.fsdecode(b"a\xff.png")]
