@@ -52,6 +52,7 @@ def compare(backend, cpu, job=JOB):
     return all(np.array_equal(a, b) for f, g in zip(ours, theirs, strict=True) for a, b in zip(f, g, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eager", [False, True])
 def test_frames_under_way_at_once_come_out_as_on_the_cpu(eager, card, install, cpu):
     install(stand_in(HostKernel, eager=eager))
@@ -182,6 +183,7 @@ class Tensor:
         return self._array
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [lambda a: a, Tensor], ids=["CuPy", "DLPack"])
 @pytest.mark.parametrize("kind", [0, 8])
 def test_planes_on_the_card_stay_there(wrap, kind, card, cpu):

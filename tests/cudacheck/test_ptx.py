@@ -24,7 +24,10 @@ from tests.cudacheck.stand_in import stand_in
 from tests.cudacheck.test_resize import assert_conforms, picture, see_through
 from tests.passes import faded, lifted
 
-pytestmark = pytest.mark.skipif(bool(nvrtc.missing() or host.missing()), reason=nvrtc.missing() or host.missing())
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(nvrtc.missing() or host.missing()), reason=nvrtc.missing() or host.missing()),
+]
 
 #: 8-bit 4:2:0, 10-bit 4:2:2 and float 4:4:4, with relief, in two tiles and a bit.
 JOBS = [replace(KINDS[kind], size=(33, 131), relief=(10, 10, 20, 121)) for kind in (0, 5, 8)]

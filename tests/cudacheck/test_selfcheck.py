@@ -49,6 +49,7 @@ def test_a_card_that_gives_the_cpus_bits_passes(card, capsys):
     assert "selfcheck 4:4:4 float" in [f["what"] for f in json.loads(capsys.readouterr().out)["findings"]]
 
 
+@pytest.mark.slow
 def test_a_card_that_does_not_is_named_with_how_far_it_is_off(card, install, capsys):
     install(stand_in(faulty(HostKernel, "swapped argument")))
     found = doctor.selfcheck()

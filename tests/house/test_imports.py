@@ -129,6 +129,7 @@ def test_the_command_starts_without_loading_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_command_leaves_out_what_no_kernel_needs(tmp_path):
     code = (
         "import sys; from grainkit.hosts.cli.command import command\n"
