@@ -27,15 +27,19 @@ if TYPE_CHECKING:
         UserError,
     )
     from grainkit.finishing.finisher import Finisher, finish_array
+    from grainkit.finishing.session import Session
+    from grainkit.finishing.writer import open_writer
     from grainkit.io import open_source
     from grainkit.job.finish import finish, finish_series
     from grainkit.job.report import Report
+    from grainkit.picture.color import Color
     from grainkit.picture.frame import Frame
     from grainkit.recipe.presets import load_recipe, preset_names
     from grainkit.recipe.recipe import Recipe
 
 __all__ = [
     "BackendUnavailable",
+    "Color",
     "EncodingError",
     "Finisher",
     "Frame",
@@ -45,6 +49,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Report",
+    "Session",
     "UserError",
     "__version__",
     "finish",
@@ -52,6 +57,7 @@ __all__ = [
     "finish_series",
     "load_recipe",
     "open_source",
+    "open_writer",
     "preset_names",
 ]
 
@@ -60,6 +66,7 @@ __version__ = "0.1.0"
 #: Where each public name lives; imported when first used, so that `import grainkit` costs nothing.
 _HOMES = {
     "BackendUnavailable": "errors",
+    "Color": "picture.color",
     "EncodingError": "errors",
     "Finisher": "finishing.finisher",
     "Frame": "picture.frame",
@@ -69,12 +76,14 @@ _HOMES = {
     "Recipe": "recipe.recipe",
     "RecipeError": "errors",
     "Report": "job.report",
+    "Session": "finishing.session",
     "UserError": "errors",
     "finish": "job.finish",
     "finish_array": "finishing.finisher",
     "finish_series": "job.finish",
     "load_recipe": "recipe.presets",
     "open_source": "io",
+    "open_writer": "finishing.writer",
     "preset_names": "recipe.presets",
 }
 

@@ -1,5 +1,5 @@
-// The pass over both chroma planes: chroma follows the highlight curve of the luma above it, then texture, grain,
-// dither, store. One block makes one tile of Cb and then the same tile of Cr.
+// The pass over both chroma planes: chroma follows the luma above it, by its highlight curve and by the chroma
+// factor, then texture, grain, dither, store. One block makes one tile of Cb and then the same tile of Cr.
 // Built with SOURCE_BITS and TARGET_BITS as in luma.cu (floats are -0.5..0.5), ACROSS and DOWN (luma samples per
 // chroma sample).
 #include "grain_field.cuh"
@@ -23,16 +23,19 @@ struct Channels {
     float r_cr, g_cb, g_cr, b_cb;
 };
 
-// What a code becomes. curve, straight, *_shift: as in luma.cu, for chroma. gain: by luma code.
+// What a code becomes. curve, straight, *_shift: as in luma.cu, for chroma. gain: by luma code. luma_curve,
+// chroma_factor: normalised luma after its curve, and what chroma is scaled by beside the shoulder, by luma code; null
+// for none.
 // luma_black, luma_unit, chroma_grey, chroma_unit: what normalises codes. shoulder: of strength 0 for no highlight curve.
-// grey, low, high, relief_last: fixed-point values of the target. relief_unit: codes of the target in 1.
+// grey, low, high, last: fixed-point values of the target, the last of the last code. relief_unit: codes of the target in 1.
 template <class Sample> struct ChromaTone {
     const int *curve, *gain;
+    const float *luma_curve, *chroma_factor;
     int straight, source_shift, target_shift;
     float luma_black, luma_unit, chroma_grey, chroma_unit;
     Channels channels;
     Shoulder shoulder;
-    int grey, low, high, relief_unit, relief_last;
+    int grey, low, high, relief_unit, last;
 
     static __device__ __forceinline__ int under(Sample upper_left, Sample upper_right, Sample lower_left,
                                                 Sample lower_right)
@@ -43,25 +46,28 @@ template <class Sample> struct ChromaTone {
                                                int y, int x, int field, u32 dither) const
     {
         int value = value_of(code, curve, straight, source_shift);
+        float factor = chroma_factor ? __ldg(chroma_factor + luma) : 1.0f;
         if (shoulder.strength > 0.0f) {
-            const float luminance = ((float)luma - luma_black) * luma_unit;
+            const float luminance = luma_curve ? __ldg(luma_curve + luma) : ((float)luma - luma_black) * luma_unit;
             const float u = ((float)cb - chroma_grey) * chroma_unit;
             const float v = ((float)cr - chroma_grey) * chroma_unit;
             const float most = largest(luminance, u, v, channels.r_cr, channels.g_cb, channels.g_cr, channels.b_cb);
             if (most > shoulder.knee)
-                value = scale_chroma(
-                    value, slope(luminance, most, shoulder.knee, shoulder.curvature, shoulder.strength), grey);
+                factor = slope(luminance, most, shoulder.knee, shoulder.curvature, shoulder.strength) * factor;
         }
+        if (factor != 1.0f)
+            value = scale_chroma(value, factor, grey, last);
         if (touched)
-            value = min(max(value + ((texture.at(y, x) * relief_unit) >> (CHROMA_BITS - target_shift)), 0), relief_last);
+            value = min(max(value + ((texture.at(y, x) * relief_unit) >> (CHROMA_BITS - target_shift)), 0), last);
         const int amount = within(grain_of(__ldg(gain + luma), field, target_shift), value, low, high);
         return (Target)code_of(value + amount, dither, target_shift);
     }
 };
 
-// What a float becomes. gain: FLOAT_GAIN_STEPS + 1 entries over luma 0..1.
+// What a float becomes. luma_curve, chroma_factor, gain: LUMA_STEPS + 1 entries over luma 0..1; no curve and no factor
+// where they are null.
 template <> struct ChromaTone<float> {
-    const float* gain;
+    const float *luma_curve, *chroma_factor, *gain;
     Channels channels;
     Shoulder shoulder;
     Scale scale;
@@ -74,12 +80,16 @@ template <> struct ChromaTone<float> {
     __device__ __forceinline__ Target finished(float value, float cb, float cr, float luminance, bool touched,
                                                const Relief& texture, int y, int x, int field, u32 dither) const
     {
-        const float most = largest(luminance, cb, cr, channels.r_cr, channels.g_cb, channels.g_cr, channels.b_cb);
+        const float toned = luma_curve ? curved(luma_curve, luminance) : luminance;
+        const float most = largest(toned, cb, cr, channels.r_cr, channels.g_cb, channels.g_cr, channels.b_cb);
         if (touched)
             value = value + (float)texture.at(y, x) * CHROMA_UNIT;
-        value = value * slope(luminance, most, shoulder.knee, shoulder.curvature, shoulder.strength);
+        float factor = slope(toned, most, shoulder.knee, shoulder.curvature, shoulder.strength);
+        if (chroma_factor)
+            factor = factor * at_luma(chroma_factor, luminance);
+        value = value * factor;
         const float room_left = larger(0.5f - fabsf(value), 0.0f);
-        const float amount = float_gain(gain, luminance) * (float)field;
+        const float amount = at_luma(gain, luminance) * (float)field;
         value = value + smaller(larger(amount, -room_left), room_left);
         Target code;
         store_float(value, scale.offset, scale.unit, scale.top, dither, code);

@@ -1,4 +1,4 @@
-// The pass over a luma plane: texture, highlight curve, grain, dither, store. One block makes one tile.
+// The pass over a luma plane: texture, luma curve, highlight curve, grain, dither, store. One block makes one tile.
 // Built with SOURCE_BITS and TARGET_BITS as bits of a sample in memory: 8 or 16 for codes, 32 for float (0 black,
 // 1 white). Codes become codes; floats stay float or become codes.
 #include "grain_field.cuh"
@@ -28,9 +28,9 @@ template <class Sample> struct LumaTone {
     }
 };
 
-// What a float becomes. gain: FLOAT_GAIN_STEPS + 1 entries over luma 0..1.
+// What a float becomes. luma_curve, gain: LUMA_STEPS + 1 entries over luma 0..1; no curve where it is null.
 template <> struct LumaTone<float> {
-    const float* gain;
+    const float *luma_curve, *gain;
     Shoulder shoulder;
     Scale scale;
 
@@ -39,8 +39,9 @@ template <> struct LumaTone<float> {
     {
         if (touched)
             luminance = luminance + luminance * ((float)texture.at(y, x) * LUMA_UNIT);
-        const float value = roll(luminance, shoulder.knee, shoulder.curvature, shoulder.strength) +
-                            float_gain(gain, luminance) * (float)field;
+        const float toned = luma_curve ? curved(luma_curve, luminance) : luminance;
+        const float value = roll(toned, shoulder.knee, shoulder.curvature, shoulder.strength) +
+                            at_luma(gain, luminance) * (float)field;
         Target code;
         store_float(value, scale.offset, scale.unit, scale.top, dither, code);
         return code;

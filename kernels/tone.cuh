@@ -3,7 +3,7 @@
 #pragma once
 #include "shoulder.cuh"
 
-#define FLOAT_GAIN_STEPS 1024
+#define LUMA_STEPS 1024
 #define LUMA_BITS 14
 #define CHROMA_BITS 15
 #define LUMA_UNIT (1.0f / 16384.0f)
@@ -45,17 +45,24 @@ __device__ __forceinline__ int within(int grain, int value, int low, int high)
     return min(max(grain, -room), room);
 }
 
-__device__ __forceinline__ int scale_chroma(int value, float factor, int grey)
+__device__ __forceinline__ int scale_chroma(int value, float factor, int grey, int last)
 {
-    return grey + (int)floorf((float)(value - grey) * factor + 0.5f);
+    return min(max(grey + (int)floorf((float)(value - grey) * factor + 0.5f), 0), last);
 }
 
-__device__ __forceinline__ float float_gain(const float* table, float y)
+// A table over luma 0..1, between its entries too.
+__device__ __forceinline__ float at_luma(const float* table, float y)
 {
-    const float t = smaller(larger(0.0f, y), 1.0f) * (float)FLOAT_GAIN_STEPS;
-    const int i = min((int)t, FLOAT_GAIN_STEPS - 1);
+    const float t = smaller(larger(0.0f, y), 1.0f) * (float)LUMA_STEPS;
+    const int i = min((int)t, LUMA_STEPS - 1);
     const float low = __ldg(table + i);
     return low + (__ldg(table + i + 1) - low) * (t - (float)i);
+}
+
+// Luma after the luma curve; what lies beyond 0..1 stays as far beyond the curve's ends.
+__device__ __forceinline__ float curved(const float* table, float y)
+{
+    return at_luma(table, y) + (y - smaller(larger(0.0f, y), 1.0f));
 }
 
 // An integer code of a normalised value, dithered with one code of uniform noise.

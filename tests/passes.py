@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from grainkit.backends.cpu import CpuBackend
 from grainkit.backends.pass_term import PassTerm
@@ -16,8 +17,20 @@ from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.picture.color import Color, chroma_codes
 from grainkit.picture.frame import Frame, Plane
 
+F64 = npt.NDArray[np.float64]
+
 NO_GUARD = HighlightGuard(strength=0.0)
 NO_GRAIN = CinemaGrain(strength=0.0)
+
+
+def lifted(y: F64) -> F64:
+    """A luma curve: deep shadows are lifted, and midtones have more contrast."""
+    return 0.03 + 0.95 * (y - 0.09 * np.sin(2 * np.pi * y))
+
+
+def faded(y: F64) -> F64:
+    """A factor on chroma by luma: none of it is left in black, and highlights have a little more."""
+    return 1.2 * (1.0 - (1.0 - y) ** 4)
 
 
 def dtype_of(color: Color) -> Any:

@@ -15,7 +15,7 @@ from grainkit.analysis.light import Light, estimate_light
 from grainkit.analysis.matte import SkinColour, filled, skin_colour, skin_matte
 from grainkit.analysis.networks import FaceNetworks
 from grainkit.analysis.uv import uv_and_normals
-from grainkit.effects.skin_texture.atlas import Atlas, bake
+from grainkit.effects.skin_texture.atlas import Atlas, load_atlas
 from grainkit.effects.skin_texture.blocks import BLOCK, masked_blur, means
 from grainkit.effects.skin_texture.energy import energy_of, linear, local_energy, luminance
 from grainkit.effects.skin_texture.layer import KEEP_MM, Layer, Skin, SkinStatistics, skin_layer
@@ -29,7 +29,8 @@ PLAIN = SkinTexture(strength=1.0)
 
 @cache
 def atlas() -> Atlas:
-    return bake(1, "adult", 0.24)
+    """The skin of seed 1, baked once a run of the tests (tests/conftest.py)."""
+    return load_atlas(1, "adult", 0.24)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from grainkit.picture.resample import Geometry
-from grainkit.picture.rgb import RgbSamples, rgb_from_planes
+from grainkit.picture.rgb import RGB, RgbSamples, rgb_from_planes
 
 #: Names that a backend may be asked for by; `auto` takes the fastest that works here.
 BACKENDS = ("auto", "cpu", "cuda")
@@ -39,6 +41,16 @@ def with_rgb(frame: Frame, origin: Frame, working: Color, rgb: RgbSamples | None
         return frame
     samples = rgb_from_planes(frame.planes, working, rgb.dtype, seed=rgb.seed, frame=frame.index, origin=origin.rgb)
     return replace(frame, rgb=samples)
+
+
+def on_card(array: object) -> bool:
+    """Whether an array lies in a GPU's memory, by the interfaces that array libraries share."""
+    if isinstance(array, np.ndarray):
+        return False
+    device = getattr(array, "__dlpack_device__", None)
+    if device is not None:
+        return int(device()[0]) == 2  # kDLCUDA
+    return hasattr(array, "__cuda_array_interface__")
 
 
 @runtime_checkable
@@ -75,5 +87,14 @@ class Backend(Protocol):
 
         rgb: the frame is wanted as R'G'B' too; its planes may then be those of the samples that are delivered.
         """
+
+    def owns(self, array: object) -> bool:
+        """Whether an array lies in this machine's memory."""
+
+    def as_array(self, array: object) -> object:
+        """An array that this machine owns, of any library, as the backend's own kind; without a copy."""
+
+    def to_host(self, array: object) -> RGB:
+        """An array that this machine owns in the host's memory."""
 
     def close(self) -> None: ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -22,13 +23,16 @@ from grainkit.backends.tables import PassTables, PlaneNoise
 from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame, Plane
 from grainkit.picture.resample import Geometry, conform
-from grainkit.picture.rgb import RgbSamples
+from grainkit.picture.rgb import RGB, RgbSamples
 from grainkit.scale.cores import cores
 
 #: Strips of a plane for each thread: enough that none waits long for another.
 STRIPS_EACH = 2
 #: Where there is no relief: a rectangle of nothing.
 NO_TEXTURE = PassTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
+
+#: Finishes rows of a plane, or of both chroma planes: the first, and how many.
+Rows = Callable[[int, int], None]
 
 
 def _strips(height: int, count: int) -> list[tuple[int, int]]:
@@ -60,10 +64,6 @@ class _Rooms(threading.local):
         self.of_plane = (_Room(), _Room(), _Room())
 
 
-#: Where there is no relief: a rectangle of nothing.
-NO_TEXTURE = PassTerm(0, 0, *(np.zeros((0, 0), np.int16) for _ in range(3)))
-
-
 class CpuBackend:
     """numba on `workers` threads; the default where there is no GPU.
 
@@ -82,6 +82,18 @@ class CpuBackend:
 
     def describe(self) -> str:
         return f"cpu ({platform.machine()}, {self.workers} threads)"
+
+    def owns(self, array: object) -> bool:
+        """Whether it is a NumPy array."""
+        return isinstance(array, np.ndarray)
+
+    def as_array(self, array: object) -> RGB:
+        """The array itself."""
+        return np.asarray(array)
+
+    def to_host(self, array: object) -> RGB:
+        """The array itself."""
+        return np.asarray(array)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -103,47 +115,64 @@ class CpuBackend:
         dtype = np.float32 if tables.target.is_float else np.uint8 if tables.target.depth == 8 else np.uint16
         out: tuple[Plane, ...] = tuple(np.empty(p.shape, dtype) for p in frame.planes)
         held = np.uint32((frame.index // tables.hold) & 0xFFFFFFFF)
-        relief = texture or NO_TEXTURE
-        strips = 1 if self.workers == 1 else STRIPS_EACH * self.workers
-        jobs = [(self._luma, strip) for strip in _strips(out[0].shape[0], strips)]
+        planes, relief = tuple(frame.planes), texture or NO_TEXTURE
+        jobs = [(self._luma(planes, tables, relief, held, out), out[0].shape[0])]
         if len(out) == 3:
-            jobs += [(self._chroma, strip) for strip in _strips(out[1].shape[0], strips)]
-        planes = tuple(frame.planes)
-        for done in [self._pool.submit(job, planes, tables, relief, held, *strip, out) for job, strip in jobs]:
-            done.result()
+            jobs.append((self._chroma(planes, tables, relief, held, out), out[1].shape[0]))
+        strips = 1 if self.workers == 1 else STRIPS_EACH * self.workers
+        begun = [self._pool.submit(rows, *strip) for rows, height in jobs for strip in _strips(height, strips)]
+        for strip in begun:
+            strip.result()
         return frame.with_planes(out, tables.target)
 
     def _luma(
-        self, planes: tuple[Plane, ...], tables: PassTables, texture: PassTerm, frame: np.uint32, first: int,
-        count: int, out: tuple[Plane, ...],
-    ) -> None:  # fmt: skip
-        luma = planes[0]
-        field = self._rooms.of_plane[0].field(tables.noise[0] if tables.noise else None, 0, luma.shape[1], frame)
+        self, planes: tuple[Plane, ...], tables: PassTables, texture: PassTerm, frame: np.uint32,
+        out: tuple[Plane, ...],
+    ) -> Rows:  # fmt: skip
+        luma, width = planes[0], planes[0].shape[1]
+        noise = tables.noise[0] if tables.noise else None
         relief = LumaRelief(texture.top, texture.left, texture.luma)
+
+        def field() -> Field:
+            return self._rooms.of_plane[0].field(noise, 0, width, frame)
+
         if tables.source.is_float:
-            cpu_float.luma_rows(luma, first, count, cpu_float.luma_work(tables), relief, field, out[0])
-            return
-        pairs, lines = cpu_rows.pairs_of(luma, tables), cpu_rows.luma_lines(tables, luma.shape[1])
+            real = cpu_float.luma_work(tables)
+            return lambda first, count: cpu_float.luma_rows(luma, first, count, real, relief, field(), out[0])
+
+        pairs = cpu_rows.pairs_of(luma, tables)
         work = cpu_rows.luma_work(tables, in_pairs=pairs.shape[0] > 0)
-        cpu_rows.luma_rows(luma, pairs, first, count, work, relief, field, lines, out[0])
+
+        def rows(first: int, count: int) -> None:
+            lines = cpu_rows.luma_lines(tables, width)
+            cpu_rows.luma_rows(luma, pairs, first, count, work, relief, field(), lines, out[0])
+
+        return rows
 
     def _chroma(
-        self, planes: tuple[Plane, ...], tables: PassTables, texture: PassTerm, frame: np.uint32, first: int,
-        count: int, out: tuple[Plane, ...],
-    ) -> None:  # fmt: skip
+        self, planes: tuple[Plane, ...], tables: PassTables, texture: PassTerm, frame: np.uint32,
+        out: tuple[Plane, ...],
+    ) -> Rows:  # fmt: skip
         source = Planes(*planes)
         width = source.cb.shape[1]
         noises = tables.noise[1:] if tables.noise else (None, None)
-        cb_field, cr_field = (
-            self._rooms.of_plane[plane].field(noise, plane, width, frame) for plane, noise in enumerate(noises, start=1)
-        )
         across, down = tables.source.subsampling
         relief = ChromaRelief(texture.top // down, texture.left // across, texture.cb, texture.cr)
+
+        def fields() -> tuple[Field, Field]:
+            _, cb_room, cr_room = self._rooms.of_plane
+            return cb_room.field(noises[0], 1, width, frame), cr_room.field(noises[1], 2, width, frame)
+
         if tables.source.is_float:
-            cpu_float.chroma_rows(
-                source, first, count, cpu_float.chroma_work(tables), relief, cb_field, cr_field, out[1], out[2]
+            real = cpu_float.chroma_work(tables)
+            return lambda first, count: cpu_float.chroma_rows(
+                source, first, count, real, relief, *fields(), out[1], out[2]
             )
-            return
-        lines = cpu_rows.chroma_lines(tables, source.luma, width)
-        work = cpu_rows.chroma_work(tables, in_pairs=lines.sited_pairs.size > 0)
-        cpu_rows.chroma_rows(source, first, count, work, relief, cb_field, cr_field, lines, out[1], out[2])
+
+        work = cpu_rows.chroma_work(tables, in_pairs=cpu_rows.is_sited_in_pairs(source.luma, tables))
+
+        def rows(first: int, count: int) -> None:
+            lines = cpu_rows.chroma_lines(tables, source.luma, width)
+            cpu_rows.chroma_rows(source, first, count, work, relief, *fields(), lines, out[1], out[2])
+
+        return rows

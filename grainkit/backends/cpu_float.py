@@ -11,7 +11,7 @@ from grainkit.backends.cpu_noise import Field, draw_grain, mix
 from grainkit.backends.cpu_rows import SPREAD, ChromaRelief, LumaRelief, Planes
 from grainkit.backends.cpu_shoulder import Channels, Rolloff, channels_of, largest_channel, roll, rolloff_of, slope
 from grainkit.backends.pass_term import CHROMA_ONE, LUMA_ONE
-from grainkit.backends.tables import FLOAT_GAIN_STEPS, PassTables
+from grainkit.backends.tables import LUMA_STEPS, PassTables
 from grainkit.machine.jit import uncounted
 from grainkit.picture.color import Color, chroma_codes, luma_codes
 from grainkit.picture.frame import Plane
@@ -32,18 +32,25 @@ class Store(NamedTuple):
 
 
 class LumaWork(NamedTuple):
-    """What is done to the luma of a frame. gain: grain by luma 0..1, see PassTables."""
+    """What is done to the luma of a frame. curve, gain: by luma 0..1, see PassTables; no curve where it is empty."""
 
+    curve: npt.NDArray[np.float32]
     gain: npt.NDArray[np.float32]
     shoulder: Rolloff
     store: Store
 
 
 class ChromaWork(NamedTuple):
-    """What is done to Cb and Cr of a frame. across, down: luma samples for one of theirs."""
+    """What is done to Cb and Cr of a frame.
+
+    across, down: luma samples for one of theirs. curve, factor, gain: luma after its curve, what chroma is scaled by
+    and grain, by luma 0..1, see PassTables; no curve and no factor where they are empty.
+    """
 
     across: int
     down: int
+    curve: npt.NDArray[np.float32]
+    factor: npt.NDArray[np.float32]
     gain: npt.NDArray[np.float32]
     channels: Channels
     shoulder: Rolloff
@@ -51,12 +58,18 @@ class ChromaWork(NamedTuple):
 
 
 @_jit
-def float_gain(table: npt.NDArray[np.float32], y: np.float32) -> np.float32:
-    """Grain at a luma, between entries of the table too."""
+def at_luma(table: npt.NDArray[np.float32], y: np.float32) -> np.float32:
+    """Read a table over luma 0..1, between its entries too."""
     # 0 stands first so that NaN, which exceeds nothing, becomes 0 and not an index.
-    t = F32(min(max(F32(0.0), y), F32(1.0)) * F32(FLOAT_GAIN_STEPS))
-    i = min(I32(t), I32(FLOAT_GAIN_STEPS - 1))
+    t = F32(min(max(F32(0.0), y), F32(1.0)) * F32(LUMA_STEPS))
+    i = min(I32(t), I32(LUMA_STEPS - 1))
     return F32(table[i] + F32(F32(table[i + 1] - table[i]) * F32(t - F32(i))))
+
+
+@_jit
+def curved(table: npt.NDArray[np.float32], y: np.float32) -> np.float32:
+    """Luma after the luma curve; what lies beyond 0..1 stays as far beyond the curve's ends."""
+    return F32(at_luma(table, y) + F32(y - min(max(F32(0.0), y), F32(1.0))))
 
 
 @_jit
@@ -72,7 +85,8 @@ def luma_rows(
     source: Plane, first: int, count: int, work: LumaWork, relief: LumaRelief, field: Field, out: Plane
 ) -> None:
     """Finish rows first..first + count of a luma plane."""
-    gain, shoulder, store, side = work.gain, work.shoulder, work.store, relief.left
+    curve, gain, shoulder, store, side = work.curve, work.gain, work.shoulder, work.store, relief.left
+    bent = curve.shape[0] > 0
     for row in range(first, first + count):
         values, target = source[row], out[row]
         inside = row - relief.top
@@ -82,7 +96,8 @@ def luma_rows(
             y = values[i]
             if touched and side <= i < side + relief.gain.shape[1]:
                 y = F32(y + F32(y * F32(F32(relief.gain[inside, i - side]) * _LUMA_UNIT)))
-            value = F32(roll(y, shoulder) + F32(float_gain(gain, y) * F32(mix(grain, i))))
+            toned = curved(curve, y) if bent else y
+            value = F32(roll(toned, shoulder) + F32(at_luma(gain, y) * F32(mix(grain, i))))
             target[i] = value if store.top == F32(0.0) else stored(value, store, grain.samples[i])
 
 
@@ -93,7 +108,9 @@ def chroma_rows(
 ) -> None:  # fmt: skip
     """Finish rows first..first + count of Cb and Cr."""
     luma, cb, cr = source
-    gain, channels, shoulder, store = work.gain, work.channels, work.shoulder, work.store
+    curve, factor, gain, channels = work.curve, work.factor, work.gain, work.channels
+    shoulder, store = work.shoulder, work.store
+    bent, scaled = curve.shape[0] > 0, factor.shape[0] > 0
     top, side, cb_relief, cr_relief = relief
     half = F32(0.5)
     height, width = luma.shape
@@ -107,14 +124,17 @@ def chroma_rows(
             right = min(left + work.across - 1, width - 1)
             y = F32(F32(F32(upper[left] + upper[right]) + F32(lower[left] + lower[right])) * F32(0.25))
             u, v = cb[row, i], cr[row, i]
-            scale = slope(y, largest_channel(y, u, v, channels), shoulder)
+            toned = curved(curve, y) if bent else y
+            scale = slope(toned, largest_channel(toned, u, v, channels), shoulder)
+            if scaled:
+                scale = F32(scale * at_luma(factor, y))
             if 0 <= row - top < cb_relief.shape[0] and side <= i < side + cb_relief.shape[1]:
                 u = F32(u + F32(F32(cb_relief[row - top, i - side]) * _CHROMA_UNIT))
                 v = F32(v + F32(F32(cr_relief[row - top, i - side]) * _CHROMA_UNIT))
             u, v = F32(u * scale), F32(v * scale)
             room_u, room_v = max(F32(half - abs(u)), F32(0.0)), max(F32(half - abs(v)), F32(0.0))
-            grain_u = F32(float_gain(gain, y) * F32(mix(cb_grain, i)))
-            grain_v = F32(float_gain(gain, y) * F32(mix(cr_grain, i)))
+            grain_u = F32(at_luma(gain, y) * F32(mix(cb_grain, i)))
+            grain_v = F32(at_luma(gain, y) * F32(mix(cr_grain, i)))
             u = F32(u + min(max(grain_u, -room_u), room_u))
             v = F32(v + min(max(grain_v, -room_v), room_v))
             cb_out[row, i] = u if store.top == F32(0.0) else stored(u, store, cb_grain.samples[i])
@@ -124,14 +144,20 @@ def chroma_rows(
 def luma_work(tables: PassTables) -> LumaWork:
     """Take from the tables what float luma needs."""
     black, white = luma_codes(tables.target.depth, tables.target.range)
-    return LumaWork(np.asarray(tables.luma_gain, F32), rolloff_of(tables), _store(tables.target, black, white - black))
+    return LumaWork(
+        tables.luma_curve, np.asarray(tables.luma_gain, F32), rolloff_of(tables),
+        _store(tables.target, black, white - black),
+    )  # fmt: skip
 
 
 def chroma_work(tables: PassTables) -> ChromaWork:
     """Take from the tables what float Cb and Cr need."""
     across, down = tables.source.subsampling
     store = _store(tables.target, *chroma_codes(tables.target.depth, tables.target.range))
-    return ChromaWork(across, down, np.asarray(tables.chroma_gain, F32), channels_of(tables), rolloff_of(tables), store)
+    return ChromaWork(
+        across, down, tables.luma_curve, tables.chroma_factor, np.asarray(tables.chroma_gain, F32),
+        channels_of(tables), rolloff_of(tables), store,
+    )  # fmt: skip
 
 
 def _store(target: Color, offset: float, unit: float) -> Store:

@@ -142,6 +142,9 @@ class ChromaWork(NamedTuple):
     """What is done to Cb and Cr of a frame.
 
     across, down: luma samples for one of theirs. gain: by luma code, int32. pair_gain: of two at a time, uint32.
+    scale: for luma codes. luma_curve, curved: normalised luma after its curve, by code, and the scale for that; the
+    first is empty where there is no curve. factor: what chroma is scaled by beside the shoulder, by luma code; empty
+    where by nothing.
     grey: in fixed point. relief_unit, relief_drop: what a term of texture is multiplied by and how many bits are
     dropped then. most: the last code in fixed point.
     """
@@ -152,6 +155,9 @@ class ChromaWork(NamedTuple):
     gain: npt.NDArray[np.int32]
     pair_gain: npt.NDArray[np.uint32]
     scale: Scale
+    luma_curve: npt.NDArray[np.float32]
+    curved: Scale
+    factor: npt.NDArray[np.float32]
     shoulder: Rolloff
     grey: np.int32
     relief_unit: np.int32
@@ -173,13 +179,14 @@ class ChromaLines(NamedTuple):
     sited: Codes
     sited_bytes: npt.NDArray[np.uint8]
     sited_pairs: npt.NDArray[np.uint16]
-    slopes: npt.NDArray[np.float32]
+    factors: npt.NDArray[np.float32]
 
 
 @_jit
 def _look_up(
-    codes: Codes, table: npt.NDArray[np.int32] | npt.NDArray[np.uint32], out: Whole | npt.NDArray[np.uint32]
-) -> None:
+    codes: Codes, table: npt.NDArray[np.int32 | np.uint32 | np.float32],
+    out: npt.NDArray[np.int16 | np.int32 | np.uint32 | np.float32],
+) -> None:  # fmt: skip
     # A loop of its own: LLVM cannot vectorise a look-up, and would leave the arithmetic around it scalar too.
     for i in range(out.shape[0]):
         out[i] = table[codes[i]]
@@ -402,8 +409,11 @@ def _reaches(luma: Codes, cb: Codes, cr: Codes, scale: Scale, knee: np.float32) 
 
 
 @_jit
-def _slopes(luma: Codes, cb: Codes, cr: Codes, scale: Scale, shoulder: Rolloff, out: npt.NDArray[np.float32]) -> None:
-    """Chroma factors of integer samples into out float32."""
+def _slopes(
+    luma: Codes | npt.NDArray[np.float32], cb: Codes, cr: Codes, scale: Scale, shoulder: Rolloff,
+    out: npt.NDArray[np.float32],
+) -> None:  # fmt: skip
+    """The shoulder's factors on chroma into out float32."""
     grey, unit = scale.grey, scale.unit
     for i in range(out.shape[0]):
         y = F32(F32(F32(luma[i]) - scale.black) * scale.span)
@@ -412,9 +422,38 @@ def _slopes(luma: Codes, cb: Codes, cr: Codes, scale: Scale, shoulder: Rolloff, 
 
 
 @_jit
-def _scale_chroma(values: Whole, slopes: npt.NDArray[np.float32], grey: np.int32) -> None:
+def _may_roll(luma: Codes, cb: Codes, cr: Codes, work: ChromaWork) -> bool | np.bool:
+    """False where the shoulder leaves these samples as they are. What a curve makes of luma is not looked at first."""
+    bent, shoulder = work.luma_curve.shape[0] > 0, work.shoulder
+    return shoulder.strength > F32(0.0) and (bent or _reaches(luma, cb, cr, work.scale, shoulder.knee))
+
+
+@_jit
+def _factors(luma: Codes, cb: Codes, cr: Codes, work: ChromaWork, out: npt.NDArray[np.float32]) -> bool:
+    """What chroma is scaled by into out float32; False, and nothing in it, where nothing is."""
+    bent = work.luma_curve.shape[0] > 0
+    scaled: bool = work.factor.shape[0] > 0
+    if _may_roll(luma, cb, cr, work):
+        if bent:
+            _look_up(luma, work.luma_curve, out)
+            _slopes(out, cb, cr, work.curved, work.shoulder, out)
+        else:
+            _slopes(luma, cb, cr, work.scale, work.shoulder, out)
+        if scaled:
+            for i in range(out.shape[0]):
+                out[i] = F32(out[i] * work.factor[luma[i]])
+        return True
+    if scaled:
+        _look_up(luma, work.factor, out)
+    return scaled
+
+
+@_jit
+def _scale_chroma(values: Whole, factors: npt.NDArray[np.float32], work: ChromaWork) -> None:
+    grey, most = work.grey, work.most
     for i in range(values.shape[0]):
-        values[i] = grey + I32(np.floor(F32(F32(F32(values[i] - grey) * slopes[i]) + F32(0.5))))
+        value = I32(grey + I32(np.floor(F32(F32(F32(values[i] - grey) * factors[i]) + F32(0.5)))))
+        values[i] = min(max(value, I32(0)), most)
 
 
 @_jit
@@ -431,7 +470,7 @@ def chroma_rows(
     lines: ChromaLines, cb_out: Plane, cr_out: Plane,
 ) -> None:  # fmt: skip
     """Finish rows first..first + count of Cb and Cr."""
-    curve, shoulder, scale, store = work.curve, work.shoulder, work.scale, work.store
+    curve, store, scaled = work.curve, work.store, work.factor.shape[0] > 0
     width, side = source.cb.shape[1], relief.left
     right = side + relief.cb.shape[1]
     for row in range(first, first + count):
@@ -439,8 +478,8 @@ def chroma_rows(
         _sited_luma(source.luma, row, work.across, work.down, lines.sited)
         inside = row - relief.top
         touched = 0 <= inside < relief.cb.shape[0]
-        reaches = shoulder.strength > F32(0.0) and _reaches(lines.sited, cb, cr, scale, shoulder.knee)
-        plain = not touched and not reaches and _is_free(cb, curve) and _is_free(cr, curve)
+        changed = scaled or _may_roll(lines.sited, cb, cr, work)
+        plain = not touched and not changed and _is_free(cb, curve) and _is_free(cr, curve)
         if plain and curve.free_stay:
             _copy(cb, cb_out[row])
             _copy(cr, cr_out[row])
@@ -448,14 +487,13 @@ def chroma_rows(
         if not plain:
             _values(cb, curve, lines.cb)
             _values(cr, curve, lines.cr)
-        if reaches:
+        if changed:
             for here in range(0, width, SEGMENT):
                 end = min(here + SEGMENT, width)
                 y, u, v = lines.sited[here:end], cb[here:end], cr[here:end]
-                if _reaches(y, u, v, scale, shoulder.knee):
-                    _slopes(y, u, v, scale, shoulder, lines.slopes[: end - here])
-                    _scale_chroma(lines.cb[here:end], lines.slopes, work.grey)
-                    _scale_chroma(lines.cr[here:end], lines.slopes, work.grey)
+                if _factors(y, u, v, work, lines.factors[: end - here]):
+                    _scale_chroma(lines.cb[here:end], lines.factors, work)
+                    _scale_chroma(lines.cr[here:end], lines.factors, work)
         if touched:
             _shift(lines.cb[side:right], relief.cb[inside], work)
             _shift(lines.cr[side:right], relief.cr[inside], work)
@@ -499,6 +537,7 @@ def chroma_work(tables: PassTables, *, in_pairs: bool) -> ChromaWork:
     return ChromaWork(
         across, down, _curve(tables.chroma, tables.chroma_straight, tables.chroma_free, tables),
         np.asarray(tables.chroma_gain, I32), tables.chroma_gain_pairs if in_pairs else _NO_WORDS, scale,
+        tables.luma_curve, scale._replace(black=F32(0), span=F32(1)), tables.chroma_factor,
         rolloff_of(tables), I32(int(middle) << bits), I32(round(spread)), I32(_CHROMA_BITS - bits),
         I32(((1 << target.depth) - 1) << bits), _store(target, *chroma_limits(target)),
     )  # fmt: skip
@@ -521,13 +560,18 @@ def luma_lines(tables: PassTables, width: int) -> LumaLines:
     return LumaLines(values, gains, value_pairs, gain_pairs, np.empty(SEGMENT, np.int32))
 
 
+def is_sited_in_pairs(luma: Plane, tables: PassTables) -> bool:
+    """Say whether luma at the chroma samples is looked up two at a time."""
+    return luma.dtype == np.uint8 and is_narrow(tables.target.depth)
+
+
 def chroma_lines(tables: PassTables, luma: Plane, width: int) -> ChromaLines:
     """Make scratch for rows of chroma, `width` samples wide; without `sited_pairs` where `luma` cannot be paired."""
     whole = _whole(tables.target)
     even = width + width % 2
     gains = np.empty(even, whole)
     sited: Codes = np.empty(width, np.uint16 if tables.source.depth <= 14 else np.int32)
-    sited_bytes = np.zeros(even if luma.dtype == np.uint8 and whole == np.int16 else 0, np.uint8)
+    sited_bytes = np.zeros(even if is_sited_in_pairs(luma, tables) else 0, np.uint8)
     return ChromaLines(
         np.empty(width, whole), np.empty(width, whole), gains[:width], gains.view(np.uint32), sited,
         sited_bytes[:width], sited_bytes.view(np.uint16), np.empty(SEGMENT, np.float32),

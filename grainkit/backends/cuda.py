@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.backends.base import Done, Pending, with_rgb
+from grainkit.backends.base import Done, Pending, on_card, with_rgb
 from grainkit.backends.card_planes import CardPlane, as_planes
-from grainkit.backends.cuda_card import Card, on_card
+from grainkit.backends.cuda_card import Card
 from grainkit.backends.cuda_launch import Kernels
 from grainkit.backends.cuda_memory import Lane, Layout, Shapes, Underway, Ways, reliefs_of
 from grainkit.backends.cuda_pass import Job, new_job, sample_type
@@ -250,6 +250,10 @@ class CudaBackend:
                 stream.synchronize()
                 best = max(best, 2 * nbytes / (time.perf_counter() - began))
             return best
+
+    def owns(self, array: object) -> bool:
+        """Whether an array lies in a GPU's memory."""
+        return isinstance(array, CardPlane) or on_card(array)
 
     def as_array(self, array: object) -> CardArray:
         """An array on the card as CuPy's, without a copy."""

@@ -83,16 +83,6 @@ class Card:
         return np.frombuffer(self.cupy.cuda.alloc_pinned_memory(nbytes), np.uint8, nbytes)
 
 
-def on_card(array: object) -> bool:
-    """Whether an array lies in a GPU's memory, by the interfaces that array libraries share."""
-    if isinstance(array, np.ndarray):
-        return False
-    device = getattr(array, "__dlpack_device__", None)
-    if device is not None:
-        return int(device()[0]) == 2  # kDLCUDA
-    return hasattr(array, "__cuda_array_interface__")
-
-
 def _load() -> Cupy:
     """CuPy, where all that it needs is there."""
     try:

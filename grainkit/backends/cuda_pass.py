@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,17 @@ class _Launch:
         self.kernel.launch(blocks, (THREADS,), self.shared, arguments)
 
 
+class Held(NamedTuple):
+    """The tables of a job on the card; None for those that are empty for nothing."""
+
+    luma_curve: CardArray | None
+    chroma_factor: CardArray | None
+    luma: CardArray
+    luma_gain: CardArray
+    chroma: CardArray
+    chroma_gain: CardArray
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """What does not change from frame to frame. held: its tables on the card, which addresses in it point to.
@@ -60,7 +72,7 @@ class Job:
     chroma: _Launch | None
     chroma_tone: ChromaTone | FloatChromaTone | None
     grains: tuple[CardArray | None, ...]
-    held: tuple[CardArray, ...]
+    held: Held
 
     def run(
         self, source: list[CardArray], target: list[CardArray], shapes: Shapes, reliefs: tuple[PlaneRelief, ...],
@@ -92,15 +104,17 @@ def new_job(card: Card, kernels: Kernels, tables: PassTables, planes: int) -> Jo
     send = card.cupy.asarray
     noises = tables.noise or (None, None, None)
     grains = tuple(None if n is None else send(packed_grain(n)) for n in noises)
-    curve, gain = send(tables.luma), send(tables.luma_gain)
-    luma, tone = _launch_of("luma", card, kernels, tables, noises[:1]), luma_tone(tables, curve, gain)
-    if planes == 1:
-        return Job(tables, luma, tone, None, None, grains, (curve, gain))
-    chroma_curve, chroma_gain = send(tables.chroma), send(tables.chroma_gain)
-    return Job(
-        tables, luma, tone, _launch_of("chroma", card, kernels, tables, noises[1:]),
-        chroma_tone(tables, chroma_curve, chroma_gain), grains, (curve, gain, chroma_curve, chroma_gain),
+    held = Held(
+        luma_curve=send(tables.luma_curve) if tables.luma_curve.size else None,
+        chroma_factor=send(tables.chroma_factor) if tables.chroma_factor.size else None,
+        luma=send(tables.luma), luma_gain=send(tables.luma_gain),
+        chroma=send(tables.chroma), chroma_gain=send(tables.chroma_gain),
     )  # fmt: skip
+    luma = _launch_of("luma", card, kernels, tables, noises[:1])
+    if planes == 1:
+        return Job(tables, luma, luma_tone(tables, held), None, None, grains, held)
+    chroma = _launch_of("chroma", card, kernels, tables, noises[1:])
+    return Job(tables, luma, luma_tone(tables, held), chroma, chroma_tone(tables, held), grains, held)
 
 
 def _launch_of(
@@ -155,21 +169,24 @@ def shared_bytes(noise: PlaneNoise | None) -> int:
     return kept + whites + max(fine, coarse)
 
 
-def luma_tone(tables: PassTables, curve: CardArray, gain: CardArray) -> LumaTone | FloatLumaTone:
-    """What luma becomes, by its curve and gain on the card."""
+def luma_tone(tables: PassTables, held: Held) -> LumaTone | FloatLumaTone:
+    """What luma becomes, by the tables on the card."""
     source, target = tables.source, tables.target
     if source.is_float:
-        return FloatLumaTone(address(gain), _shoulder(tables), _scale(target, *luma_codes(target.depth, target.range)))
+        return FloatLumaTone(
+            address(held.luma_curve), address(held.luma_gain), _shoulder(tables),
+            _scale(target, *luma_codes(target.depth, target.range)),
+        )  # fmt: skip
     bits = fraction_bits(target.depth)
     return LumaTone(
-        address(curve), address(gain), straight=tables.luma_straight, source_shift=tables.straight_shift,
+        address(held.luma), address(held.luma_gain), straight=tables.luma_straight, source_shift=tables.straight_shift,
         target_shift=bits, black=int(luma_codes(source.depth, source.range)[0]), last=tables.luma.size - 1,
         high=((1 << target.depth) - 1) << bits,
     )  # fmt: skip
 
 
-def chroma_tone(tables: PassTables, curve: CardArray, gain: CardArray) -> ChromaTone | FloatChromaTone:
-    """What chroma becomes, by its curve and gain on the card."""
+def chroma_tone(tables: PassTables, held: Held) -> ChromaTone | FloatChromaTone:
+    """What chroma becomes, by the tables on the card."""
     source, target = tables.source, tables.target
     kr, kg, kb = source.luma_weights()
     channels = Channels(
@@ -177,16 +194,20 @@ def chroma_tone(tables: PassTables, curve: CardArray, gain: CardArray) -> Chroma
     )
     middle, spread = chroma_codes(target.depth, target.range)
     if source.is_float:
-        return FloatChromaTone(address(gain), channels, _shoulder(tables), _scale(target, middle, middle + spread))
+        return FloatChromaTone(
+            address(held.luma_curve), address(held.chroma_factor), address(held.chroma_gain), channels,
+            _shoulder(tables), _scale(target, middle, middle + spread),
+        )  # fmt: skip
     black, white = luma_codes(source.depth, source.range)
     grey, unit = chroma_codes(source.depth, source.range)
     low, high = chroma_limits(target)
     bits = fraction_bits(target.depth)
     return ChromaTone(
-        address(curve), address(gain), straight=tables.chroma_straight, source_shift=tables.straight_shift,
-        target_shift=bits, luma_black=black, luma_unit=1 / (white - black), chroma_grey=grey, chroma_unit=1 / unit,
+        address(held.chroma), address(held.chroma_gain), address(held.luma_curve), address(held.chroma_factor),
+        straight=tables.chroma_straight, source_shift=tables.straight_shift, target_shift=bits,
+        luma_black=black, luma_unit=1 / (white - black), chroma_grey=grey, chroma_unit=1 / unit,
         channels=channels, shoulder=_shoulder(tables), grey=int(middle) << bits, low=low << bits, high=high << bits,
-        relief_unit=round(spread), relief_last=((1 << target.depth) - 1) << bits,
+        relief_unit=round(spread), last=((1 << target.depth) - 1) << bits,
     )  # fmt: skip
 
 

@@ -8,8 +8,9 @@ from contextlib import nullcontext
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.backends.base import on_card
 from grainkit.backends.card_planes import CardPlane, CardTaps, Weigher, as_planes
-from grainkit.backends.cuda_card import Card, on_card
+from grainkit.backends.cuda_card import Card
 from grainkit.backends.cuda_launch import Kernels
 from grainkit.backends.cuda_memory import Layout, Ways
 from grainkit.backends.cuda_rgb import in_rows, planes_of_rgb

@@ -87,6 +87,7 @@ class LumaTone(NamedTuple):
 class FloatLumaTone(NamedTuple):
     """LumaTone<float>."""
 
+    luma_curve: Address
     gain: Address
     shoulder: Shoulder
     scale: Scale
@@ -108,6 +109,8 @@ class ChromaTone(NamedTuple):
 
     curve: Address
     gain: Address
+    luma_curve: Address
+    chroma_factor: Address
     straight: Int
     source_shift: Int
     target_shift: Int
@@ -121,12 +124,14 @@ class ChromaTone(NamedTuple):
     low: Int
     high: Int
     relief_unit: Int
-    relief_last: Int
+    last: Int
 
 
 class FloatChromaTone(NamedTuple):
     """ChromaTone<float>."""
 
+    luma_curve: Address
+    chroma_factor: Address
     gain: Address
     channels: Channels
     shoulder: Shoulder

@@ -1,21 +1,22 @@
 """What effects ask of the one pass over the pixels: slots that they fill in their order, and the tables these make.
 
-A sample goes through the slots in this order: gains (a term for each frame, see `pass_term`), the shoulder, grain, and
-dither where codes are stored. An empty slot costs nothing.
+A sample goes through the slots in this order: gains (a term for each frame, see `pass_term`), the luma curve, the
+shoulder with the chroma factor, grain, and dither where codes are stored. An empty slot costs nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from grainkit.backends.shoulder import NO_SHOULDER, Shoulder
 from grainkit.backends.tables import (
-    FLOAT_GAIN_STEPS,
+    F32,
     I32,
+    LUMA_STEPS,
     NOT_FREE,
     PassTables,
     PlaneNoise,
@@ -30,6 +31,10 @@ from grainkit.picture.noise import FIELD_LIMIT, FIELD_STD, NoiseFilter, stream_k
 
 F64 = npt.NDArray[np.float64]
 Filters = tuple[NoiseFilter, NoiseFilter, NoiseFilter]
+#: Largest factor on chroma: a product with it fits into int32.
+MOST_CHROMA = 64.0
+#: A function of display luma, 0..1, in arrays of any shape.
+OfLuma = Callable[[F64], F64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +47,7 @@ class GrainSlot:
     one grain.
     """
 
-    deviation: Callable[[F64], F64]
+    deviation: OfLuma
     sigma: float
     chroma_sizes: tuple[float, float]
     chroma_shares: tuple[float, float]
@@ -52,10 +57,26 @@ class GrainSlot:
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """What is asked of one pass beside the terms of each frame. Empty slots change nothing."""
+    """What is asked of one pass beside the terms of each frame. Empty slots change nothing.
 
+    luma_curve: display luma 0..1 to 0..1; what lies beyond stays as far beyond its ends. chroma_by_luma: factor,
+    0..MOST_CHROMA, on Cb and Cr by the source's display luma. Both are None for nothing.
+    """
+
+    luma_curve: OfLuma | None = None
+    chroma_by_luma: OfLuma | None = None
     shoulder: Shoulder = NO_SHOULDER
     grain: GrainSlot | None = None
+
+    def with_luma_curve(self, curve: OfLuma) -> Slots:
+        """These slots with another curve, which goes over the luma that the curves before it made."""
+        before = self.luma_curve
+        return replace(self, luma_curve=curve if before is None else lambda y: curve(before(y)))
+
+    def with_chroma_by_luma(self, factor: OfLuma) -> Slots:
+        """These slots with another factor on Cb and Cr, which multiplies those before it."""
+        before = self.chroma_by_luma
+        return replace(self, chroma_by_luma=factor if before is None else lambda y: before(y) * factor(y))
 
 
 def tables_of(slots: Slots, *, source: Color, target: Color) -> PassTables:
@@ -67,14 +88,16 @@ def tables_of(slots: Slots, *, source: Color, target: Color) -> PassTables:
         luma_share, chroma_share, filters = _balanced(sizes, grain.chroma_shares)
         noise, hold = _plane_noise(filters, grain.seed), grain.hold
 
+    is_straight = shoulder.is_identity and slots.luma_curve is None and slots.chroma_by_luma is None
     if source.is_float:
-        luma = shoulder.roll(np.linspace(0.0, 1.0, FLOAT_GAIN_STEPS + 1))
-        deviation = _deviation(grain, luma)
+        plain = np.linspace(0.0, 1.0, LUMA_STEPS + 1)
+        curved = _curved(slots.luma_curve, plain)
+        deviation = _deviation(grain, shoulder.roll(curved))
         amounts = [np.asarray(deviation * share, np.float32) for share in (luma_share, chroma_share)]
         empty = np.empty(0, np.int32)
-        idle = shoulder.is_identity and noise is None and target.is_float
+        idle = is_straight and noise is None and target.is_float
         return PassTables(
-            source, target, shoulder, noise, hold,
+            source, target, shoulder, noise, hold, *_luma_tables(slots, plain, curved),
             empty, -1, NOT_FREE, amounts[0], empty, -1, NOT_FREE, amounts[1], is_identity=idle,
         )  # fmt: skip
 
@@ -82,22 +105,41 @@ def tables_of(slots: Slots, *, source: Color, target: Color) -> PassTables:
     codes = np.arange(1 << source.depth, dtype=np.float64)
     (black, white), (out_black, out_white) = (luma_codes(c.depth, c.range) for c in (source, target))
     (grey, unit), (out_grey, out_unit) = (chroma_codes(c.depth, c.range) for c in (source, target))
-    luma = shoulder.roll((codes - black) / (white - black))
+    plain = (codes - black) / (white - black)
+    curved = _curved(slots.luma_curve, plain)
+    luma = shoulder.roll(curved)
     # What lies beyond the range of the target (blacker than black, in full range) lands on its end.
     last = (1 << target.depth) - 1
     value = _fixed(np.clip(out_black + luma * (out_white - out_black), 0, last) * one)
     chroma = _fixed(np.clip(out_grey + (codes - grey) / unit * out_unit, 0, last) * one)
     deviation = _deviation(grain, luma)
-    idle = noise is None and shoulder.is_identity and (source.depth, source.range) == (target.depth, target.range)
+    idle = noise is None and is_straight and (source.depth, source.range) == (target.depth, target.range)
     luma_gain = _gain(deviation * (out_white - out_black) * luma_share, target)
     chroma_gain = _gain(deviation * out_unit * chroma_share, target)
     luma_straight, chroma_straight = (_straight(curve, source, target) for curve in (value, chroma))
     return PassTables(
-        source, target, shoulder, noise, hold,
+        source, target, shoulder, noise, hold, *_luma_tables(slots, plain, curved),
         value, luma_straight, _free(value, luma_straight, luma_gain, (0, last), target), luma_gain,
         chroma, chroma_straight, _free(chroma, chroma_straight, chroma_gain.max(), chroma_limits(target), target),
         chroma_gain, is_identity=idle,
     )  # fmt: skip
+
+
+def _curved(curve: OfLuma | None, luma: F64) -> F64:
+    """Luma after a curve over 0..1; what lies beyond stays as far beyond the curve's ends."""
+    if curve is None:
+        return luma
+    inside = np.clip(luma, 0.0, 1.0)
+    return curve(inside) + (luma - inside)
+
+
+def _luma_tables(slots: Slots, luma: F64, curved: F64) -> tuple[F32, F32]:
+    """luma_curve and chroma_factor of PassTables. curved: that luma after the curve."""
+    empty, factor = np.empty(0, np.float32), slots.chroma_by_luma
+    return (
+        empty if slots.luma_curve is None else np.asarray(curved, np.float32),
+        empty if factor is None else np.asarray(np.clip(factor(np.clip(luma, 0.0, 1.0)), 0.0, MOST_CHROMA), np.float32),
+    )
 
 
 def _deviation(grain: GrainSlot | None, luma: F64) -> F64:

@@ -20,8 +20,8 @@ from grainkit.picture.noise import NoiseFilter
 I32 = npt.NDArray[np.int32]
 F32 = npt.NDArray[np.float32]
 
-#: Entries of a gain table over luma 0..1 for float planes (read with linear interpolation).
-FLOAT_GAIN_STEPS = 1024
+#: Steps of a table over luma 0..1 for float planes, which is read with linear interpolation and has an entry more.
+LUMA_STEPS = 1024
 #: First and last code of nothing.
 NOT_FREE = (1, 0)
 
@@ -61,14 +61,17 @@ class PassTables:
     shoulder: the highlight curve, for chroma and for float planes.
     noise: grain of (Y, Cb, Cr); None where there is no grain at all.
     hold: frames that share one grain.
-    luma, chroma: by source code, the target value in fixed point, int32, luma with the shoulder in it.
+    luma, chroma: by source code, the target value in fixed point, int32, luma with curve and shoulder in it.
         Float planes: empty.
     luma_straight, chroma_straight: last code up to which the curve is code << straight_shift, which needs no
         look-up; -1 where there is none.
     luma_free, chroma_free: first and last code between which, moreover, no grain needs to be clamped; (1, 0) for none.
     luma_gain, chroma_gain: by source luma code, grain per unit of field in fixed point << gain_shift,
         int32. Cb and Cr share one: what one of them has less is in the weights of its noise. Float planes:
-        normalised float32 over luma 0..1, FLOAT_GAIN_STEPS + 1 entries.
+        normalised float32 over luma 0..1, LUMA_STEPS + 1 entries.
+    luma_curve: by source luma code, luma after the luma curve and before the shoulder, normalised float32; integer
+        luma itself finds it in `luma`. Float planes: over luma 0..1, LUMA_STEPS + 1 entries. Empty for no curve.
+    chroma_factor: what Cb and Cr are scaled by beside the shoulder, float32, by the same. Empty for nothing.
     is_identity: the pass would change nothing.
     """
 
@@ -77,6 +80,8 @@ class PassTables:
     shoulder: Shoulder
     noise: tuple[PlaneNoise, PlaneNoise, PlaneNoise] | None
     hold: int
+    luma_curve: F32
+    chroma_factor: F32
     luma: I32
     luma_straight: int
     luma_free: tuple[int, int]

@@ -16,9 +16,7 @@ import numpy.typing as npt
 from grainkit.analysis.light import Light
 from grainkit.arguments import GivenSettings, as_assignments, as_index
 from grainkit.backends import open_backend
-from grainkit.backends.base import Backend, Pending
-from grainkit.backends.cuda import CudaBackend
-from grainkit.backends.cuda_card import on_card
+from grainkit.backends.base import Backend, Pending, on_card
 from grainkit.backends.pass_term import PassTerm
 from grainkit.backends.tables import PassTables
 from grainkit.effects.base import Analysed, Stage, pass_tables
@@ -103,15 +101,16 @@ class Finisher:
 
     def _finished(self, frames: Iterable[Frame], plan: Plan, first: int, since: int | None) -> Iterator[Frame]:
         if self._gain is None:
-            _refuse_patches(plan)
+            refuse_patches(plan)
         since = first if since is None else since
         before, after = split(plan)
         # Patches are worked out from planes in this memory.
         where = self.backend if self._gain is None or after is not None else None
         wanted = self._seen(self._made_ready(frames, before, where), first, since)
         if after is not None:
-            for one in wanted:
-                yield finish_still(one.frame, plan, self.backend, one.term, self._gain)
+            for one, done in in_two_passes(wanted, before, after, self.backend, self._gain):
+                self._note(one)
+                yield done
             return
         tables = plan_tables(plan)
         begun: deque[Pending] = deque()
@@ -130,10 +129,13 @@ class Finisher:
         """The frames that are wanted; what effects gave to them is noted, as is what they gave to an earlier run's."""
         for one in frames:
             if one.frame.index >= since:
-                self.light = self.light or one.light
-                self.gave |= one.by
+                self._note(one)
             if one.frame.index >= first:
                 yield one
+
+    def _note(self, one: Analysed) -> None:
+        self.light = self.light or one.light
+        self.gave |= one.by
 
     def _made_ready(self, frames: Iterable[Frame], plan: Plan, where: Backend | None) -> Iterator[Analysed]:
         if self._ready is not None:
@@ -171,10 +173,10 @@ def _of_own_grain(plan: Plan, frames: Iterable[Frame], backend: Backend) -> tupl
 
 def _digest(rgb: RGB, backend: Backend) -> int:
     """A picture's digest, wherever it lies: the hash runs on the host."""
-    return pixels_digest(_cuda(backend).to_host(rgb) if on_card(rgb) else rgb)
+    return pixels_digest(_owner(backend, rgb).to_host(rgb) if on_card(rgb) else rgb)
 
 
-def _refuse_patches(plan: Plan) -> None:
+def refuse_patches(plan: Plan) -> None:
     """RecipeError where highlight patches are asked for and there is no gain."""
     guard = plan.recipe.effect(HighlightGuard)
     if guard.patches and guard.strength and not plan.working.is_hdr:
@@ -193,18 +195,32 @@ def finish_still(
     of the delivery's size; see grainkit.effects.highlights.patches.
     """
     before, after = split(plan)
-    tables = plan_tables(before)
     if after is None:
+        tables = plan_tables(before)
         term = texture if gain is None else with_patches(frame, gain, tables.shoulder, texture)
         return finish_frame(frame, plan, tables, backend, term)
-    done = finish_frame(frame, before, tables, backend, texture)
+    return next(in_two_passes([Analysed(frame, texture)], before, after, backend, gain))[1]
+
+
+def in_two_passes(
+    frames: Iterable[Analysed], before: Plan, after: Plan, backend: Backend, gain: F32 | None = None
+) -> Iterator[tuple[Analysed, Frame]]:
+    """Finish frames before and after they are enlarged and sharpened: what the effects of the last pass gave, and it.
+
+    frames: conformed and analysed for the first pass. gain: see `finish_still`.
+    """
+    first, last = plan_tables(before), plan_tables(after)
     # Sharpening and patches read whole planes: they are resized where that is done.
     where = backend if after.sharpening is None and gain is None else None
-    ready = brought_up(replace(done, matte=frame.matte), after, where)
-    last = plan_tables(after)
-    return finish_frame(
-        ready, after, last, backend, None if gain is None else with_patches(ready, gain, last.shoulder, None)
-    )
+
+    def enlarged() -> Iterator[Analysed]:
+        for one in frames:
+            done = finish_frame(one.frame, before, first, backend, one.term)
+            yield Analysed(brought_up(replace(done, matte=one.frame.matte), after, where))
+
+    for one in analysed(enlarged(), stages_of(after, after.recipe.effects).values()):
+        term = one.term if gain is None else with_patches(one.frame, gain, last.shoulder, one.term)
+        yield one, finish_frame(one.frame, after, last, backend, term)
 
 
 def brought_up(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame:
@@ -234,8 +250,9 @@ def conformed(frame: Frame, plan: Plan, backend: Backend | None = None) -> Frame
     """
     if plan.background:
         frame = composited(frame, plan.background)
-    if on_card(frame.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]):
-        backend = _cuda(backend)
+    given = frame.rgb if isinstance(frame.planes, PlanesOfRgb) else frame.planes[0]
+    if on_card(given):
+        backend = _owner(backend, given)
     ready = (conform if backend is None else backend.conform)(frame, plan.geometry, plan.working)
     # A clip's sink scales alpha itself, from the source's depth; stills take it at the full scale of their type.
     if ready.alpha is None or plan.keeps_alpha_scale or not plan.rgb_depth:
@@ -260,8 +277,9 @@ def analysed(frames: Iterable[Analysed], stages: Iterable[Stage]) -> Iterator[An
     yield from frames
 
 
-def _cuda(backend: Backend | None) -> CudaBackend:
-    if not isinstance(backend, CudaBackend):
+def _owner(backend: Backend | None, array: object) -> Backend:
+    """The backend, where an array that is not the host's is its own; InputError where it is not."""
+    if backend is None or not backend.owns(array):
         name = "cpu" if backend is None else backend.name
         raise InputError(f"the frame is on a GPU and the backend is {name}; use backend='cuda'")
     return backend
@@ -307,7 +325,8 @@ def finish_array(
     if not there:
         refuse_other_things(rgb)
     with Finisher(recipe, backend) as finisher:
-        pictures = [picture_on_card(cast(RGB, _cuda(finisher.backend).as_array(rgb)))] if there else pictures_of(rgb)
+        held = cast(RGB, _owner(finisher.backend, rgb).as_array(rgb)) if there else rgb
+        pictures = [picture_on_card(held)] if there else pictures_of(rgb)
         mattes = mattes_of(matte, pictures)
         done = [_finished(one, own, finisher, index) for one, own in zip(pictures, mattes, strict=True)]
     return done[0] if there else joined(rgb, done)
@@ -321,7 +340,7 @@ def _finished(picture: Picture, matte: npt.NDArray[np.float32] | None, finisher:
     if index is None:
         info = replace(info, pixels=_digest(rgb, finisher.backend))
     plan = own_format_plan(info, recipe)
-    _refuse_patches(plan)
+    refuse_patches(plan)
     frame = Frame(PlanesOfRgb(rgb, color), color, index or 0, alpha=picture.alpha, rgb=rgb, matte=matte)
     frame = conformed(frame, plan, finisher.backend)
     if wants_regrain(plan):

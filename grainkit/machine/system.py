@@ -1,7 +1,7 @@
 """What operating systems do each in their own way. Nothing else of grainkit asks which one it runs on.
 
 Names that one of them lacks are looked for as they are needed (`hasattr`), never assumed: see
-`tests/machine/test_other_systems.py`, which holds every other module to it.
+`tests/machine/test_system.py`, which holds every other module to it.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
-from grainkit.picture.color import Color
+from grainkit.picture.color import SRGB_STILL, Color, Range
 
 #: One plane of samples, (height, width), C-contiguous: uint8, uint16 (low bits) or float32 (normalised).
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
@@ -78,6 +78,35 @@ class Frame:
     rgb: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32] | None = None
     matte: npt.NDArray[np.float32] | None = None
     field_order: str = ""
+
+    @staticmethod
+    def from_rgb(
+        rgb: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32], *, index: int = 0
+    ) -> Frame:
+        """A frame of full-range R'G'B' (h, w, 3) or grey (h, w), encoded like sRGB.
+
+        rgb: uint8, uint16 or float32 0..1; it is not copied, and never written to. index: number in the clip.
+        """
+        from grainkit.picture.rgb import PlanesOfRgb
+
+        color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
+        return Frame(PlanesOfRgb(rgb, color), color, index, rgb=rgb)
+
+    def to_rgb(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]:
+        """Full-range R'G'B' (h, w, 3), or grey (h, w), in the type of the frame's samples: uint8, uint16 or float32.
+
+        Samples that the frame holds as R'G'B' come as they are; planes are enlarged to full chroma and converted by
+        the frame's own matrix. Codes of 9 to 16 bits come in the full scale of uint16.
+        """
+        if self.rgb is not None:
+            return self.rgb
+        from grainkit.picture.resample import Geometry, conform
+        from grainkit.picture.rgb import rgb_from_planes
+
+        kept = np.float32 if self.color.is_float else np.uint8 if self.color.depth == 8 else np.uint16
+        full = replace(self.color, depth=32, subsampling=(1, 1), range=Range.FULL, is_rgb=True)
+        planes = conform(self, Geometry.same(self.width, self.height), full).planes
+        return rgb_from_planes([np.asarray(plane, np.float32) for plane in planes], full, kept, frame=self.index)
 
     @property
     def height(self) -> int:

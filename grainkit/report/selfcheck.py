@@ -9,7 +9,9 @@ import numpy as np
 
 from grainkit.backends.base import Backend
 from grainkit.backends.pass_term import PassTerm
-from grainkit.effects.base import Context, pass_tables
+from grainkit.backends.slots import tables_of
+from grainkit.backends.tables import PassTables
+from grainkit.effects.base import Context, filled
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.picture.color import Color
@@ -26,20 +28,25 @@ SAMPLINGS = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4"}
 
 @dataclass(frozen=True)
 class Case:
-    """One way of storing a picture, before and after the pass."""
+    """One way of storing a picture, before and after the pass. graded: with a luma curve and less colour in shadows."""
 
     source: Color
     target: Color
+    graded: bool = False
 
     def __str__(self) -> str:
         depths = ["float" if c.is_float else f"{c.depth} bit" for c in (self.source, self.target)]
-        return f"{SAMPLINGS[self.source.subsampling]} {' to '.join(dict.fromkeys(depths))}"
+        graded = ", graded" if self.graded else ""
+        return f"{SAMPLINGS[self.source.subsampling]} {' to '.join(dict.fromkeys(depths))}{graded}"
 
 
-CASES = tuple(
-    Case(Color(depth=source, subsampling=sampling), Color(depth=target, subsampling=sampling))
-    for source, target in DEPTHS
-    for sampling in SAMPLINGS
+CASES = (
+    *(
+        Case(Color(depth=source, subsampling=sampling), Color(depth=target, subsampling=sampling))
+        for source, target in DEPTHS
+        for sampling in SAMPLINGS
+    ),
+    *(Case(Color(depth=depth), Color(depth=depth), graded=True) for depth in (8, 10, 16, 32)),
 )
 
 
@@ -64,10 +71,7 @@ def compare(backend: Backend, reference: Backend, cases: Iterable[Case] = CASES)
     """All effects on a drawn picture per case, with relief over a part of it, on both backends."""
     for case in cases:
         frame, texture = _picture(case.source), _relief(case.source)
-        tables = pass_tables(
-            (HighlightGuard(knee=0.7, ceiling=0.9), CinemaGrain(strength=4.0, chroma=1.0)),
-            Context(source=case.source, target=case.target, width=1080, height=1080, seed=7),
-        )
+        tables = _tables(case)
         pairs = zip(*(b.finish(frame, tables, texture).planes for b in (backend, reference)), strict=True)
         apart = [np.abs(a.astype(np.float64) - b.astype(np.float64)) for a, b in pairs]
         yield Outcome(
@@ -91,6 +95,14 @@ def compare_resizing(backend: Backend, reference: Backend) -> Iterator[Outcome]:
                 case, sum(d.size for d in apart), sum(int(np.count_nonzero(d)) for d in apart),
                 max(float(d.max()) for d in apart) * 255.0, f"resized to {size[0]}x{size[1]}{what}",
             )  # fmt: skip
+
+
+def _tables(case: Case) -> PassTables:
+    context = Context(source=case.source, target=case.target, width=1080, height=1080, seed=7)
+    slots, _ = filled((HighlightGuard(knee=0.7, ceiling=0.9), CinemaGrain(strength=4.0, chroma=1.0)), context)
+    if case.graded:
+        slots = slots.with_luma_curve(lambda y: 0.05 + y * (1.4 - 0.5 * y)).with_chroma_by_luma(np.sqrt)
+    return tables_of(slots, source=case.source, target=case.target)
 
 
 def _picture(color: Color) -> Frame:

@@ -159,6 +159,7 @@ def passed_by(moving: tuple[KnownMotion, Face], over: Occluder | None, count: in
     return fields, veils
 
 
+@pytest.mark.slow
 def test_a_microphone_before_the_face_is_told_from_it(moving):
     motion, face = moving
     over = Occluder("microphone", DARK, (float(motion.points[1, 0]), float(motion.points[1, 1])), motion.width, 2, 20)

@@ -16,12 +16,9 @@ from grainkit.picture.color import Color
 from grainkit.picture.frame import Frame
 from samples.draw import codes, limited_420, portrait
 
+pytestmark = pytest.mark.slow
+
 ONLY = ("highlight_guard.strength=0", "cinema_grain.strength=0", "skin_texture.strength=1")
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("GRAINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "atlases"))
 
 
 def head(height: int) -> np.ndarray:

@@ -40,6 +40,7 @@ def colourful(color: Color, height: int = 97, width: int = 131):
     return tuple(np.rint(s).astype(dtype_of(color)) for s in scaled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subsampling", [(2, 2), (2, 1), (1, 1)])
 @pytest.mark.parametrize("range_", list(Range))
 def test_integer_and_float_planes_give_one_picture(subsampling, range_):

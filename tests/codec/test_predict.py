@@ -64,6 +64,7 @@ def test_prediction_from_a_jpeg_table_holds_against_encodes():
     assert np.abs(errors).max() < 0.11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["x264", "x265"])
 def test_prediction_from_a_qp_holds_against_encodes(samples, codec):
     """On a picture with edges and flat places: adaptive quantisation would code a flat one finer than its QP says."""

@@ -9,13 +9,14 @@ import numpy as np
 
 from grainkit.backends.base import Backend
 from grainkit.backends.pass_term import PassTerm
+from grainkit.backends.slots import OfLuma, tables_of
 from grainkit.backends.tables import PassTables
-from grainkit.effects.base import Context, pass_tables
+from grainkit.effects.base import Context, filled
 from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.effects.highlights.parameters import HighlightGuard
 from grainkit.picture.color import Color, Range
 from grainkit.picture.frame import Frame, Plane
-from tests.passes import dtype_of
+from tests.passes import dtype_of, faded, lifted
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Job:
     """One frame and what is done to it.
 
     side: what grain is sized for, the short side in px. relief: rectangle (top, left, height, width) or None.
+    curve, factor: the slots luma_curve and chroma_by_luma.
     """
 
     source: Color
@@ -34,12 +36,17 @@ class Job:
     index: int = 3
     relief: tuple[int, int, int, int] | None = None
     grey: bool = False
+    curve: OfLuma | None = None
+    factor: OfLuma | None = None
 
     def tables(self) -> PassTables:
-        return pass_tables(
-            (self.guard, self.grain),
-            Context(source=self.source, target=self.target, width=self.side, height=self.side, seed=11),
-        )
+        context = Context(source=self.source, target=self.target, width=self.side, height=self.side, seed=11)
+        slots, _ = filled((self.guard, self.grain), context)
+        if self.curve is not None:
+            slots = slots.with_luma_curve(self.curve)
+        if self.factor is not None:
+            slots = slots.with_chroma_by_luma(self.factor)
+        return tables_of(slots, source=self.source, target=self.target)
 
     def frame(self) -> Frame:
         planes = awkward(self.source, self.size)
@@ -107,6 +114,28 @@ KINDS = [
     _job(32, 8, (2, 2), (35, 131)),
     _job(32, 16, (1, 1), (35, 131), relief=(10, 10, 40, 130)),
 ]
+
+
+def slotted() -> list[Job]:
+    """Jobs with the slots of luma filled, one by one and all together, with and without a shoulder."""
+    eight, ten, sixteen, real, mixed = (replace(KINDS[kind], size=(40, 150), relief=None) for kind in (0, 5, 7, 8, 10))
+    textured = [replace(KINDS[kind], curve=lifted, factor=faded) for kind in (0, 4, 5, 8, 11)]
+    vivid = [replace(job, factor=lambda y: np.full_like(y, 40.0)) for job in (eight, sixteen, mixed)]
+    return (
+        textured
+        + vivid
+        + [
+            changed
+            for job in (eight, ten, sixteen, real, mixed)
+            for changed in (
+                replace(job, curve=lifted),
+                replace(job, factor=faded),
+                replace(job, curve=lifted, guard=OFF_GUARD),
+                replace(job, factor=faded, guard=OFF_GUARD, grain=OFF_GRAIN),
+            )
+        ]
+    )
+
 
 SIZES = [(1, 1), (1, 40), (40, 1), (2, 3), (3, 2), (31, 127), (32, 128), (33, 129), (64, 256), (5, 16), (65, 17)]
 

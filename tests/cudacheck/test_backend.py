@@ -52,6 +52,7 @@ def compare(backend, cpu, job=JOB):
     return all(np.array_equal(a, b) for f, g in zip(ours, theirs, strict=True) for a, b in zip(f, g, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eager", [False, True])
 def test_frames_under_way_at_once_come_out_as_on_the_cpu(eager, card, install, cpu):
     install(stand_in(HostKernel, eager=eager))
@@ -182,6 +183,7 @@ class Tensor:
         return self._array
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [lambda a: a, Tensor], ids=["CuPy", "DLPack"])
 @pytest.mark.parametrize("kind", [0, 8])
 def test_planes_on_the_card_stay_there(wrap, kind, card, cpu):
@@ -196,6 +198,21 @@ def test_planes_on_the_card_stay_there(wrap, kind, card, cpu):
     assert all(isinstance(p, card.ndarray) for p in done.planes)
     for ours, theirs in zip(done.planes, job.finish(cpu), strict=True):
         np.testing.assert_array_equal(ours.get(), theirs)
+
+
+def test_each_backend_knows_what_is_its_own(card, cpu):
+    cuda, plane = CudaBackend(), np.zeros((4, 4), np.uint8)
+    there = card.asarray(plane)
+    assert [cuda.owns(a) for a in (there, Tensor(there), plane, [1])] == [True, True, False, False]
+    assert [cpu.owns(a) for a in (there, Tensor(there), plane, [1])] == [False, False, True, False]
+    np.testing.assert_array_equal(cuda.to_host(cuda.as_array(there)), plane)
+    assert cpu.to_host(cpu.as_array(plane)) is plane
+
+
+def test_a_picture_on_the_card_is_refused_by_the_cpu(card):
+    said = "the frame is on a GPU and the backend is cpu; use backend='cuda'"
+    with pytest.raises(InputError, match=said):
+        grainkit.finish_array(card.asarray(np.zeros((20, 30, 3), np.uint8)), backend="cpu", preset="social")
 
 
 def test_a_clip_finished_on_the_stand_in_is_the_cpus(card, tmp_path):

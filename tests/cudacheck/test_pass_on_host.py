@@ -16,7 +16,7 @@ from grainkit.backends.kernel_source import flatten
 from tests.cudacheck import host
 from tests.cudacheck.faults import faulty
 from tests.cudacheck.host import HostKernel
-from tests.cudacheck.pictures import KINDS, SIZES, Job, endings
+from tests.cudacheck.pictures import KINDS, SIZES, Job, endings, slotted
 from tests.cudacheck.stand_in import stand_in
 
 
@@ -51,6 +51,11 @@ def test_every_size_comes_out_as_on_the_cpu(kind, size, card, cpu):
 
 @pytest.mark.parametrize("job", endings(), ids=str)
 def test_parameters_at_their_ends_come_out_as_on_the_cpu(job, card, cpu):
+    assert_same(job, CudaBackend(), cpu)
+
+
+@pytest.mark.parametrize("job", slotted(), ids=str)
+def test_slots_come_out_as_on_the_cpu(job, card, cpu):
     assert_same(job, CudaBackend(), cpu)
 
 

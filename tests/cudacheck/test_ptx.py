@@ -22,11 +22,17 @@ from tests.cudacheck.pictures import KINDS
 from tests.cudacheck.ptx import PtxError, PtxKernel
 from tests.cudacheck.stand_in import stand_in
 from tests.cudacheck.test_resize import assert_conforms, picture, see_through
+from tests.passes import faded, lifted
 
-pytestmark = pytest.mark.skipif(bool(nvrtc.missing() or host.missing()), reason=nvrtc.missing() or host.missing())
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(nvrtc.missing() or host.missing()), reason=nvrtc.missing() or host.missing()),
+]
 
 #: 8-bit 4:2:0, 10-bit 4:2:2 and float 4:4:4, with relief, in two tiles and a bit.
 JOBS = [replace(KINDS[kind], size=(33, 131), relief=(10, 10, 20, 121)) for kind in (0, 5, 8)]
+#: With the slots of luma filled, in less than a tile.
+SLOTTED = [replace(KINDS[kind], size=(9, 37), relief=(2, 4, 5, 20), curve=lifted, factor=faded) for kind in (0, 8)]
 #: Architectures whose PTX differs; the others' is the same text. The pass, and what is around it.
 DISTINCT, AROUND = (75, 100), (75, 100, 120)
 
@@ -63,6 +69,14 @@ def test_it_gives_the_cpus_bits_without_a_race_and_fills_its_sectors(job, arch, 
     assert sorted(wide)[:1] == ["ld16"]
     for size in wide:
         assert asked[f"{size} sectors"] == asked[f"{size} least"]
+
+
+@pytest.mark.parametrize("job", SLOTTED, ids=str)
+@pytest.mark.parametrize("arch", DISTINCT)
+def test_slots_give_the_cpus_bits(job, arch, install, cpu):
+    install(stand_in(Executor(arch)))
+    for ours, theirs in zip(job.finish(CudaBackend()), job.finish(cpu), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

@@ -13,6 +13,8 @@ import pytest
 
 from tests.cudacheck import host
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = {"asan": ["libasan.so", "libubsan.so", "libstdc++.so.6"], "tsan": ["libtsan.so"]}
 

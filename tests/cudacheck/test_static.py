@@ -13,7 +13,7 @@ from tests.cudacheck import budgets, nvrtc
 from tests.cudacheck.faults import planted
 from tests.cudacheck.pictures import KINDS
 
-pytestmark = pytest.mark.skipif(bool(nvrtc.missing()), reason=nvrtc.missing())
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(nvrtc.missing()), reason=nvrtc.missing())]
 
 
 @pytest.fixture(scope="module")

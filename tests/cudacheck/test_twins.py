@@ -9,7 +9,7 @@ import pytest
 
 from grainkit.backends import cpu_float, cpu_shoulder
 from grainkit.backends.kernel_source import flatten
-from grainkit.backends.tables import FLOAT_GAIN_STEPS
+from grainkit.backends.tables import LUMA_STEPS
 from grainkit.picture import noise
 from grainkit.picture import rgb as convert
 from tests.cudacheck import host
@@ -33,7 +33,7 @@ def awkward(seed: int) -> np.ndarray:
 
 A, B, C = awkward(1), awkward(2), awkward(3)
 WORDS = np.random.default_rng(4).integers(0, 2**32, (4, COUNT), np.uint32)
-TABLE = np.random.default_rng(5).uniform(0.0, 0.01, FLOAT_GAIN_STEPS + 1).astype(np.float32)
+TABLE = np.random.default_rng(5).uniform(0.0, 0.01, LUMA_STEPS + 1).astype(np.float32)
 
 #: Source that includes it, device function, what it is called with at i, its twin, what that is called with.
 TWINS = [
@@ -41,7 +41,8 @@ TWINS = [
     ("luma", "slope", "a[i], b[i], 0.7f, 3.1f, 0.8f", cpu_shoulder.slope, lambda i: (A[i], B[i], SHOULDER)),
     ("luma", "largest", "a[i], b[i], c[i], 1.5748f, -0.1873f, -0.4681f, 1.8556f", cpu_shoulder.largest_channel,
      lambda i: (A[i], B[i], C[i], CHANNELS)),
-    ("luma", "float_gain", "table, a[i]", cpu_float.float_gain, lambda i: (TABLE, A[i])),
+    ("luma", "at_luma", "table, a[i]", cpu_float.at_luma, lambda i: (TABLE, A[i])),
+    ("luma", "curved", "table, a[i]", cpu_float.curved, lambda i: (TABLE, A[i])),
     ("luma", "store", "a[i], 16.0f, 219.0f, 255.0f, spread(w[i])", cpu_float.stored,
      lambda i: (A[i], STORE, np.uint16(WORDS[0, i] & 0xFFFF))),
     ("luma", "white", "w[i]", noise.white, lambda i: (np.uint8(WORDS[0, i] & 0xFF),)),
@@ -92,6 +93,6 @@ def test_luma_and_chroma_of_rgb_agree_to_the_bit():
 def test_constants_of_the_kernels_are_pythons():
     code = flatten("luma")
     defined = {name: int(value) for name, value in re.findall(r"#define (\w+) (\d+)\b", code)}
-    assert defined["FLOAT_GAIN_STEPS"] == FLOAT_GAIN_STEPS
+    assert defined["LUMA_STEPS"] == LUMA_STEPS
     names = ("ROW_SHIFT", "COARSE_SHIFT", "MIX_SHIFT", "FIELD_LIMIT")
     assert [defined[n] for n in names] == [getattr(noise, n) for n in names]

@@ -105,6 +105,7 @@ def test_a_decoder_makes_the_amount_and_the_texture_that_were_asked(name):
     assert np.abs(apart).max() < NEAR
 
 
+@pytest.mark.slow
 def test_burned_in_and_carried_grain_look_alike():
     """The pass itself against a decoder: amount and texture of luma on mid grey."""
     grain, color = CinemaGrain(strength=3.0, size=1.0), Color(depth=10)
@@ -148,6 +149,7 @@ def test_other_samplings_ranges_and_no_chroma():
     assert (grey.cb_points, grey.cr_points) == ((), ())
 
 
+@pytest.mark.slow
 def test_the_same_grain_gives_the_same_parameters():
     asked = (CinemaGrain(strength=3.0, size=2.0, chroma=0.0), Color(depth=10, subsampling=(1, 1)), 640, 360)
     assert fit_film_grain(*asked) == fit_film_grain(*asked)

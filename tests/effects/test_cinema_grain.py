@@ -89,6 +89,7 @@ def test_recipes_of_before_find_the_curves_of_before():
     assert hashlib.sha256(by_eye.encode()).hexdigest()[:16] == "5cf05ca6d706cdd4"
 
 
+@pytest.mark.slow
 def test_deviation_is_within_three_percent_where_nothing_is_rounded():
     grain = CinemaGrain(strength=6.0, size=0.6)
     color = at_depth(16)

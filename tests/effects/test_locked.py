@@ -47,6 +47,7 @@ def added(frame, term):
     return (frame.planes[0] - 16.0) * term.luma / LUMA_ONE * 255 / 219
 
 
+@pytest.mark.slow
 def test_the_tile_is_grain_of_the_deviation_that_is_read_and_joins_itself():
     words = grain_tile(1).reshape(SIDE, SIDE)
     texels = (words & 0xFF).astype(np.uint8).view(np.int8).astype(np.float64)
@@ -140,6 +141,7 @@ def test_terms_add_up():
     assert (whole.luma == 100).all()
 
 
+@pytest.mark.slow
 def test_any_part_of_a_clip_is_that_part_of_the_whole(samples, tmp_path):
     told = {"preset": "video", "settings": (*LOCKED, "cinema_grain.fresh=0.2", "skin_texture.strength=1"), "seed": 3}
     gk.finish(samples / "clip.mp4", tmp_path / "whole.nut", frames=(0, 6), **told)

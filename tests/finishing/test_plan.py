@@ -212,6 +212,7 @@ def test_a_plan_names_the_files_that_it_makes_and_those_that_are_there(info, out
         assert made.present() == [Path(files[-1])]
 
 
+@pytest.mark.slow
 def test_a_still_is_planned_and_opened_without_ffmpeg(tmp_path):
     drawn.still(tmp_path / "a.png")
     code = (

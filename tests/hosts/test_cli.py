@@ -278,6 +278,7 @@ def piped(*arguments, **options):
     return subprocess.Popen([*GRAINKIT, *map(str, arguments)], stdin=pipe, stdout=pipe, stderr=pipe, **options)
 
 
+@pytest.mark.slow
 def test_y4m_goes_through_a_pipe_unchanged(folder):
     given = y4m_of(clip(folder / "c.nut", pixel_format="yuv420p10le", frames=5))
     with piped("finish", "-", "-o", "-", *NONE) as process:
@@ -286,6 +287,7 @@ def test_y4m_goes_through_a_pipe_unchanged(folder):
     assert out == given
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_early_is_said_in_one_line(folder):
     clip(folder / "c.nut", width=320, height=240, frames=30)
     with piped("finish", "c.nut", "-o", "-", "--quiet") as process:
@@ -295,6 +297,7 @@ def test_a_reader_that_stops_early_is_said_in_one_line(folder):
         assert process.stderr.read().decode() == "grainkit: the program that reads the output stopped early\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes a stream")
 def test_where_standard_error_is_closed_nothing_but_frames_is_on_standard_output(folder):
     clip(folder / "c.nut")
@@ -323,6 +326,7 @@ def test_variables_that_numba_cannot_work_by_are_said_in_one_line(folder, name, 
     assert name in done.stderr
 
 
+@pytest.mark.slow
 def test_what_libraries_print_does_not_go_among_frames(folder):
     clip(folder / "c.nut")
     environment = {**os.environ, "NUMBA_DEBUG_CACHE": "1"}
@@ -343,6 +347,7 @@ def test_a_value_of_many_letters_is_cut_in_what_is_said_of_it(run, folder, words
     assert len(said) < 1000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(("arguments", "status"), [(["finish", "c.nut", "-o", "-", "--quiet"], 2), (["presets"], 1)])
 def test_standard_output_that_is_full_is_said_in_one_line(folder, arguments, status):
@@ -354,6 +359,7 @@ def test_standard_output_that_is_full_is_said_in_one_line(folder, arguments, sta
     assert {"finish": "standard output", "presets": "while running grainkit presets: "}[arguments[0]] in done.stderr
 
 
+@pytest.mark.slow
 def test_standard_input_that_is_closed_or_no_y4m(folder):
     still(folder / "a.png")
     for stdin, said in ((None, "standard input is closed"), (folder / "a.png", "not Y4M")):
@@ -370,6 +376,7 @@ def test_standard_input_that_is_closed_or_no_y4m(folder):
     assert names() == ["a.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT, signal.SIGTERM]])
 def test_an_interrupt_leaves_nothing(folder, signals):
     """The input is a pipe that says nothing more: a job that only waits can be interrupted too."""
@@ -389,6 +396,7 @@ def test_an_interrupt_leaves_nothing(folder, signals):
     assert names() == ["c.nut"]
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_and_wiped(folder):
     clip(folder / "c.nut", frames=5)
     terminal, inner = pty.openpty()

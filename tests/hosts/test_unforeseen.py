@@ -201,6 +201,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("debug", [False, True])
 def test_nor_does_it_end_a_process_of_its_own(folder, debug):
     """The processes of a series import the program that started them, and so its reader."""

@@ -16,6 +16,8 @@ from benchmarks import corpus
 from benchmarks._corpus_case import Case, Picture, Refused, Right, Sketch
 from benchmarks._corpus_judge import Finding, judge
 
+pytestmark = pytest.mark.slow
+
 SKETCHES = {f"{sketch.kind}/{sketch.name}": sketch for sketch in corpus.sketches()}
 #: Small files, of each kind some that were once wrong and some that are rare.
 CHOSEN = (

@@ -20,6 +20,8 @@ from grainkit.job.finish import finish
 from grainkit.recipe.presets import parse_recipe, preset_names
 from tests.drawn import clip, leftovers, numbered, still
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 OFF = ("skin_texture.strength=0",)
 

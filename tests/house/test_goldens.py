@@ -41,6 +41,7 @@ def test_integer_pictures_have_the_bits_that_are_kept_on_any_machine(case: Case)
     assert found.finished == kept.finished, RELOCK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SAMPLES, ids=lambda case: case.name)
 def test_the_samples_look_as_they_are_kept_and_on_one_machine_have_the_same_bits(case: Case):
     found, kept = golden(case), KEPT["samples"][case.name]
@@ -77,6 +78,7 @@ def test_a_clip_in_pieces_is_the_clip(tmp_path):
     assert rendered(0, 3) + rendered(3, 4) + rendered(4, 7) == whole
 
 
+@pytest.mark.slow
 def test_texture_of_a_part_of_a_clip_is_that_of_the_whole():
     given = list(drawn_clip(8)())
     info = SourceInfo("clip", None, "clip", given[0].width, given[0].height, given[0].color, rate=Fraction(24))
@@ -95,6 +97,7 @@ def luma_pass() -> str:
     return digest([run((plane,), Color(), CinemaGrain(strength=5.0), HighlightGuard(knee=0.7))])
 
 
+@pytest.mark.slow
 def test_another_process_that_compiles_afresh_for_a_plain_processor_gives_the_same_bits(tmp_path):
     """Once with numba's cache empty and once with what that left; `generic` leaves out the wide vectors of this one."""
     code = "from tests.house.test_goldens import luma_pass; print(luma_pass())"

@@ -108,7 +108,7 @@ def test_every_module_keeps_to_the_table(path):
 @pytest.mark.parametrize(
     ("name", "line", "said"),
     [
-        ("effects.grain.parameters", "import cupy", "effects/grain/parameters.py imports cupy; only backends.cuda_card may"),
+        ("effects.base", "import cupy", "effects/base.py imports cupy; only backends.cuda_card may"),
         ("io.stills", "def f():\n    from grainkit.effects import EFFECTS", "io/stills.py imports grainkit.effects"),
         ("picture.color", "from grainkit import job", "picture/color.py imports grainkit.job; it may import errors"),
         ("job.sidecar", "from grainkit.hosts import cli", "job/sidecar.py imports grainkit.hosts"),
@@ -129,6 +129,7 @@ def test_the_command_starts_without_loading_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_command_leaves_out_what_no_kernel_needs(tmp_path):
     code = (
         "import sys; from grainkit.hosts.cli.command import command\n"

@@ -14,6 +14,8 @@ from PIL import Image
 
 from grainkit.backends.kernel_source import flatten
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

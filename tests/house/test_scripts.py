@@ -17,10 +17,15 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 #: Stands in for a Python: it says which one it is, makes environments of itself, and writes down what pip is asked for.
 PYTHON = """#!/bin/sh
 case "$1 $2" in
+"-c "*nvrtc*) cat nvrtc-is-missing 2>&- || true ;;
 "-c "*executable*) echo "{version} $0" ;;
 "-c "*) echo "{version}" ;;
 "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
-"-m pip") echo "{version} $*" >>pip.log ;;
+"-m pip")
+    echo "{version} $*" >>pip.log
+    if [ -e offline ]; then echo "no index" >&2; exit 1; fi
+    rm -f nvrtc-is-missing ;;
+"-m pytest") echo "$*" ;;
 *) exit 1 ;;
 esac
 """
@@ -47,11 +52,16 @@ def checkout(tmp_path):
     return tmp_path / "checkout"
 
 
-def run(checkout, name):
+def run(checkout, name, *arguments):
     place = checkout.parent
     environment = {"PATH": f"{place / 'bin'}{os.pathsep}{place / 'tools'}", "PYENV_ROOT": str(place / "pyenv")}
     return subprocess.run(
-        [checkout / "scripts" / name], env=environment, cwd=place, capture_output=True, text=True, check=False
+        [checkout / "scripts" / name, *arguments],
+        env=environment,
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -123,6 +133,42 @@ def test_setup_keeps_an_environment_of_a_supported_python(checkout):
     assert run(checkout, "setup").returncode == 0
     assert (checkout / ".venv" / "of the old one").exists()
     assert "3.11 -m pip install" in (checkout / "pip.log").read_text()
+
+
+NVRTC_SKIPS = "scripts/test: the tests that compile the CUDA kernels with NVRTC skip: "
+
+
+@pytest.fixture
+def set_up(checkout):
+    """The checkout after its first scripts/setup, without NVRTC."""
+    on_path(checkout, "python3.13", PYTHON.format(version="3.13"))
+    assert run(checkout, "setup").returncode == 0
+    (checkout / "pip.log").unlink()
+    (checkout / "nvrtc-is-missing").write_text("it is not installed\n")
+    return checkout
+
+
+def test_the_tests_get_nvrtc_first(set_up):
+    done = run(set_up, "test", "-x", "tests/io")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "-m pytest -n auto --dist loadfile -x tests/io\n", "")
+    assert (set_up / "pip.log").read_text().endswith("-e .[cudacheck]\n")
+    (set_up / "pip.log").unlink()
+    assert run(set_up, "test").stderr == ""
+    assert not (set_up / "pip.log").exists()
+
+
+def test_where_nvrtc_cannot_be_had_one_line_says_what_skips_and_why(set_up):
+    (set_up / "offline").touch()
+    done = run(set_up, "test")
+    assert done.stderr == f"{NVRTC_SKIPS}it cannot be installed (no index)\n"
+    assert done.stdout == "-m pytest -n auto --dist loadfile\n"
+
+
+def test_quick_tests_are_those_not_marked_slow_and_install_nothing(set_up):
+    done = run(set_up, "test", "--quick", "tests/io")
+    assert done.stdout == "-m pytest -n auto --dist loadfile -m not slow tests/io\n"
+    assert done.stderr == f"{NVRTC_SKIPS}it is not installed\n"
+    assert not (set_up / "pip.log").exists()
 
 
 @pytest.fixture

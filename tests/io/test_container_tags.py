@@ -133,6 +133,7 @@ def test_a_timecode_in_matroska_is_read(tmp_path):
         assert source.info.metadata["timecode"] == "01:02:03:04"
 
 
+@pytest.mark.slow
 def test_the_texts_of_a_sequence_go_into_its_clip(tmp_path):
     pattern = numbered(tmp_path / "in", 3)
     for file in sorted((tmp_path / "in").iterdir()):

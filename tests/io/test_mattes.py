@@ -22,11 +22,6 @@ SET = [word for value in TEXTURE for word in ("--set", value)]
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("GRAINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "atlases"))
-
-
-@pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -180,6 +175,7 @@ def test_a_folder_holds_the_matte_of_a_clips_name():
 # The job
 
 
+@pytest.mark.slow
 def test_the_job_uses_it_and_says_so():
     rgb = codes(portrait(300, 400), 8)
     Image.fromarray(rgb).save("p.png")
@@ -276,6 +272,7 @@ def test_a_matte_is_never_overwritten_nor_taken_for_an_input(capsys):
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_any_part_of_a_matted_clip_is_that_part_of_the_whole(samples):
     """The analysis sees the frames before the part, so their mattes are needed too."""
     for number in range(3):

@@ -640,6 +640,7 @@ def test_a_density_or_gamma_that_cannot_be_is_left_out(container: str) -> None:
     assert reread(delivered, container).metadata.dpi in (None, (72.0, 72.0))  # what EXIF says is kept
 
 
+@pytest.mark.slow
 def test_texts_of_a_png_unpack_to_no_more_than_one_may() -> None:
     texts = [png.chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(40 << 20))) for _ in range(20)]
     header = png.chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))

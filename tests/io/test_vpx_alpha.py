@@ -49,6 +49,7 @@ def test_every_code_of_a_webms_transparency_is_read(clip):
         np.testing.assert_array_equal(theirs.planes[0], ours.planes[0])
 
 
+@pytest.mark.slow
 def test_another_tools_webm_is_read_as_that_tool_reads_it(tmp_path):
     """VP8 by another build of FFmpeg, which decodes it with libvpx when told to."""
     drawn = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.2,format=yuva420p"]

@@ -83,6 +83,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames", "over_time"),
     [(grained, False), (lambda: grained(9), True), (lambda: grained(9, textured=True), True),
@@ -102,6 +103,7 @@ def test_our_own_grain_is_found_again(frames, over_time):
     assert found.chroma == pytest.approx(ASKED.chroma_shares, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_file_gives_the_recipe_that_made_it(png):
     like = grain_like(png)
     grain = override(load_recipe("print"), like.settings).effect(CinemaGrain)
@@ -143,6 +145,7 @@ def test_what_cannot_be_matched_is_said(tmp_path):
         grain_like(busy)
 
 
+@pytest.mark.slow
 def test_finishing_like_a_reference_is_told_and_replays(png, plain, tmp_path):
     first = finish(plain, tmp_path / "a.png", preset="video", grain_like=png, seed=5)
     told = yaml.safe_load(Path(first.sidecar).read_text())
@@ -208,6 +211,7 @@ def test_a_picture_without_grain_gets_all_of_it(plain):
     assert np.std(whole - rgb) == pytest.approx(np.std(lacking - rgb), rel=0.03)
 
 
+@pytest.mark.slow
 def test_regrain_on_clips_is_measured_from_the_start_whatever_part_is_finished(tmp_path):
     path = tmp_path / "in.mkv"
     with av.open(str(path), "w") as output:

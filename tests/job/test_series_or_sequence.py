@@ -247,6 +247,7 @@ def test_unlikeness_follows_what_moves_and_knows_another_picture() -> None:
     assert unlikeness(flat, flat) == 1.0  # nothing to go by
 
 
+@pytest.mark.slow
 def test_neighbours_in_real_clips_are_frames_and_real_portraits_are_none(media: Path) -> None:
     import av
 

@@ -69,6 +69,7 @@ def call(nowhere):
     return run
 
 
+@pytest.mark.slow
 def test_without_home_compiled_code_is_kept_under_the_temporary_folder(call, nowhere):
     kept = str(caches.place().folder / "compiled")
     assert kept.startswith(str(nowhere / "temporary" / "grainkit"))
@@ -83,18 +84,21 @@ def test_a_home_that_can_be_written_comes_first(call, nowhere):
     assert call(XDG_CACHE_HOME=str(nowhere / "home")) == ["1", kept, "False", "True"]
 
 
+@pytest.mark.slow
 def test_numba_cache_dir_is_honoured(call, nowhere):
     kept = str(nowhere / "mine")
     assert call(NUMBA_CACHE_DIR=kept) == ["1", kept, "False", "False"]
     assert call(NUMBA_CACHE_DIR=kept) == ["0", kept, "False", "False"]
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(call, nowhere):
     (nowhere / "temporary" / caches.place().folder.name).chmod(0o755)  # open to others: not ours to trust
     assert call() == ["1", "None", "False", "True"]
     assert call() == ["1", "None", "False", "True"]
 
 
+@pytest.mark.slow
 def test_a_cache_that_others_filled_and_that_cannot_be_written_is_copied(call, nowhere):
     """As in an image: warmed up by its maker, used by another."""
     mine = nowhere / "mine"
@@ -115,6 +119,7 @@ def test_a_cache_that_others_filled_and_that_cannot_be_written_is_copied(call, n
     assert sorted(p.name for p in copied.iterdir()) == sorted(p.name for p in (filled / folder.name).iterdir())
 
 
+@pytest.mark.slow
 def test_code_compiled_for_a_type_that_has_another_name_now_is_compiled_again(nowhere):
     source = """
 from typing import NamedTuple
@@ -193,6 +198,7 @@ def test_without_any_home_nothing_is_made_in_the_folder_one_stands_in(nowhere, m
     assert not (nowhere / "~").exists()
 
 
+@pytest.mark.slow
 def test_skins_are_baked_where_they_cannot_be_kept(nowhere, monkeypatch):
     monkeypatch.setattr("grainkit.effects.skin_texture.atlas.cache_folder", lambda: None)
     assert load_atlas(3, "young", 0.24).texel == 0.24
@@ -233,6 +239,7 @@ with watched(told=sys.argv[2] == "told", shown=False):
 """
 
 
+@pytest.mark.slow
 def test_it_is_said_once_on_stderr_and_never_where_all_is_compiled(nowhere):
     package = nowhere / "package"
     package.mkdir()

@@ -12,6 +12,8 @@ from grainkit.errors import OutputError
 from grainkit.job import warm_up
 from grainkit.machine import jit
 
+pytestmark = pytest.mark.slow
+
 #: What is loaded or compiled by the warm-up, then what other work needs that it did not; no cold cache is needed.
 GAPS = """
 import json, sys

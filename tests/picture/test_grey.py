@@ -24,11 +24,6 @@ from samples.draw import codes, portrait
 ONLY = ("skin_texture.strength=1", "highlight_guard.strength=0", "cinema_grain.strength=0", "delivery.fit=keep")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("GRAINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "atlases"))
-
-
 @pytest.fixture(scope="module")
 def grey():
     rgb = codes(portrait(300, 400), 8).astype(np.float32)

@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 from functools import cache
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
@@ -105,6 +106,7 @@ def recipes(draw):
     return made
 
 
+@pytest.mark.slow
 @LOOSE
 @given(recipes())
 def test_yaml_reads_back_as_the_very_recipe(wanted):

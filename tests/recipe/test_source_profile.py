@@ -30,11 +30,6 @@ GENERATED = "trainedAlgorithmicMedia"
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("GRAINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "atlases"))
-
-
-@pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path

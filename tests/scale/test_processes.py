@@ -20,6 +20,8 @@ from grainkit.scale.executors import Ended
 from grainkit.scale.processes import SideBySide
 from tests.drawn import leftovers, still
 
+pytestmark = pytest.mark.slow
+
 PLAIN = ["--no-adapt", "--set", "skin_texture.strength=0"]
 
 

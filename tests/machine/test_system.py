@@ -239,6 +239,7 @@ assert (room / "a.png").read_bytes() == b"new"
     like_windows(code, tmp_path)
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_is_swept_and_what_is_held_or_kept_is_not(tmp_path):
     killed = """
 made = [Pending(room / "a.png"), Pending(room / "frames", folder=True)]
@@ -269,6 +270,7 @@ assert names() == ["b.png", "frames"], names()
     like_windows(code, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_moved_files_is_undone(tmp_path):
     (tmp_path / "f_1.png").write_text("old")
     killed = """
@@ -287,6 +289,7 @@ folder.commit()
     assert (tmp_path / "f_1.png").read_text() == "old"
 
 
+@pytest.mark.slow
 def test_the_whole_command_runs_there(tmp_path, samples):
     """Still, clip and sequence, over what is there already and again: whole, with nothing left, and nothing read-only
     flushed or renamed while it is open, by FFmpeg neither."""
@@ -327,6 +330,7 @@ def patient(job):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_processes_that_hear_no_signal_are_asked_and_clean_up(tmp_path, monkeypatch):
     monkeypatch.setattr(system, "ENDS_WHEN_ASKED", False)
     monkeypatch.setattr("multiprocessing.context.SpawnProcess.terminate", lambda self: pytest.fail("ended on the spot"))
@@ -498,6 +502,7 @@ def test_a_drive_letter_is_no_scheme_and_its_percent_no_pattern(monkeypatch):
     assert sequence.parse_pattern(r"C:\100%d\a.png") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
 def test_a_console_that_lacks_characters_is_no_error(tmp_path, encoding):
     named = ["ł雪.png", os.fsdecode(b"a\xff.png")]

@@ -69,6 +69,7 @@ def test_millimetres_and_sharpening_need_the_dpi():
         planned("delivery.dpi=0", "cinema_grain.size_mm=0")
 
 
+@pytest.mark.slow
 def test_grain_has_its_size_on_paper_however_much_the_picture_is_enlarged(tmp_path):
     path = grey_still(tmp_path / "in.png", np.tile(np.linspace(0.2, 0.7, 200), (150, 1)))
     settings = ["delivery.width_mm=80", "cinema_grain.strength=6"]

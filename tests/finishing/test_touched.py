@@ -74,6 +74,7 @@ def test_highlight_protection_leaves_hdr_alone_and_is_said_to(tmp_path):
     np.testing.assert_array_equal(read_still(out).rgb, rgb)
 
 
+@pytest.mark.slow
 def test_grain_that_is_carried_is_in_no_pixel(tmp_path):
     source = clip(tmp_path / "c.nut", frames=2)
     out = tmp_path / "o.mkv"

@@ -365,6 +365,7 @@ def portrait(path: Path) -> Path:
     return still(path, 320, 240)
 
 
+@pytest.mark.slow
 def test_a_social_still_is_adapted_told_and_replayed(tmp_path):
     source = portrait(tmp_path / "a.png")
     said = []
@@ -409,6 +410,7 @@ adapt: {rounds: 2}
 """
 
 
+@pytest.mark.slow
 def test_a_clip_is_adapted_when_asked_through_its_own_proxies(tmp_path):
     (tmp_path / "small.yaml").write_text(SMALL)
     source = clip(tmp_path / "c.nut", width=192, height=144, frames=16)
@@ -425,6 +427,7 @@ def test_a_clip_is_adapted_when_asked_through_its_own_proxies(tmp_path):
     assert yaml.safe_load(Path(second.sidecar).read_text())["measured"]["adapt"] == told
 
 
+@pytest.mark.slow
 def test_sequences_are_adapted_too(tmp_path):
     (tmp_path / "small.yaml").write_text(SMALL)
     pattern = numbered(tmp_path / "in", 4)

@@ -1,0 +1,140 @@
+"""Frames asked for one by one come out as a run over the whole clip gives them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import grainkit as gk
+from grainkit.picture.frame import Frame
+from grainkit.recipe.overrides import override
+
+#: Grain that is held by frames, and grain that moves with the picture, which has to be followed from the cut before.
+PLAIN = ("skin_texture.strength=0", "cinema_grain.hold=2")
+LOCKED = ("skin_texture.strength=0", "cinema_grain.carrier=locked", "cinema_grain.strength=4")
+
+
+@pytest.fixture(scope="module")
+def clip(samples):
+    with gk.open_source(samples / "clip.mp4", stop=6) as source:
+        frames = list(source)
+    # A cut: the same picture upside down.
+    turned = [
+        replace(f, planes=tuple(np.ascontiguousarray(p[::-1, ::-1]) for p in f.planes), index=6 + f.index)
+        for f in frames[:5]
+    ]
+    return [*frames, *turned]
+
+
+def recipe_of(settings):
+    return override(gk.load_recipe("video"), settings)
+
+
+def whole(clip, recipe):
+    with gk.Session(recipe) as session, gk.Finisher(recipe, session.backend) as finisher:
+        return list(finisher.frames(clip, session.info(clip[0])))
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one.planes, other.planes, strict=True))
+
+
+@pytest.mark.parametrize("settings", [PLAIN, LOCKED])
+def test_in_any_order_they_are_those_of_the_whole_clip(clip, settings):
+    recipe = recipe_of(settings)
+    expected = whole(clip, recipe)
+    with gk.Session(recipe) as session:
+        for number in (8, 9, 2, 3, 0, 10, 10):
+            assert same(session.frame(number, clip.__getitem__), expected[number])
+
+
+def test_only_the_shot_is_analysed_once_more(clip):
+    asked = []
+
+    def get(number):
+        asked.append(number)
+        return clip[number]
+
+    with gk.Session(recipe_of(LOCKED)) as session:
+        session.frame(10, get)
+        asked.clear()
+        session.frame(8, get)
+        assert set(asked) == {6, 7, 8}
+        asked.clear()
+        session.frame(9, get)
+        assert asked == [9]
+
+
+def test_what_remembers_nothing_asks_for_no_other_frame(clip):
+    asked = []
+
+    def get(number):
+        asked.append(number)
+        return clip[number]
+
+    with gk.Session(recipe_of(PLAIN)) as session:
+        session.frame(7, get)
+    assert set(asked) == {7}
+
+
+def test_a_batch_goes_on_where_the_last_one_ended():
+    rng = np.random.default_rng(3)
+    base = rng.integers(40, 200, (1, 24, 32, 3)).repeat(8, axis=2).repeat(8, axis=1)
+    rgb = np.concatenate([np.roll(base, 2 * at, axis=2) for at in range(4)]).astype(np.uint8)
+    recipe = recipe_of(LOCKED)
+    with gk.Session(recipe) as session:
+        at_once = session.batch(rgb)
+    with gk.Session(recipe) as session:
+        parts = np.concatenate([session.batch(rgb[:2]), session.batch(rgb[2:], first=2)])
+    assert at_once.dtype == np.uint8
+    assert at_once.shape == rgb.shape
+    assert not np.array_equal(at_once, rgb)
+    assert np.array_equal(at_once, parts)
+
+
+def test_a_frame_of_another_number_is_refused(clip):
+    with gk.Session(recipe_of(PLAIN)) as session:
+        with pytest.raises(gk.InputError, match="frame 3 was asked for, and frame 0 came; give a Frame with index=3"):
+            session.frame(3, lambda _: clip[0])
+        with pytest.raises(gk.InputError):
+            session.frame(-1, clip.__getitem__)
+
+
+def test_rgb_goes_in_and_comes_out():
+    rgb = np.random.default_rng(1).integers(0, 256, (9, 7, 3)).astype(np.uint8)
+    assert np.array_equal(Frame.from_rgb(rgb).to_rgb(), rgb)
+
+
+def test_planes_become_rgb(clip):
+    rgb = clip[0].to_rgb()
+    assert rgb.shape == (clip[0].height, clip[0].width, 3)
+    assert rgb.dtype == np.uint8
+    grey = Frame((np.full((8, 8), 235, np.uint8), *(np.full((4, 4), 128, np.uint8) for _ in range(2))), gk.Color())
+    assert np.abs(grey.to_rgb().astype(int) - 255).max() <= 1
+
+
+def test_a_writer_matches_a_source(samples, tmp_path):
+    out = tmp_path / "copy.nut"
+    with gk.open_source(samples / "clip.mp4", stop=3) as source, gk.open_writer(out, source.info) as writer:
+        frames = list(source)
+        for frame in frames:
+            writer.write(frame)
+    with gk.open_source(out) as copied:
+        for frame, again in zip(frames, copied, strict=True):
+            assert same(frame, again)
+    with pytest.raises(gk.OutputError, match="exists already"), gk.open_source(out) as source:
+        gk.open_writer(out, source.info).__enter__()
+
+
+def test_a_writer_that_fails_leaves_nothing(samples, tmp_path):
+    def write():
+        with (
+            gk.open_source(samples / "clip.mp4", stop=3) as source,
+            gk.open_writer(tmp_path / "copy.mp4", source.info) as writer,
+        ):
+            writer.write(next(iter(source)))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
+    assert list(tmp_path.iterdir()) == []
