@@ -1,6 +1,7 @@
 """What effects ask of the one pass over the pixels: slots that they fill in their order, and the tables these make.
 
-A sample goes through the slots in this order: gains (a term for each frame, see `pass_term`), the luma curve, the
+A sample goes through the slots in this order: gains (a term for each frame, see `pass_term`; hues under a
+matte are one, see `hue`), the luma curve, the
 shoulder with the chroma factor, grain, and dither where codes are stored. An empty slot costs nothing.
 """
 

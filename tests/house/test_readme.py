@@ -26,11 +26,12 @@ def test_its_python_runs(tmp_path, monkeypatch, capsys):
     exec(compile(block, "README.md", "exec"), names)
     assert names["report"].frames == 6
     assert (names["out"].shape, names["out"].dtype) == (names["rgb"].shape, np.uint8)
+    assert names["one_frame"].shape == names["batch"][0].shape == names["rgb"].shape
     assert 0.2 < float(names["luma"].mean()) < 0.8
     said = capsys.readouterr().out
     assert "out.mp4" in said
     assert "cannot write out.xyz" in said
-    assert {"out.jpg", "frames.mov"} <= {p.name for p in tmp_path.iterdir()}
+    assert {"out.jpg", "frames.mov", "copy.mov"} <= {p.name for p in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize("line", re.findall(r"^(grainkit (?:presets|params)\b.*)$", README, re.MULTILINE))
