@@ -99,12 +99,28 @@ class Stage(Protocol):
         """The frames, in their order, each with what this effect adds to it (see `Analysed.with_term`)."""
 
 
+class Rewriter(Protocol):
+    """Changes what an encoder made before it is stored; packets come in the order of the stream."""
+
+    def extradata(self, data: bytes) -> bytes:
+        """The codec's global header."""
+
+    def packet(self, data: bytes) -> bytes:
+        """One packet."""
+
+
 class Packets(Protocol):
     """What an effect puts into a clip's stream instead of its pixels."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of it, a sentence each."""
+
+    def stream(self, first: int) -> Rewriter:
+        """What puts it into the clip's packets. first: absolute number of the first frame."""
+
+    def text(self) -> str:
+        """It as a file that can stand in for it. RecipeError where it has no such form."""
 
 
 class Effect(Parameters):

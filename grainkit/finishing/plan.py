@@ -26,7 +26,7 @@ from grainkit.picture.resample import Geometry
 from grainkit.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
-    from grainkit.effects.grain.metadata import CarriedGrain
+    from grainkit.effects.base import Packets
     from grainkit.io.sequence import Pattern
 
 #: Encoders whose streams can be given film grain.
@@ -151,7 +151,7 @@ class Opening:
     first: Frame
     end: int | None = None
     stdout: BinaryIO | None = None
-    carried: CarriedGrain | None = None
+    carried: Packets | None = None
     kept: str = ""
 
     @property

@@ -19,7 +19,7 @@ from grainkit.job.sinks import Written
 from grainkit.unforeseen import doing
 
 if TYPE_CHECKING:
-    from grainkit.effects.grain.metadata import CarriedGrain
+    from grainkit.effects.base import Packets
 
 
 def deliver(report: Report, plan: FilePlan, written: Sequence[Written], told: JobReport, replaces: bool) -> Report:
@@ -64,7 +64,7 @@ def deliver_to_pipe(written: Written) -> None:
 
 
 @contextmanager
-def pending_table(path: str | Path | None, carried: CarriedGrain | None) -> Iterator[Pending | None]:
+def pending_table(path: str | Path | None, carried: Packets | None) -> Iterator[Pending | None]:
     """The film grain table, written and not in place yet, and gone after the block unless it is committed there.
 
     None where no table, or no grain, is to be written.

@@ -21,7 +21,7 @@ from grainkit.job.request import UNWATCHED, FinishRequest, Watch
 from grainkit.job.resume import Identity, done_already
 from grainkit.job.settle import Settled, remembers, settle
 from grainkit.job.sinks import Delivery, Written, write
-from grainkit.job.treatment import Treatment, carried_grain, lacking_grain, treatment
+from grainkit.job.treatment import Treatment, lacking_grain, packets_of, treatment
 
 
 def run(request: FinishRequest, watch: Watch = UNWATCHED) -> Report:
@@ -53,7 +53,7 @@ def run_settled(settled: Settled, watch: Watch = UNWATCHED) -> Report:
         refuse_patches(plan, settled.info)
         adapt = settled.adapts()
         plan, lacking = lacking_grain(settled)
-        carried = carried_grain(settled, plan)
+        carried = packets_of(settled, plan)
         table = stack.enter_context(pending_table(request.write.grain_table_out, carried))
         treated = treatment(settled, plan, adapt, backend, watch)
         plan = treated.plans[0]

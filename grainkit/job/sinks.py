@@ -29,7 +29,7 @@ from grainkit.scale.overlap import Overlapped
 from grainkit.unforeseen import doing, noted
 
 if TYPE_CHECKING:
-    from grainkit.effects.grain.metadata import CarriedGrain
+    from grainkit.effects.base import Packets
 
 #: Frames that may wait between two stages.
 QUEUE_DEPTH = 3
@@ -53,7 +53,7 @@ class Delivery:
     mattes: Mattes | None
     declared: str
     frames: tuple[int, int | None] = (0, None)
-    carried: CarriedGrain | None = None
+    carried: Packets | None = None
     gain: npt.NDArray[np.float32] | None = None
     ready: Analysed | None = None
     since: int | None = None

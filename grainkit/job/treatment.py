@@ -12,7 +12,6 @@ import numpy.typing as npt
 from grainkit.adapt.offer import adapted, cost, patched, wanted
 from grainkit.backends.base import Backend
 from grainkit.effects.base import Analysed
-from grainkit.effects.grain.parameters import CinemaGrain
 from grainkit.errors import InputError
 from grainkit.finishing.finisher import conformed
 from grainkit.finishing.plan import DeliveryPlan
@@ -23,7 +22,7 @@ from grainkit.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from grainkit.adapt.loop import Adapted
-    from grainkit.effects.grain.metadata import CarriedGrain
+    from grainkit.effects.base import Packets
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,12 @@ def lacking_grain(settled: Settled) -> tuple[DeliveryPlan, dict[str, object]]:
     return plan, {"regrain": measured} if measured else {}
 
 
-def carried_grain(settled: Settled, plan: DeliveryPlan) -> CarriedGrain | None:
-    """The grain that goes into the stream as metadata, None for none."""
-    table = settled.request.recipe.grain_table
-    return plan.recipe.effect(CinemaGrain).packets(plan.context, None if table is None else Path(table))
+def packets_of(settled: Settled, plan: DeliveryPlan) -> Packets | None:
+    """What an effect puts into the stream instead of the pixels, such as grain as metadata; None for nothing."""
+    given = settled.request.recipe.grain_table
+    table = None if given is None else Path(given)
+    asked = [each for each in plan.recipe.effects.values() if each.strength or table is not None]
+    return next(filter(None, (effect.packets(plan.context, table) for effect in asked)), None)
 
 
 def _adapted(

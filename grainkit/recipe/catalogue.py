@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from grainkit.effects import EFFECTS
+from grainkit.effects.base import Effect
 from grainkit.io.delivery import Delivery
 from grainkit.params import Param, Plain, declaration
 from grainkit.recipe.targets import Adapt, Proxy, Targets
@@ -40,11 +41,15 @@ class Entry:
         return "true or false" if isinstance(self.default, bool) else self.declared.allowed()
 
 
-@cache
 def catalogue() -> dict[str, Entry]:
     """Every parameter by its full key, in the order of a recipe. Those of `proxies` stand in a list there."""
+    return _catalogue(tuple(EFFECTS.values()))
+
+
+@cache
+def _catalogue(effects: tuple[type[Effect], ...]) -> dict[str, Entry]:
     parts: dict[str, type[DataclassInstance]] = {
-        **EFFECTS,
+        **{effect.name: effect for effect in effects},
         "delivery": Delivery,
         "proxies": Proxy,
         "targets": Targets,
