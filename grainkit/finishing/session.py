@@ -15,7 +15,7 @@ from grainkit.backends import open_backend
 from grainkit.backends.base import Backend
 from grainkit.effects.base import Analysed
 from grainkit.errors import InputError, RecipeError
-from grainkit.finishing.arrays import joined, pictures_of
+from grainkit.finishing.arrays import joined, pictures_of, refuse_other_things
 from grainkit.finishing.finisher import analysed, conformed, finish_frame, plan_tables, refuse_patches, stages_of
 from grainkit.finishing.planning import own_format_plan
 from grainkit.finishing.regrain import wants_regrain
@@ -51,6 +51,7 @@ class Session:
         self._effects = recipe.for_kind("clip").effects.values()
         self._remembers = any(effect.strength and effect.remembers for effect in self._effects)
         self._run: _Run | None = None
+        self._closed = False
         self._cuts = _Cuts()
 
     def frame(self, number: int, get: GetFrame) -> Frame:
@@ -60,9 +61,9 @@ class Session:
             colour. It is called for this number, and for those before it that effects have to know.
         Raises InputError for a number below 0 and for a frame that is another's.
         """
-        found = as_index(number)
-        if found is None:
-            raise InputError("the number of a frame is missing; give a whole number from 0 on")
+        found = self._number(number)
+        if not callable(get):
+            raise InputError(f"get = {shown(get)} is no function; give one that takes a number and gives its Frame")
         if not self._remembers:
             return next(_Run(self, _checked(get), found, found).frames)
         if self._run is None or self._run.next != found:
@@ -83,6 +84,8 @@ class Session:
         first: number of the first. A batch that goes on where the last one ended goes on with what effects remember;
             any other begins afresh, as behind a cut.
         """
+        first = self._number(first)
+        refuse_other_things(rgb)
         pictures = pictures_of(rgb)
         frames = {
             first + at: replace(Frame.from_rgb(one.samples, index=first + at), alpha=one.alpha)
@@ -97,9 +100,18 @@ class Session:
             done.append(finished.rgb)
         return joined(rgb, done)
 
+    def _number(self, number: int) -> int:
+        """A frame's number, checked; and that the session is not closed."""
+        if self._closed:
+            raise InputError("the session is closed; open another one")
+        found = as_index(number)
+        if found is None:
+            raise InputError("the number of a frame is missing; give a whole number from 0 on")
+        return found
+
     def close(self) -> None:
         """Let the backend go, if it was opened here."""
-        self._run = None
+        self._run, self._closed = None, True
         if self._owned:
             self.backend.close()
 
@@ -136,12 +148,22 @@ class _Run:
             )
         tables = plan_tables(plan)
         stages = stages_of(plan, plan.recipe.effects)
-        numbers = (self.get(number) if number != self._begin else opening for number in count(self._begin))
+        numbers = (self._like(opening, number) for number in count(self._begin))
         ready = (Analysed(conformed(frame, plan, session.backend)) for frame in numbers)
         for one in analysed(ready, stages.values()):
             if one.frame.index >= self._first:
                 self.next = one.frame.index + 1
                 yield finish_frame(one.frame, plan, tables, session.backend, one.term)
+
+    def _like(self, opening: Frame, number: int) -> Frame:
+        """The frame of a number. InputError where it is none of the clip that the run began with."""
+        frame = opening if number == self._begin else self.get(number)
+        if (frame.width, frame.height, frame.color) != (opening.width, opening.height, opening.color):
+            raise InputError(
+                f"frame {number} is {frame.width}x{frame.height} {frame.color}, and frame {self._begin} was "
+                f"{opening.width}x{opening.height} {opening.color}; a session is for frames of one size and colour"
+            )
+        return frame
 
 
 class _Cuts:

@@ -13,8 +13,10 @@ from grainkit.errors import InputError, OutputError
 from grainkit.finishing.finisher import conformed, finish_frame, plan_tables
 from grainkit.finishing.plan import FilePlan, Opening
 from grainkit.finishing.planning import make_plan
-from grainkit.io.base import Sink, SourceInfo
+from grainkit.io.base import Sink, SourceInfo, input_files
+from grainkit.io.mattes import known
 from grainkit.io.pending import output_errors
+from grainkit.params import shown
 from grainkit.picture.frame import Frame
 from grainkit.recipe.presets import load_recipe
 from grainkit.recipe.recipe import Recipe
@@ -31,6 +33,13 @@ class Writer:
 
     def write(self, frame: Frame) -> None:
         """Add a frame, brought to the output's samples. Raises OutputError where it cannot be written."""
+        if not isinstance(frame, Frame):
+            raise InputError(f"a writer takes a Frame, not {shown(frame)}; Frame.from_rgb makes one of samples")
+        if (frame.width, frame.height) != (self._info.width, self._info.height):
+            raise InputError(
+                f"frame {frame.index} is {frame.width}x{frame.height}, and {self._plan.name} was opened for "
+                f"{self._info.width}x{self._info.height}; a writer takes frames of one size"
+            )
         ready = finish_frame(conformed(frame, self._plan, self._backend), self._plan, self._tables, self._backend)
         with output_errors(self._plan.name):
             if self._sink is None:
@@ -65,6 +74,8 @@ def open_writer(
     comes from a file that has any.
     Raises OutputError for a place that cannot be written, or that is taken and may not be replaced.
     """
+    if not isinstance(info, SourceInfo):
+        raise InputError(f"info = {shown(info)} is none; give the `info` of an open source, or a SourceInfo")
     recipe = preset if isinstance(preset, Recipe) else load_recipe(preset)
     delivery = replace(recipe.delivery, fit="keep", width=0, height=0)
     side = "still" if info.kind == "still" else "clip"
@@ -73,7 +84,10 @@ def open_writer(
     plan = make_plan(info, plain, as_place(output, "output"))
     if not isinstance(plan, FilePlan):
         raise OutputError("a writer writes files; for standard output use finish(..., '-')")
-    if plan.present() and not overwrite:
+    present = plan.present()
+    if known(input_files(info)) & known(present):
+        raise OutputError(f"{plan.name} is read from, and an input is never overwritten; choose another name")
+    if present and not overwrite:
         raise OutputError(f"{plan.name} exists already; pass overwrite=True to replace it, or choose another name")
     writer = Writer(plan, info)
     try:

@@ -111,6 +111,17 @@ def check_size(width: int, height: int, limit: int, samples: int = 4) -> None:
     check_pixels("", width, height, limit, samples)
 
 
+def input_files(info: SourceInfo) -> list[Path]:
+    """The files that a source is read from, in order; none for a pipe."""
+    if info.path is None:
+        return []
+    if info.kind == "sequence":
+        from grainkit.io.sequence import sequence_files
+
+        return sequence_files(info.path)
+    return [info.path]
+
+
 class Source(Protocol):
     """Frames, in order, one at a time. Iterate once; use as a context manager or call close()."""
 

@@ -10,22 +10,10 @@ from pathlib import Path
 
 from grainkit.errors import OutputError, RecipeError
 from grainkit.finishing.plan import DeliveryPlan, FilePlan, SequencePlan
-from grainkit.io.base import SourceInfo
 from grainkit.io.mattes import known, matte_files
 from grainkit.io.names import refuse_name
 from grainkit.io.pending import output_errors, sweep
 from grainkit.job.sidecar import is_sidecar, sidecar_path
-
-
-def input_files(info: SourceInfo) -> list[Path]:
-    """The files that a source is read from, in order; none for a pipe."""
-    if info.path is None:
-        return []
-    if info.kind == "sequence":
-        from grainkit.io.sequence import sequence_files
-
-        return sequence_files(info.path)
-    return [info.path]
 
 
 def clear_up(plan: DeliveryPlan, spared: str = "") -> None:

@@ -19,12 +19,11 @@ from grainkit.errors import InputError, RecipeError
 from grainkit.finishing.plan import DeliveryPlan, StillPlan
 from grainkit.finishing.planning import make_plan
 from grainkit.finishing.regrain import wants_regrain
-from grainkit.io.base import Source, SourceInfo
+from grainkit.io.base import Source, SourceInfo, input_files
 from grainkit.io.mattes import Mattes, mattes_for
 from grainkit.io.reading import SEQUENCE
 from grainkit.io.still_formats.png import PNG
 from grainkit.io.still_formats.tiff import TIFF
-from grainkit.job.outputs import input_files
 from grainkit.job.replay import declared_source
 from grainkit.job.request import UNWATCHED, FinishRequest, RecipeChoice, Watch
 from grainkit.recipe.overrides import override

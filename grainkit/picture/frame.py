@@ -10,6 +10,7 @@ from typing import Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
+from grainkit.errors import InputError
 from grainkit.picture.color import SRGB_STILL, Color, Range
 
 #: One plane of samples, (height, width), C-contiguous: uint8, uint16 (low bits) or float32 (normalised).
@@ -89,6 +90,10 @@ class Frame:
         """
         from grainkit.picture.rgb import PlanesOfRgb
 
+        if not isinstance(rgb, np.ndarray) or rgb.dtype not in (np.uint8, np.uint16, np.float32):
+            raise InputError(f"a frame is made of an array of uint8, uint16 or float32, not {type(rgb).__name__}")
+        if not (rgb.ndim == 2 or (rgb.ndim == 3 and rgb.shape[2] == 3)):
+            raise InputError(f"a frame is made of (height, width, 3) or grey (height, width), not {rgb.shape}")
         color = replace(SRGB_STILL, depth=8 * rgb.dtype.itemsize)
         return Frame(PlanesOfRgb(rgb, color), color, index, rgb=rgb)
 

@@ -122,7 +122,7 @@ def test_a_writer_matches_a_source(samples, tmp_path):
     with gk.open_source(out) as copied:
         for frame, again in zip(frames, copied, strict=True):
             assert same(frame, again)
-    with pytest.raises(gk.OutputError, match="exists already"), gk.open_source(out) as source:
+    with pytest.raises(gk.OutputError, match="exists already"):
         gk.open_writer(out, source.info).__enter__()
 
 
@@ -138,3 +138,43 @@ def test_a_writer_that_fails_leaves_nothing(samples, tmp_path):
     with pytest.raises(ZeroDivisionError):
         write()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_takes_frames_of_its_clip_and_no_input_is_overwritten(samples, tmp_path):
+    source_file = tmp_path / "in.mp4"
+    source_file.write_bytes((samples / "clip.mp4").read_bytes())
+    with gk.open_source(source_file, stop=1) as source:
+        with (
+            pytest.raises(gk.OutputError, match="never overwritten"),
+            gk.open_writer(source_file, source.info, overwrite=True),
+        ):
+            pass
+        with gk.open_writer(tmp_path / "out.nut", source.info) as writer:
+            with pytest.raises(gk.InputError, match="takes a Frame, not 3"):
+                writer.write(3)
+            with pytest.raises(gk.InputError, match="a writer takes frames of one size"):
+                writer.write(Frame.from_rgb(np.zeros((8, 8, 3), np.uint8)))
+            writer.write(next(iter(source)))
+    assert source_file.read_bytes() == (samples / "clip.mp4").read_bytes()
+
+
+def test_what_a_session_cannot_take_is_said_in_a_line():
+    rgb = np.full((32, 40, 3), 90, np.uint8)
+
+    def growing(number):
+        return Frame.from_rgb(np.full((32 + 2 * number, 40, 3), 90, np.uint8), index=number)
+
+    with gk.Session(recipe_of(LOCKED)) as session:
+        session.frame(0, growing)
+        with pytest.raises(gk.InputError, match=r"frame 1 is 40x34 .* a session is for frames of one size and colour"):
+            session.frame(1, growing)
+        with pytest.raises(gk.InputError, match="takes an array, not a list"):
+            session.batch([rgb])
+        with pytest.raises(gk.InputError, match="index = 'a' is no frame's number"):
+            session.batch(rgb[None], first="a")
+        with pytest.raises(gk.InputError, match="get = 3 is no function"):
+            session.frame(0, 3)
+    with pytest.raises(gk.InputError, match="the session is closed"):
+        session.frame(0, growing)
+    with pytest.raises(gk.InputError, match="uint8, uint16 or float32"):
+        Frame.from_rgb(rgb.astype(np.int32))

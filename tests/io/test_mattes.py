@@ -12,8 +12,8 @@ from PIL import Image
 import grainkit as gk
 from grainkit.errors import InputError
 from grainkit.hosts.cli import command as cli
+from grainkit.io.base import input_files
 from grainkit.io.mattes import mattes_for
-from grainkit.job.outputs import input_files
 from samples.draw import codes, portrait
 from tests.drawn import clip, numbered, still
 
