@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count
 from types import TracebackType
@@ -17,6 +17,7 @@ from grainkit.effects.base import Analysed
 from grainkit.errors import InputError, RecipeError
 from grainkit.finishing.arrays import joined, pictures_of, refuse_other_things
 from grainkit.finishing.finisher import analysed, conformed, finish_frame, plan_tables, refuse_patches, stages_of
+from grainkit.finishing.plan import Plan
 from grainkit.finishing.planning import own_format_plan
 from grainkit.finishing.regrain import wants_regrain
 from grainkit.io.base import SourceInfo
@@ -66,11 +67,16 @@ class Session:
             raise InputError(f"get = {shown(get)} is no function; give one that takes a number and gives its Frame")
         if not self._remembers:
             return next(_Run(self, _checked(get), found, found).frames)
-        if self._run is None or self._run.next != found:
-            begin = self._cuts.before(found, _checked(get))
-            self._run = _Run(self, _checked(get), begin, found)
         run = self._run
-        run.get = _checked(get)
+        # What a batch began with afresh is not what the whole clip would give.
+        if run is None or run.next != found or run.is_afresh:
+            begin = self._cuts.before(found, _checked(get))
+            run = self._run = _Run(self, _checked(get), begin, found)
+        return self._next(run, get)
+
+    def _next(self, run: _Run, get: GetFrame) -> Frame:
+        """The next frame of a run, which an error ends."""
+        run.state.get = _checked(get)
         try:
             return next(run.frames)
         except BaseException:
@@ -91,11 +97,15 @@ class Session:
             first + at: replace(Frame.from_rgb(one.samples, index=first + at), alpha=one.alpha)
             for at, one in enumerate(pictures)
         }
-        if self._remembers and (self._run is None or self._run.next != first):
-            self._run = _Run(self, frames.__getitem__, first, first)
+        run = self._run
+        if self._remembers and (run is None or run.next != first):
+            run = self._run = _Run(self, _checked(frames.__getitem__), first, first, is_afresh=True)
         done = []
         for number in frames:
-            finished = self.frame(number, frames.__getitem__)
+            if run is not None and self._remembers:
+                finished = self._next(run, frames.__getitem__)
+            else:
+                finished = self.frame(number, frames.__getitem__)
             assert finished.rgb is not None
             done.append(finished.rgb)
         return joined(rgb, done)
@@ -128,17 +138,25 @@ class Session:
         return SourceInfo("session", None, "clip", frame.width, frame.height, frame.color, rate=self._rate)
 
 
+@dataclass(eq=False)
+class _State:
+    """What a run is told and tells between frames. get: where frames come from. next: number of the next one."""
+
+    get: GetFrame
+    next: int
+
+
 class _Run:
-    """Frames in order from `begin` on, of which those from `first` on are finished. next: number of the next one."""
+    """Frames in order from `begin` on, of which those from `first` on are finished.
 
-    def __init__(self, session: Session, get: GetFrame, begin: int, first: int) -> None:
-        self.get, self.next = get, first
-        self._session, self._begin, self._first = session, begin, first
-        self.frames = self._finished()
+    is_afresh: whether it began where a caller said, and not at a cut or the clip's first frame. The generator knows
+    neither the run nor the session: it ends, and its threads with it, when the last of them is let go.
+    """
 
-    def _finished(self) -> Iterator[Frame]:
-        session = self._session
-        opening = self.get(self._begin)
+    def __init__(self, session: Session, get: GetFrame, begin: int, first: int, *, is_afresh: bool = False) -> None:
+        self.state = _State(get, first)
+        self.is_afresh = is_afresh
+        opening = get(begin)
         plan = own_format_plan(session.info(opening), session.recipe)
         refuse_patches(plan)
         if wants_regrain(plan):
@@ -146,24 +164,36 @@ class _Run:
                 "cinema_grain.regrain = true needs the clip measured before it is finished; use finish(), or set it to "
                 "false"
             )
-        tables = plan_tables(plan)
-        stages = stages_of(plan, plan.recipe.effects)
-        numbers = (self._like(opening, number) for number in count(self._begin))
-        ready = (Analysed(conformed(frame, plan, session.backend)) for frame in numbers)
-        for one in analysed(ready, stages.values()):
-            if one.frame.index >= self._first:
-                self.next = one.frame.index + 1
-                yield finish_frame(one.frame, plan, tables, session.backend, one.term)
+        self.frames = _finished(self.state, opening, plan, session.backend)
 
-    def _like(self, opening: Frame, number: int) -> Frame:
-        """The frame of a number. InputError where it is none of the clip that the run began with."""
-        frame = opening if number == self._begin else self.get(number)
-        if (frame.width, frame.height, frame.color) != (opening.width, opening.height, opening.color):
-            raise InputError(
-                f"frame {number} is {frame.width}x{frame.height} {frame.color}, and frame {self._begin} was "
-                f"{opening.width}x{opening.height} {opening.color}; a session is for frames of one size and colour"
-            )
-        return frame
+    @property
+    def next(self) -> int:
+        """Number of the frame that comes next."""
+        return self.state.next
+
+
+def _finished(state: _State, opening: Frame, plan: Plan, backend: Backend) -> Iterator[Frame]:
+    """The frames from `opening` on, of which those from the state's first on are finished and given."""
+    first = state.next
+    stages = stages_of(plan, plan.recipe.effects)
+    tables = plan_tables(plan)
+    numbers = (_like(opening, number, state.get) for number in count(opening.index))
+    ready = (Analysed(conformed(frame, plan, backend)) for frame in numbers)
+    for one in analysed(ready, stages.values()):
+        if one.frame.index >= first:
+            state.next = one.frame.index + 1
+            yield finish_frame(one.frame, plan, tables, backend, one.term)
+
+
+def _like(opening: Frame, number: int, get: GetFrame) -> Frame:
+    """The frame of a number. InputError where it is none of the clip that the run began with."""
+    frame = opening if number == opening.index else get(number)
+    if (frame.width, frame.height, frame.color) != (opening.width, opening.height, opening.color):
+        raise InputError(
+            f"frame {number} is {frame.width}x{frame.height} {frame.color}, and frame {opening.index} was "
+            f"{opening.width}x{opening.height} {opening.color}; a session is for frames of one size and colour"
+        )
+    return frame
 
 
 class _Cuts:
@@ -184,7 +214,7 @@ class _Cuts:
             # After a dissolve or black texture comes in slowly, which is remembered.
             if step.starts and step.share == 1.0:
                 self._cuts.append(each)
-        self._seen = max(self._seen, number + 1)
+            self._seen = each + 1
         return max(cut for cut in self._cuts if cut <= number)
 
 

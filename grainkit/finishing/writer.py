@@ -30,9 +30,20 @@ class Writer:
         self._tables = plan_tables(plan)
         self._backend = CpuBackend()
         self._sink: Sink | None = None
+        self._lacks = False
 
     def write(self, frame: Frame) -> None:
-        """Add a frame, brought to the output's samples. Raises OutputError where it cannot be written."""
+        """Add a frame, brought to the output's samples. Raises InputError or OutputError where it cannot be written:
+
+        the output then lacks a frame, and is not delivered.
+        """
+        try:
+            self._write(frame)
+        except BaseException:
+            self._lacks = True
+            raise
+
+    def _write(self, frame: Frame) -> None:
         if not isinstance(frame, Frame):
             raise InputError(f"a writer takes a Frame, not {shown(frame)}; Frame.from_rgb makes one of samples")
         if (frame.width, frame.height) != (self._info.width, self._info.height):
@@ -52,6 +63,8 @@ class Writer:
         self._backend.close()
         if self._sink is None:
             raise InputError(f"no frame was written to {self._plan.name}; write one, or leave the writer out")
+        if self._lacks:
+            raise OutputError(f"{self._plan.name} lacks a frame that could not be written, and is not delivered")
         with output_errors(self._plan.name):
             self._sink.commit()
 

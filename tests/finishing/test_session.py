@@ -1,5 +1,7 @@
 """Frames asked for one by one come out as a run over the whole clip gives them."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -140,6 +142,15 @@ def test_a_writer_that_fails_leaves_nothing(samples, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def lacking(source, out):
+    with gk.open_writer(out, source.info) as writer:
+        with pytest.raises(gk.InputError, match="takes a Frame, not 3"):
+            writer.write(3)
+        with pytest.raises(gk.InputError, match="a writer takes frames of one size"):
+            writer.write(Frame.from_rgb(np.zeros((8, 8, 3), np.uint8)))
+        writer.write(next(iter(source)))
+
+
 def test_a_writer_takes_frames_of_its_clip_and_no_input_is_overwritten(samples, tmp_path):
     source_file = tmp_path / "in.mp4"
     source_file.write_bytes((samples / "clip.mp4").read_bytes())
@@ -149,12 +160,9 @@ def test_a_writer_takes_frames_of_its_clip_and_no_input_is_overwritten(samples, 
             gk.open_writer(source_file, source.info, overwrite=True),
         ):
             pass
-        with gk.open_writer(tmp_path / "out.nut", source.info) as writer:
-            with pytest.raises(gk.InputError, match="takes a Frame, not 3"):
-                writer.write(3)
-            with pytest.raises(gk.InputError, match="a writer takes frames of one size"):
-                writer.write(Frame.from_rgb(np.zeros((8, 8, 3), np.uint8)))
-            writer.write(next(iter(source)))
+    with gk.open_source(source_file, stop=1) as source, pytest.raises(gk.OutputError, match="lacks a frame"):
+        lacking(source, tmp_path / "lacking.nut")
+    assert not (tmp_path / "lacking.nut").exists()
     assert source_file.read_bytes() == (samples / "clip.mp4").read_bytes()
 
 
@@ -178,3 +186,50 @@ def test_what_a_session_cannot_take_is_said_in_a_line():
         session.frame(0, growing)
     with pytest.raises(gk.InputError, match="uint8, uint16 or float32"):
         Frame.from_rgb(rgb.astype(np.int32))
+
+
+def test_an_error_of_the_hosts_spoils_no_later_frame(clip):
+    recipe = recipe_of(LOCKED)
+    expected = whole(clip, recipe)
+
+    def failing(number):
+        if number == 9:
+            raise ZeroDivisionError
+        return clip[number]
+
+    with gk.Session(recipe) as session:
+        session.frame(1, clip.__getitem__)
+        with pytest.raises(ZeroDivisionError):
+            session.frame(10, failing)
+        assert all(same(session.frame(n, clip.__getitem__), expected[n]) for n in (4, 8, 10))
+
+
+def test_frames_after_a_batch_that_began_midway_are_those_of_the_clip():
+    rng = np.random.default_rng(4)
+    base = rng.integers(40, 200, (16, 20, 3)).repeat(8, axis=1).repeat(8, axis=0).astype(np.uint8)
+
+    def get(number):
+        return Frame.from_rgb(np.roll(base, number, axis=1), index=number)
+
+    recipe = recipe_of(LOCKED)
+    with gk.Session(recipe) as session:
+        expected = session.frame(4, get).to_rgb()
+    with gk.Session(recipe) as session:
+        session.batch(np.stack([get(n).to_rgb() for n in (2, 3)]), first=2)
+        assert np.array_equal(session.frame(4, get).to_rgb(), expected)
+        with pytest.raises(gk.InputError, match="one size and colour"):
+            session.batch(base.astype(np.uint16)[None], first=5)
+
+
+def test_a_session_that_is_let_go_ends_at_once(clip):
+    recipe = override(gk.load_recipe("video"), ["skin_texture.strength=1"])
+    session = gk.Session(recipe)
+    session.frame(0, clip.__getitem__)
+    held = weakref.ref(session._run)
+    gc.disable()
+    try:
+        session.backend.close()
+        del session
+        assert held() is None
+    finally:
+        gc.enable()
