@@ -154,12 +154,12 @@ def lacking(source, out):
 def test_a_writer_takes_frames_of_its_clip_and_no_input_is_overwritten(samples, tmp_path):
     source_file = tmp_path / "in.mp4"
     source_file.write_bytes((samples / "clip.mp4").read_bytes())
-    with gk.open_source(source_file, stop=1) as source:
-        with (
-            pytest.raises(gk.OutputError, match="never overwritten"),
-            gk.open_writer(source_file, source.info, overwrite=True),
-        ):
-            pass
+    with (
+        gk.open_source(source_file, stop=1) as source,
+        pytest.raises(gk.OutputError, match="never overwritten"),
+        gk.open_writer(source_file, source.info, overwrite=True),
+    ):
+        pass
     with gk.open_source(source_file, stop=1) as source, pytest.raises(gk.OutputError, match="lacks a frame"):
         lacking(source, tmp_path / "lacking.nut")
     assert not (tmp_path / "lacking.nut").exists()
