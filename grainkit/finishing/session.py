@@ -65,12 +65,10 @@ class Session:
         found = self._number(number)
         if not callable(get):
             raise InputError(f"get = {shown(get)} is no function; give one that takes a number and gives its Frame")
-        if not self._remembers:
-            return next(_Run(self, _checked(get), found, found).frames)
         run = self._run
         # What a batch began with afresh is not what the whole clip would give.
         if run is None or run.next != found or run.is_afresh:
-            begin = self._cuts.before(found, _checked(get))
+            begin = self._cuts.before(found, _checked(get)) if self._remembers else found
             run = self._run = _Run(self, _checked(get), begin, found)
         return self._next(run, get)
 
@@ -98,14 +96,11 @@ class Session:
             for at, one in enumerate(pictures)
         }
         run = self._run
-        if self._remembers and (run is None or run.next != first):
+        if run is None or run.next != first:
             run = self._run = _Run(self, _checked(frames.__getitem__), first, first, is_afresh=True)
         done = []
-        for number in frames:
-            if run is not None and self._remembers:
-                finished = self._next(run, frames.__getitem__)
-            else:
-                finished = self.frame(number, frames.__getitem__)
+        for _ in frames:
+            finished = self._next(run, frames.__getitem__)
             assert finished.rgb is not None
             done.append(finished.rgb)
         return joined(rgb, done)
